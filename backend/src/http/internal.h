@@ -1,0 +1,134 @@
+/*
+ * What the files of the HTTP server share. Nothing outside src/http includes this.
+ */
+#ifndef VB_HTTP_INTERNAL_H
+#define VB_HTTP_INTERNAL_H
+
+#include "http/proxies.h"
+#include "http/router.h"
+#include "http/server.h"
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define VB_HTTP_ADDRESS_SIZE 46 /* INET6_ADDRSTRLEN */
+
+/* What a connection is doing, for the watchdog that closes those which take too long. */
+enum connection_phase {
+    CONNECTION_IDLE, /* between requests, or before the first request line */
+    CONNECTION_HEAD, /* request line in, headers to come */
+    CONNECTION_BODY, /* body to come */
+    CONNECTION_BUSY  /* a handler works, or the answer is being sent (libmicrohttpd watches its silence) */
+};
+
+struct connection {
+    struct connection *next, **link;
+    int fd;
+    atomic_int phase;
+    atomic_llong since_ms; /* when the phase began, or its last progress */
+    char address[VB_HTTP_ADDRESS_SIZE];
+    bool trusted_proxy; /* the peer is one of TRUSTED_PROXIES */
+};
+
+/* Classes of status; torn: no answer was sent. */
+enum status_class { STATUS_TORN, STATUS_1XX, STATUS_2XX, STATUS_3XX, STATUS_4XX, STATUS_5XX, STATUS_CLASSES };
+
+/* Counters of one operation of one server. */
+struct operation_metrics {
+    struct operation_metrics *next;
+    const char *name; /* compared by address: lives as long as the server */
+    _Atomic(struct vb_counter *) by_class[STATUS_CLASSES]; /* made when first used */
+    struct vb_histogram *latency;
+};
+
+struct vb_http_server {
+    struct vb_http_config config;
+    struct MHD_Daemon *daemon;
+    MHD_socket quiesced_listener; /* once draining: refuses clients, closed when the event loops have ended */
+    uint16_t port;
+    struct vb_router *router;
+    char **route_names; /* "GET /api/users/{id}", or the route's own name; in the order of config.routes */
+    struct vb_proxies *proxies;
+    atomic_bool draining;
+    atomic_uint requests; /* in flight */
+    pthread_mutex_t lock; /* connections, adding to operations, watchdog */
+    struct connection *connections;
+    atomic_uint connection_count;
+    _Atomic(struct operation_metrics *) operations;
+    pthread_t watchdog;
+    pthread_cond_t watchdog_wake;
+    bool watchdog_stop;
+};
+
+/*
+ *  NEW ──▶ RECEIVING ──▶ WORKING ──▶ SENT        (NEW ──▶ SENT: refused by its headers)
+ *
+ * While a worker has the request (a part of its body in RECEIVING, the handler in WORKING) its connection is
+ * suspended and the event loop does not touch it.
+ */
+enum request_stage { STAGE_NEW, STAGE_RECEIVING, STAGE_WORKING, STAGE_SENT };
+
+struct added_header {
+    struct added_header *next;
+    const char *name, *value;
+};
+
+struct request {
+    struct vb_http_request http; /* first: handlers hold a pointer to it */
+    struct vb_http_server *server;
+    struct MHD_Connection *connection;
+    struct connection *peer;
+    enum request_stage stage;
+    struct vb_job job;
+    void (*work)(struct vb_http_request *request); /* what the job calls last; NULL for a body part alone */
+    void (*deferred)(struct vb_http_request *request);
+    struct vb_http_params params;
+    struct added_header *headers, **headers_end;
+    struct MHD_Response *response;
+    int status;
+    int64_t answer_size; /* for the log; VB_HTTP_LENGTH_UNKNOWN for streams of unknown size */
+    char *chunk;         /* body part gathered for route->body */
+    size_t chunk_size, chunk_capacity;
+    bool body_too_large, body_failed;
+    int64_t started_us;
+    int64_t received; /* body bytes so far */
+    char id[17];
+};
+
+static inline struct request *request_of(struct vb_http_request *http)
+{
+    return (struct request *)http;
+}
+
+static inline const struct request *request_of_const(const struct vb_http_request *http)
+{
+    return (const struct request *)http;
+}
+
+/* request.c: "GET"; NULL for a mask of several or none */
+const char *vb_http_method_name(unsigned method);
+
+/* request.c: libmicrohttpd's callbacks */
+void *vb_http_on_request_line(void *cls, const char *uri, struct MHD_Connection *connection);
+enum MHD_Result vb_http_on_access(void *cls, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *upload_data,
+                                  size_t *upload_data_size, void **con_cls);
+void vb_http_on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
+                          enum MHD_RequestTerminationCode toe);
+/* Marks progress of a connection for the watchdog. */
+void vb_http_phase(struct connection *connection, enum connection_phase phase);
+
+/* observe.c: metrics and access log of a finished request */
+void vb_http_observe(struct request *request, enum MHD_RequestTerminationCode toe);
+void vb_http_operations_free(struct vb_http_server *server);
+char **vb_http_route_names(const struct vb_route *routes);
+void vb_http_route_names_free(char **names);
+
+/* answer.c: the server's own errors, through config.error */
+void vb_http_error(struct request *request, int status, const char *code, const char *detail);
+
+/* cors.c: true if the request was a preflight and has been answered */
+bool vb_http_cors_apply(struct vb_http_request *request, const struct vb_http_cors *cors);
+
+#endif

@@ -1,0 +1,422 @@
+/* The server's life: listening, connections and their watchdog, draining, stopping. */
+#include "http/internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/metrics.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define WATCHDOG_PERIOD_MS 500
+#define ENDED_GRACE_MS     1000
+#define LISTEN_BACKLOG     1024
+#define EVENT_LOOP_STACK   ((size_t)512 * 1024)
+
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+static void log_microhttpd(void *cls, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+static void log_microhttpd(void *cls, const char *format, va_list args)
+{
+    const struct vb_http_server *server = cls;
+    char text[256];
+
+    vsnprintf(text, sizeof(text), format, args);
+    text[strcspn(text, "\n")] = '\0';
+    vb_log(VB_LOG_DEBUG, "libmicrohttpd", VB_LOG_STR("server", server->config.name),
+           VB_LOG_STR("text", text));
+}
+
+/* Paths are taken as sent: signatures cover the encoded form. */
+static size_t keep_encoding(void *cls, struct MHD_Connection *connection, char *text)
+{
+    (void)cls, (void)connection;
+    return strlen(text);
+}
+
+static void format_address(const struct sockaddr *address, char buffer[VB_HTTP_ADDRESS_SIZE])
+{
+    const union address *peer = (const void *)address;
+
+    buffer[0] = '\0';
+    if (address->sa_family == AF_INET)
+        inet_ntop(AF_INET, &peer->v4.sin_addr, buffer, VB_HTTP_ADDRESS_SIZE);
+    else if (address->sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&peer->v6.sin6_addr))
+        inet_ntop(AF_INET, peer->v6.sin6_addr.s6_addr + 12, buffer, VB_HTTP_ADDRESS_SIZE);
+    else if (address->sa_family == AF_INET6)
+        inet_ntop(AF_INET6, &peer->v6.sin6_addr, buffer, VB_HTTP_ADDRESS_SIZE);
+}
+
+static void connection_started(struct vb_http_server *server, struct MHD_Connection *mhd,
+                               void **socket_context)
+{
+    struct connection *connection = calloc(1, sizeof(*connection));
+
+    if (!connection)
+        return; /* vb_http_on_access() refuses requests without one */
+    connection->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    format_address(MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
+                   connection->address);
+    connection->trusted_proxy = vb_proxies_trusts(server->proxies, connection->address);
+    vb_http_phase(connection, CONNECTION_IDLE);
+    pthread_mutex_lock(&server->lock);
+    connection->next = server->connections;
+    connection->link = &server->connections;
+    if (connection->next)
+        connection->next->link = &connection->next;
+    server->connections = connection;
+    pthread_mutex_unlock(&server->lock);
+    atomic_fetch_add(&server->connection_count, 1);
+    *socket_context = connection;
+}
+
+static void connection_closed(struct vb_http_server *server, void **socket_context)
+{
+    struct connection *connection = *socket_context;
+
+    if (!connection)
+        return;
+    /* libmicrohttpd closes the descriptor after this: the watchdog cannot meet one that has been reused */
+    pthread_mutex_lock(&server->lock);
+    *connection->link = connection->next;
+    if (connection->next)
+        connection->next->link = connection->link;
+    pthread_mutex_unlock(&server->lock);
+    atomic_fetch_sub(&server->connection_count, 1);
+    free(connection);
+    *socket_context = NULL;
+}
+
+static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+        connection_started(cls, mhd, socket_context);
+    else
+        connection_closed(cls, socket_context);
+}
+
+/*
+ * libmicrohttpd waits for edges, and misses a client's end that comes together with its last bytes. When all of
+ * it has been read and something is still missing after that time, it will not come any more.
+ */
+static bool has_ended(const struct connection *connection, int64_t age_ms)
+{
+    char byte;
+
+    return age_ms > ENDED_GRACE_MS && recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/*
+ * The watchdog closes connections that are too long in a phase, however busily they trickle bytes. It only
+ * shuts the socket down; the event loop then sees its end and cleans up.
+ */
+static bool overdue(const struct vb_http_server *server, struct connection *connection, int64_t now_ms)
+{
+    enum connection_phase phase = atomic_load_explicit(&connection->phase, memory_order_acquire);
+    int64_t age_ms = now_ms - atomic_load_explicit(&connection->since_ms, memory_order_relaxed);
+
+    if (phase != CONNECTION_BUSY && has_ended(connection, age_ms))
+        return true;
+    switch (phase) {
+    case CONNECTION_IDLE:
+        return age_ms > (int64_t)server->config.idle_timeout_s * 1000 || atomic_load(&server->draining);
+    case CONNECTION_HEAD:
+        return age_ms > (int64_t)server->config.header_timeout_s * 1000;
+    case CONNECTION_BODY:
+        return age_ms > (int64_t)server->config.body_idle_timeout_s * 1000;
+    case CONNECTION_BUSY:
+        break;
+    }
+    return false;
+}
+
+static void close_connections(struct vb_http_server *server, bool all)
+{
+    int64_t now_ms = vb_clock_monotonic_ms();
+
+    for (struct connection *connection = server->connections; connection; connection = connection->next)
+        if (all || overdue(server, connection, now_ms))
+            shutdown(connection->fd, SHUT_RDWR);
+}
+
+static void *watch(void *argument)
+{
+    struct vb_http_server *server = argument;
+
+    pthread_setname_np(pthread_self(), "watchdog");
+    pthread_mutex_lock(&server->lock);
+    while (!server->watchdog_stop) {
+        struct timespec until;
+
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += WATCHDOG_PERIOD_MS * 1000000L;
+        until.tv_sec += until.tv_nsec / 1000000000L;
+        until.tv_nsec %= 1000000000L;
+        pthread_cond_timedwait(&server->watchdog_wake, &server->lock, &until);
+        close_connections(server, false);
+    }
+    pthread_mutex_unlock(&server->lock);
+    return NULL;
+}
+
+static int parse_address(const struct vb_http_config *config, union address *address, socklen_t *ret_size,
+                         struct vb_error *err)
+{
+    memset(address, 0, sizeof(*address));
+    if (inet_pton(AF_INET, config->bind_address, &address->v4.sin_addr) == 1) {
+        address->v4.sin_family = AF_INET;
+        address->v4.sin_port = htons(config->port);
+        *ret_size = sizeof(address->v4);
+    } else if (inet_pton(AF_INET6, config->bind_address, &address->v6.sin6_addr) == 1) {
+        address->v6.sin6_family = AF_INET6;
+        address->v6.sin6_port = htons(config->port);
+        *ret_size = sizeof(address->v6);
+    } else {
+        vb_error_set(err, EINVAL, "'%s' is not an IP address to listen on", config->bind_address);
+        return vb_error_hint(err, "use 127.0.0.1 for this machine only, 0.0.0.0 for the whole network");
+    }
+    return 0;
+}
+
+static int bind_failed(const struct vb_http_config *config, int code, struct vb_error *err)
+{
+    if (code == EADDRINUSE) {
+        vb_error_set(err, code, "port %u of %s, wanted for the %s, is in use by another program",
+                     config->port, config->bind_address, config->name);
+        return vb_error_hint(err, "stop that program (ss -ltnp shows it) or choose another port");
+    }
+    if (code == EACCES) {
+        vb_error_set(err, code, "port %u, wanted for the %s, may not be used by this user", config->port,
+                     config->name);
+        return vb_error_hint(err, "choose a port above 1023");
+    }
+    return vb_error_set(err, code, "the %s cannot listen on %s port %u: %s", config->name,
+                        config->bind_address, config->port, strerror(code));
+}
+
+static int open_listener(const struct vb_http_config *config, int *ret_fd, uint16_t *ret_port,
+                         struct vb_error *err)
+{
+    const int on = 1;
+    union address address;
+    socklen_t size;
+    int fd, rc = parse_address(config, &address, &size, err);
+
+    if (rc < 0)
+        return rc;
+    fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return bind_failed(config, errno, err);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (bind(fd, &address.any, size) < 0 || listen(fd, LISTEN_BACKLOG) < 0 ||
+        getsockname(fd, &address.any, &size) < 0) {
+        rc = bind_failed(config, errno, err);
+        close(fd);
+        return rc;
+    }
+    *ret_port = ntohs(address.any.sa_family == AF_INET ? address.v4.sin_port : address.v6.sin6_port);
+    *ret_fd = fd;
+    return 0;
+}
+
+static struct MHD_Daemon *start_daemon(struct vb_http_server *server, int listener)
+{
+    const struct vb_http_config *config = &server->config;
+    unsigned flags =
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TURBO | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+
+    if (strchr(config->bind_address, ':'))
+        flags |= MHD_USE_IPv6;
+    return MHD_start_daemon(
+        flags, 0, NULL, NULL, vb_http_on_access, server, MHD_OPTION_EXTERNAL_LOGGER, log_microhttpd, server,
+        MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_THREAD_POOL_SIZE,
+        config->threads > 1 ? config->threads : 0U, MHD_OPTION_THREAD_STACK_SIZE, EVENT_LOOP_STACK,
+        MHD_OPTION_CONNECTION_LIMIT, config->connections_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        config->connection_memory_bytes, MHD_OPTION_CONNECTION_TIMEOUT,
+        config->idle_timeout_s > config->body_idle_timeout_s ? config->idle_timeout_s
+                                                             : config->body_idle_timeout_s,
+        MHD_OPTION_URI_LOG_CALLBACK, vb_http_on_request_line, server, MHD_OPTION_UNESCAPE_CALLBACK,
+        keep_encoding, NULL, MHD_OPTION_NOTIFY_COMPLETED, vb_http_on_completed, server,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+        MHD_OPTION_END);
+}
+
+static double read_connections(void *context)
+{
+    return atomic_load(&((struct vb_http_server *)context)->connection_count);
+}
+
+static double read_requests(void *context)
+{
+    return atomic_load(&((struct vb_http_server *)context)->requests);
+}
+
+static void set_gauges(struct vb_http_server *server, bool present)
+{
+    char *labels = vb_xasprintf("server=\"%s\"", server->config.name);
+
+    vb_metrics_gauge("vibe_http_connections", "Open client connections.", labels,
+                     present ? read_connections : NULL, server);
+    vb_metrics_gauge("vibe_http_requests_in_flight", "Requests that are being worked on.", labels,
+                     present ? read_requests : NULL, server);
+    free(labels);
+}
+
+/* Cores this process may use: containers and taskset give it fewer than the machine has. */
+static unsigned usable_cores(void)
+{
+    cpu_set_t set;
+
+    return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+static void set_defaults(struct vb_http_config *config)
+{
+    if (!config->threads)
+        config->threads = usable_cores();
+    if (!config->connections_max)
+        config->connections_max = 16384;
+    if (!config->header_max_bytes)
+        config->header_max_bytes = (size_t)8 * 1024;
+    if (!config->connection_memory_bytes)
+        config->connection_memory_bytes = config->header_max_bytes + (size_t)4 * 1024;
+    if (!config->idle_timeout_s)
+        config->idle_timeout_s = 75;
+    if (!config->header_timeout_s)
+        config->header_timeout_s = 30;
+    if (!config->body_idle_timeout_s)
+        config->body_idle_timeout_s = 60;
+}
+
+/* Threads that are started here leave signals to the main thread. */
+static int start_threads(struct vb_http_server *server, int listener)
+{
+    sigset_t all, before;
+    int rc = 0;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    server->daemon = start_daemon(server, listener);
+    if (!server->daemon)
+        rc = -EIO;
+    else
+        vb_assert(pthread_create(&server->watchdog, NULL, watch, server) == 0);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
+}
+
+static void free_server(struct vb_http_server *server)
+{
+    vb_http_operations_free(server);
+    vb_http_route_names_free(server->route_names);
+    vb_router_destroy(server->router);
+    vb_proxies_destroy(server->proxies);
+    pthread_cond_destroy(&server->watchdog_wake);
+    pthread_mutex_destroy(&server->lock);
+    free(server);
+}
+
+int vb_http_server_start(const struct vb_http_config *config, struct vb_http_server **ret_server,
+                         struct vb_error *err)
+{
+    struct vb_http_server *server;
+    struct vb_proxies *proxies;
+    int listener = -1, rc;
+
+    rc = vb_proxies_parse(config->trusted_proxies, &proxies, err);
+    if (rc < 0)
+        return rc;
+    server = vb_xcalloc(1, sizeof(*server));
+    server->config = *config;
+    server->proxies = proxies;
+    server->router = vb_router_create(config->routes);
+    server->route_names = vb_http_route_names(config->routes);
+    pthread_mutex_init(&server->lock, NULL);
+    pthread_cond_init(&server->watchdog_wake, NULL);
+    set_defaults(&server->config);
+    rc = open_listener(&server->config, &listener, &server->port, err);
+    if (rc == 0 && start_threads(server, listener) < 0) {
+        close(listener);
+        rc = vb_error_set(err, EIO, "the %s server cannot start its event loops", config->name);
+    }
+    if (rc < 0) {
+        free_server(server);
+        return rc;
+    }
+    set_gauges(server, true);
+    *ret_server = server;
+    return 0;
+}
+
+uint16_t vb_http_server_port(const struct vb_http_server *server)
+{
+    return server->port;
+}
+
+/* Waits until no request is in flight. Returns whether that was reached. */
+static bool wait_for_requests(struct vb_http_server *server, unsigned timeout_ms)
+{
+    int64_t end_ms = vb_clock_monotonic_ms() + timeout_ms;
+
+    while (atomic_load(&server->requests) > 0) {
+        if (vb_clock_monotonic_ms() >= end_ms)
+            return false;
+        usleep(2000);
+    }
+    return true;
+}
+
+void vb_http_server_drain(struct vb_http_server *server, unsigned timeout_ms)
+{
+    atomic_store(&server->draining, true);
+    /* its event loops may use the descriptor until they have ended: clients are refused now, closing is for later
+     */
+    server->quiesced_listener = MHD_quiesce_daemon(server->daemon);
+    if (server->quiesced_listener != MHD_INVALID_SOCKET)
+        shutdown(server->quiesced_listener, SHUT_RDWR);
+    pthread_mutex_lock(&server->lock);
+    pthread_cond_signal(&server->watchdog_wake); /* closes idle connections at once */
+    pthread_mutex_unlock(&server->lock);
+    wait_for_requests(server, timeout_ms);
+}
+
+void vb_http_server_stop(struct vb_http_server *server)
+{
+    if (!server)
+        return;
+    if (!atomic_load(&server->draining))
+        vb_http_server_drain(server, 0);
+    set_gauges(server, false);
+    /* libmicrohttpd must not be stopped while a worker holds a request; workers have deadlines of their own
+     */
+    for (;;) {
+        pthread_mutex_lock(&server->lock);
+        close_connections(server, true);
+        pthread_mutex_unlock(&server->lock);
+        if (wait_for_requests(server, 100))
+            break;
+    }
+    pthread_mutex_lock(&server->lock);
+    server->watchdog_stop = true;
+    pthread_cond_signal(&server->watchdog_wake);
+    pthread_mutex_unlock(&server->lock);
+    pthread_join(server->watchdog, NULL);
+    MHD_stop_daemon(server->daemon);
+    if (server->quiesced_listener != MHD_INVALID_SOCKET)
+        close(server->quiesced_listener);
+    free_server(server);
+}
