@@ -1,0 +1,127 @@
+/* What S3 answers to a call, as it comes: headers into the object, bytes to whom they belong. See
+ * client_call.h. */
+#include "s3/client_call.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+void vb_s3_answer_forget(struct vb_s3_call *call)
+{
+    call->status = 0;
+    call->aborted = 0;
+    call->body_sent = 0;
+    call->retry_after_s = 0;
+    call->range_first = -1;
+    call->asked_first = call->get.offset + call->get.delivered;
+    call->object = (struct vb_s3_object){.size = -1};
+    call->failure = (struct vb_s3_failure){0};
+    vb_strbuf_clear(&call->response);
+}
+
+static void copy_value(char *to, size_t size, const char *value)
+{
+    size_t length = strlen(value);
+
+    if (length < size) /* half an etag would be a wrong one */
+        memcpy(to, value, length + 1);
+}
+
+/* "bytes 0-99/1234". The total of an unknown length, "*", leaves the size unsaid. */
+static void read_content_range(struct vb_s3_call *call, const char *value)
+{
+    const char *slash = strchr(value, '/');
+    char *end;
+
+    if (strncasecmp(value, "bytes ", 6) != 0 || !slash)
+        return;
+    call->range_first = strtoll(value + 6, &end, 10);
+    if (*end != '-')
+        call->range_first = -1;
+    if (slash[1] >= '0' && slash[1] <= '9')
+        call->object.size = strtoll(slash + 1, NULL, 10);
+}
+
+static void read_content_length(struct vb_s3_call *call, const char *value)
+{
+    int64_t length = strtoll(value, NULL, 10), more_ms;
+
+    if (call->status != 206)
+        call->object.size = length;
+    if (call->get.sink && vb_s3_status_ok(call->status) && !call->deadline_raised && length > 0) {
+        more_ms = length / VB_S3_SLOWEST_B_PER_MS;
+        call->deadline_raised = true;
+        call->deadline_ms += more_ms;
+        if (more_ms < UINT32_MAX / 2)
+            call->exchange.timeout_ms += (unsigned)more_ms;
+    }
+}
+
+int vb_s3_answer_header(void *context, const char *name, const char *value)
+{
+    struct vb_s3_call *call = context;
+    struct vb_s3_object *object = &call->object;
+
+    call->status = call->exchange.status;
+    if (strcasecmp(name, "content-length") == 0)
+        read_content_length(call, value);
+    else if (strcasecmp(name, "content-range") == 0)
+        read_content_range(call, value);
+    else if (strcasecmp(name, "etag") == 0)
+        copy_value(object->etag, sizeof(object->etag), value);
+    else if (strcasecmp(name, "last-modified") == 0)
+        (void)vb_clock_parse_http_date(value, &object->last_modified_s);
+    else if (strcasecmp(name, "content-type") == 0)
+        copy_value(object->content_type, sizeof(object->content_type), value);
+    else if (strcasecmp(name, "cache-control") == 0)
+        copy_value(object->cache_control, sizeof(object->cache_control), value);
+    else if (strcasecmp(name, "x-amz-version-id") == 0)
+        copy_value(object->version_id, sizeof(object->version_id), value);
+    else if (strcasecmp(name, "x-amz-checksum-sha256") == 0)
+        copy_value(object->checksum_sha256, sizeof(object->checksum_sha256), value);
+    else if (strcasecmp(name, "x-amz-bucket-region") == 0)
+        copy_value(call->failure.region, sizeof(call->failure.region), value);
+    else if (strcasecmp(name, "retry-after") == 0 && value[0] >= '0' && value[0] <= '9')
+        call->retry_after_s = strtoll(value, NULL, 10);
+    return 0;
+}
+
+/* Whether the answer holds the bytes that were asked for, and not others. */
+static bool is_range_asked(const struct vb_s3_call *call)
+{
+    if (call->exchange.status == 206)
+        return call->range_first == call->asked_first;
+    return call->exchange.status == 200 && call->asked_first == 0 && call->get.size < 0;
+}
+
+int vb_s3_answer_body(void *context, const char *data, size_t size)
+{
+    struct vb_s3_call *call = context;
+
+    if (!call->get.sink || !vb_s3_status_ok(call->exchange.status)) {
+        /* While a long operation goes on S3 sends white space, which no document may begin with. */
+        for (; call->response.length == 0 && size && *data && strchr(" \t\r\n", *data); data++)
+            size--;
+        vb_strbuf_add(&call->response, data, size);
+        if (!vb_strbuf_failed(&call->response))
+            return 0;
+        call->aborted = EFBIG;
+        return -EFBIG;
+    }
+    if (!is_range_asked(call) ||
+        (call->get.size >= 0 && (int64_t)size > call->get.size - call->get.delivered)) {
+        call->aborted = EPROTO;
+        return -EPROTO;
+    }
+    if (call->get.delivered == 0)
+        memcpy(call->get.etag, call->object.etag, sizeof(call->get.etag));
+    if (call->get.sink(call->get.context, data, size) < 0) {
+        call->aborted = ECANCELED;
+        return -ECANCELED;
+    }
+    call->get.delivered += (int64_t)size;
+    return 0;
+}
