@@ -1,0 +1,124 @@
+/* Queries of the table media: see media.h. */
+#include "db/media.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void vb_media_release(struct vb_media *media)
+{
+    PQclear(media->row);
+    *media = (struct vb_media){0};
+}
+
+static const char *text_or_null(const PGresult *row, int column)
+{
+    return PQgetisnull(row, 0, column) ? NULL : PQgetvalue(row, 0, column);
+}
+
+/* 0 for NULL, which PQgetvalue gives as "". */
+static int64_t number(const PGresult *row, int column)
+{
+    return strtoll(PQgetvalue(row, 0, column), NULL, 10);
+}
+
+int vb_media_find_by_upload(struct vb_db *db, const char *upload_id, struct vb_media *ret_media,
+                            struct vb_error *err)
+{
+    static const char sql[] = "SELECT id::text, upload_id::text, user_id::text, key, content_type, status,\n"
+                              "       thumbhash, bytes, width, height\n"
+                              "FROM media\n"
+                              "WHERE upload_id = $1";
+    PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    int r = vb_db_query(db, sql, 1, (const char *[]){upload_id}, &row, err);
+
+    if (r < 0)
+        return r;
+    if (PQntuples(row) == 0)
+        return vb_error_set(err, ENOENT, "there is no media of this upload");
+    *ret_media = (struct vb_media){
+        .id = PQgetvalue(row, 0, 0),
+        .upload_id = PQgetvalue(row, 0, 1),
+        .user_id = text_or_null(row, 2),
+        .key = PQgetvalue(row, 0, 3),
+        .content_type = PQgetvalue(row, 0, 4),
+        .status = PQgetvalue(row, 0, 5),
+        .thumbhash = text_or_null(row, 6),
+        .bytes = number(row, 7),
+        .width = number(row, 8),
+        .height = number(row, 9),
+    };
+    ret_media->row = VB_TAKE(row);
+    return 0;
+}
+
+static const char *number_or_null(int64_t value, char buffer[24])
+{
+    snprintf(buffer, 24, "%" PRId64, value);
+    return value > 0 ? buffer : NULL;
+}
+
+int vb_media_reserve(struct vb_db *db, const struct vb_media_new *media, struct vb_error *err)
+{
+    static const char sql[] =
+        "INSERT INTO media (upload_id, user_id, purpose, key, content_type, bytes, width, height, status)\n"
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'pending')\n"
+        "ON CONFLICT (upload_id) DO NOTHING";
+    char bytes[24], width[24], height[24];
+    const char *const params[] = {media->upload_id,
+                                  media->user_id,
+                                  media->purpose,
+                                  media->key,
+                                  media->content_type,
+                                  number_or_null(media->bytes, bytes),
+                                  number_or_null(media->width, width),
+                                  number_or_null(media->height, height)};
+    int64_t affected = 0;
+    int r = vb_db_execute(db, sql, 8, params, &affected, err);
+
+    if (r == 0 && affected == 0)
+        return vb_error_set(err, EALREADY, "this upload has its media already");
+    return r;
+}
+
+int vb_media_mark_ready(struct vb_db *db, const char *id, struct vb_error *err)
+{
+    static const char sql[] = "UPDATE media\n"
+                              "SET status = 'ready', updated_at = now()\n"
+                              "WHERE id = $1 AND status = 'pending'";
+    int64_t affected = 0;
+    int r = vb_db_execute(db, sql, 1, (const char *[]){id}, &affected, err);
+
+    if (r == 0 && affected == 0)
+        return vb_error_set(err, ENOENT, "the media is not pending");
+    return r;
+}
+
+int vb_media_mark_user_deleting(struct vb_db *db, const char *user_id, struct vb_error *err)
+{
+    static const char sql[] = "UPDATE media\n"
+                              "SET status = 'deleting', updated_at = now()\n"
+                              "WHERE user_id = $1 AND status <> 'deleting'";
+
+    return vb_db_execute(db, sql, 1, (const char *[]){user_id}, NULL, err);
+}
+
+int vb_media_keys_of_user(struct vb_db *db, const char *user_id, PGresult **ret_keys, struct vb_error *err)
+{
+    static const char sql[] = "SELECT key\n"
+                              "FROM media\n"
+                              "WHERE user_id = $1 AND status = 'deleting'";
+
+    return vb_db_query(db, sql, 1, (const char *[]){user_id}, ret_keys, err);
+}
+
+int vb_media_forget(struct vb_db *db, const char *key, struct vb_error *err)
+{
+    static const char sql[] = "DELETE FROM media\n"
+                              "WHERE key = $1 AND status = 'deleting'";
+
+    return vb_db_execute(db, sql, 1, (const char *[]){key}, NULL, err);
+}

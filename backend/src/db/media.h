@@ -1,0 +1,50 @@
+/*
+ * The table media: every file that was, or is being, promoted from an upload to a public key.
+ *
+ *   (insert) ──▶ pending ──▶ ready ──▶ deleting ──▶ (row deleted)
+ *                   └──────────────────────▲
+ *
+ * pending   the key is taken and its object may be half-way there: whoever completes the upload next goes on
+ * from here ready     the object is at its key and its owner's row names it deleting  the owner is gone; the
+ * row says which object is still to be deleted
+ *
+ * Errors are those of vb_db_query() and the ones named.
+ */
+#ifndef VB_DB_MEDIA_H
+#define VB_DB_MEDIA_H
+
+#include "db/pool.h"
+
+/* A row. The strings belong to `row`. */
+struct vb_media {
+    PGresult *row;
+    const char *id, *upload_id, *key, *content_type, *status;
+    const char *user_id;   /* NULL: deleted */
+    const char *thumbhash; /* NULL: none yet */
+    int64_t bytes;
+    int64_t width, height; /* 0: unknown */
+};
+void vb_media_release(struct vb_media *media); /* a zeroed struct is fine */
+
+/* -ENOENT: this upload was never reserved. */
+int vb_media_find_by_upload(struct vb_db *db, const char *upload_id, struct vb_media *ret_media,
+                            struct vb_error *err);
+
+struct vb_media_new {
+    const char *upload_id, *user_id, *purpose, *key, *content_type;
+    int64_t bytes;
+    int64_t width, height; /* 0: unknown */
+};
+/* Takes the key for the upload: a pending row. -EALREADY: the upload has a row; -EEXIST: the key is taken;
+ * -ESRCH: the user is gone. */
+int vb_media_reserve(struct vb_db *db, const struct vb_media_new *media, struct vb_error *err);
+/* pending to ready. -ENOENT: it is not pending (any more). */
+int vb_media_mark_ready(struct vb_db *db, const char *id, struct vb_error *err);
+/* All of a user's rows to deleting. */
+int vb_media_mark_user_deleting(struct vb_db *db, const char *user_id, struct vb_error *err);
+/* The keys of the user's rows that are deleting: one column, to be freed with PQclear. */
+int vb_media_keys_of_user(struct vb_db *db, const char *user_id, PGresult **ret_keys, struct vb_error *err);
+/* The object is gone: forgets its row, which must be deleting. */
+int vb_media_forget(struct vb_db *db, const char *key, struct vb_error *err);
+
+#endif

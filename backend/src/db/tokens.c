@@ -1,0 +1,108 @@
+/* Queries of the table refresh_tokens: see tokens.h. */
+#include "db/tokens.h"
+
+#include "base/cleanup.h"
+#include "base/encode.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define BYTEA_SIZE (2 + 2 * VB_SHA256_SIZE + 1)
+
+/* PostgreSQL's hex form of bytea. */
+static const char *bytea(const unsigned char hash[VB_SHA256_SIZE], char buffer[BYTEA_SIZE])
+{
+    buffer[0] = '\\';
+    buffer[1] = 'x';
+    vb_hex_encode(hash, VB_SHA256_SIZE, buffer + 2);
+    return buffer;
+}
+
+int vb_tokens_insert(struct vb_db *db, const char *user_id, const char *family_id,
+                     const unsigned char token_hash[VB_SHA256_SIZE], unsigned lifetime_s,
+                     struct vb_error *err)
+{
+    static const char forget[] = "DELETE FROM refresh_tokens\n"
+                                 "WHERE user_id = $1 AND expires_at < now()";
+    static const char insert[] = "INSERT INTO refresh_tokens (user_id, family_id, token_hash, expires_at)\n"
+                                 "VALUES ($1, $2, $3, now() + make_interval(secs => $4))";
+    char hash[BYTEA_SIZE], lifetime[16];
+    int r;
+
+    snprintf(lifetime, sizeof(lifetime), "%u", lifetime_s);
+    r = vb_db_execute(db, forget, 1, (const char *[]){user_id}, NULL, err);
+    if (r < 0)
+        return r;
+    return vb_db_execute(db, insert, 4,
+                         (const char *[]){user_id, family_id, bytea(token_hash, hash), lifetime}, NULL, err);
+}
+
+static int read_owner(const PGresult *row, struct vb_token_owner *ret_owner, struct vb_error *err)
+{
+    const char *user_id = PQgetvalue(row, 0, 0), *family_id = PQgetvalue(row, 0, 1);
+
+    if (strlen(user_id) >= sizeof(ret_owner->user_id) || strlen(family_id) >= sizeof(ret_owner->family_id))
+        return vb_error_set(err, EIO, "the id of a user is longer than %d bytes", VB_TOKEN_USER_SIZE - 1);
+    memcpy(ret_owner->user_id, user_id, strlen(user_id) + 1);
+    memcpy(ret_owner->family_id, family_id, strlen(family_id) + 1);
+    return 0;
+}
+
+int vb_tokens_use(struct vb_db *db, const unsigned char token_hash[VB_SHA256_SIZE],
+                  struct vb_token_owner *ret_owner, struct vb_error *err)
+{
+    static const char use[] =
+        "UPDATE refresh_tokens\n"
+        "SET used_at = now()\n"
+        "WHERE token_hash = $1 AND used_at IS NULL AND revoked_at IS NULL AND expires_at > now()\n"
+        "RETURNING user_id::text, family_id::text";
+    static const char explain[] =
+        "SELECT user_id::text, family_id::text, used_at IS NOT NULL, revoked_at IS NOT NULL\n"
+        "FROM refresh_tokens\n"
+        "WHERE token_hash = $1";
+    PGresult *used VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    PGresult *found VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    char hash[BYTEA_SIZE];
+    int r;
+
+    bytea(token_hash, hash);
+    r = vb_db_query(db, use, 1, (const char *[]){hash}, &used, err);
+    if (r < 0)
+        return r;
+    if (PQntuples(used) == 1)
+        return read_owner(used, ret_owner, err);
+
+    r = vb_db_query(db, explain, 1, (const char *[]){hash}, &found, err);
+    if (r < 0)
+        return r;
+    if (PQntuples(found) == 0 || *PQgetvalue(found, 0, 3) == 't')
+        return vb_error_set(err, ENOENT, "there is no such refresh token, or it was revoked");
+    if (*PQgetvalue(found, 0, 2) == 't') {
+        r = read_owner(found, ret_owner, err);
+        return r < 0 ? r : vb_error_set(err, EKEYREVOKED, "this refresh token has been used before");
+    }
+    return vb_error_set(err, EKEYEXPIRED, "this refresh token has expired");
+}
+
+int vb_tokens_revoke_family(struct vb_db *db, const char *family_id, struct vb_error *err)
+{
+    static const char sql[] = "UPDATE refresh_tokens\n"
+                              "SET revoked_at = now()\n"
+                              "WHERE family_id = $1 AND revoked_at IS NULL";
+
+    return vb_db_execute(db, sql, 1, (const char *[]){family_id}, NULL, err);
+}
+
+int vb_tokens_revoke_by_token(struct vb_db *db, const unsigned char token_hash[VB_SHA256_SIZE],
+                              struct vb_error *err)
+{
+    static const char sql[] =
+        "UPDATE refresh_tokens\n"
+        "SET revoked_at = now()\n"
+        "WHERE revoked_at IS NULL\n"
+        "  AND family_id IN (SELECT family_id FROM refresh_tokens WHERE token_hash = $1)";
+    char hash[BYTEA_SIZE];
+
+    return vb_db_execute(db, sql, 1, (const char *[]){bytea(token_hash, hash)}, NULL, err);
+}

@@ -1,0 +1,34 @@
+/*
+ * The table refresh_tokens. Tokens are known by their SHA-256 alone. Errors are those of vb_db_query() and
+ * the ones named.
+ */
+#ifndef VB_DB_TOKENS_H
+#define VB_DB_TOKENS_H
+
+#include "base/hash.h"
+#include "db/pool.h"
+
+#define VB_TOKEN_FAMILY_SIZE 37 /* a UUID's text */
+#define VB_TOKEN_USER_SIZE   513
+
+/* family_id: one login; a new UUID for a new one. Forgets tokens of the user that have expired. -ESRCH: the
+ * user is gone. */
+int vb_tokens_insert(struct vb_db *db, const char *user_id, const char *family_id,
+                     const unsigned char token_hash[VB_SHA256_SIZE], unsigned lifetime_s,
+                     struct vb_error *err);
+
+struct vb_token_owner {
+    char user_id[VB_TOKEN_USER_SIZE];
+    char family_id[VB_TOKEN_FAMILY_SIZE];
+};
+
+/* Marks the token as used; of several at once only one succeeds. -ENOENT: unknown or revoked; -EKEYEXPIRED;
+ * -EKEYREVOKED: it had been used before, and ret_owner says whose family is to be revoked. */
+int vb_tokens_use(struct vb_db *db, const unsigned char token_hash[VB_SHA256_SIZE],
+                  struct vb_token_owner *ret_owner, struct vb_error *err);
+int vb_tokens_revoke_family(struct vb_db *db, const char *family_id, struct vb_error *err);
+/* Revokes the family of the token. An unknown token is no error. */
+int vb_tokens_revoke_by_token(struct vb_db *db, const unsigned char token_hash[VB_SHA256_SIZE],
+                              struct vb_error *err);
+
+#endif
