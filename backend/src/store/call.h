@@ -1,0 +1,153 @@
+/*
+ * One S3 call on its way through the store: what it names, who asked, its body, and the operations that
+ * answer it. Internal to store/.
+ */
+#ifndef VB_STORE_CALL_H
+#define VB_STORE_CALL_H
+
+#include "s3/sigv4.h"
+#include "s3/xml.h"
+#include "store/body.h"
+#include "store/checksum.h"
+#include "store/cors.h"
+#include "store/objects.h"
+#include "store/request.h"
+#include "store/s3_error.h"
+#include "store/server.h"
+
+struct vb_store_server {
+    struct vb_store *store;
+    char *region, *access_key_id, *secret_access_key;
+    char owner_id[2 * VB_SHA256_SIZE + 1]; /* S3's canonical user id of the one account */
+    struct vb_store_cors_cache *cors_cache;
+};
+
+enum vb_store_body_kind {
+    VB_STORE_BODY_NONE,   /* ignored if one comes */
+    VB_STORE_BODY_XML,    /* collected into call->body.collected */
+    VB_STORE_BODY_PARTS,  /* the same, but its x-amz-checksum-* headers are not the body's: they are the
+                             object's */
+    VB_STORE_BODY_OBJECT, /* streamed into call->body.writer */
+};
+
+struct vb_store_call {
+    struct vb_http_request *http;
+    struct vb_store_server *server;
+    struct vb_store *store;
+    struct vb_store_target target;
+    const struct vb_store_operation *operation;
+    struct vb_sigv4_verified verified;
+    struct vb_store_body body;
+    bool cors_applied;
+    /* of a PUT, read before its body comes; strings are the request's */
+    struct vb_store_meta meta;
+    struct vb_store_condition condition;
+};
+
+/* A row of the table that tells operations apart: the first that matches is taken. */
+struct vb_store_operation {
+    unsigned method; /* of enum vb_http_method */
+    enum vb_store_level { VB_STORE_SERVICE, VB_STORE_BUCKET, VB_STORE_OBJECT } level;
+    const char *parameter; /* query parameter that must be there; NULL: none needed */
+    const char *name;      /* S3's name for it */
+    void (*handle)(struct vb_store_call *call);
+    enum vb_store_body_kind body;
+    const char *header; /* request header that must be there; NULL: none needed */
+    /* What can be refused before the body comes: on the event loop, no I/O. Returns false having answered.
+     * May be NULL. */
+    bool (*prepare)(struct vb_store_call *call);
+};
+extern const struct vb_store_operation vb_store_operations[]; /* ended by a name of NULL */
+
+/*
+ * Helpers (call.c).
+ */
+/* A request header. x-amz-* headers of a presigned URL may stand in its query instead. NULL: neither. */
+const char *vb_store_call_header(struct vb_store_call *call, const char *name);
+/* A query parameter, or "". */
+const char *vb_store_call_query(struct vb_store_call *call, const char *name);
+/* Reads a number from the query. Absent: the fallback. Beyond max: max. Returns false having answered
+ * InvalidArgument. */
+bool vb_store_call_query_number(struct vb_store_call *call, const char *name, unsigned max, unsigned fallback,
+                                unsigned *ret_value);
+/* Answers with S3's error for what the engine returned. */
+void vb_store_call_fail(struct vb_store_call *call, int code, const struct vb_error *err);
+/* Answers 200 with the XML document. The builder is empty afterwards. */
+void vb_store_call_answer_xml(struct vb_store_call *call, struct vb_strbuf *document);
+void vb_store_call_answer_empty(struct vb_store_call *call, int status);
+/* A document builder with the root element open. */
+void vb_store_document_begin(struct vb_strbuf *document, const char *root);
+void vb_store_xml_time(struct vb_strbuf *document, const char *name, int64_t time_ms);
+void vb_store_xml_etag(struct vb_strbuf *document, const char *etag);
+void vb_store_xml_owner(struct vb_strbuf *document, const char *name, const struct vb_store_server *server);
+/* Adds the bucket's Access-Control headers, if the request has an Origin. from_cache: do not wait for the
+ * disk. */
+void vb_store_call_apply_cors(struct vb_store_call *call, bool from_cache);
+/* Reads what describes an object from the request's headers; strings are in the arena. Returns false having
+ * answered. */
+bool vb_store_call_read_meta(struct vb_store_call *call, struct vb_store_meta *ret_meta);
+/* Refuses what the store cannot keep (encryption, ACLs that make public, tags). Returns false having
+ * answered. */
+bool vb_store_call_check_write_headers(struct vb_store_call *call);
+/* If-Match and If-None-Match of a write. Returns false having answered. */
+bool vb_store_call_read_condition(struct vb_store_call *call, struct vb_store_condition *ret_condition);
+/* versionId may be "null" only. Returns false having answered. */
+bool vb_store_call_check_version(struct vb_store_call *call);
+/* x-amz-checksum-… and x-amz-checksum-type of an answer. */
+void vb_store_call_add_checksum(struct vb_store_call *call, const struct vb_store_checksum *checksum);
+void vb_store_xml_checksum(struct vb_strbuf *document, const struct vb_store_checksum *checksum,
+                           bool with_type);
+
+/*
+ * Operations, by file.
+ */
+/* bucket_ops.c */
+void vb_store_list_buckets(struct vb_store_call *call);
+void vb_store_create_bucket(struct vb_store_call *call);
+void vb_store_head_bucket(struct vb_store_call *call);
+void vb_store_delete_bucket(struct vb_store_call *call);
+void vb_store_get_location(struct vb_store_call *call);
+/* cors_ops.c */
+void vb_store_put_cors(struct vb_store_call *call);
+void vb_store_get_cors(struct vb_store_call *call);
+void vb_store_delete_cors(struct vb_store_call *call);
+void vb_store_preflight(struct vb_store_call *call);
+/* unconfigured.c */
+void vb_store_get_acl(struct vb_store_call *call);
+void vb_store_get_unconfigured(struct vb_store_call *call);
+void vb_store_delete_unconfigured(struct vb_store_call *call);
+void vb_store_not_implemented(struct vb_store_call *call);
+/* list_ops.c */
+void vb_store_list_objects(struct vb_store_call *call);
+void vb_store_list_objects_v2(struct vb_store_call *call);
+void vb_store_list_object_versions(struct vb_store_call *call);
+/* get_ops.c */
+void vb_store_get_object(struct vb_store_call *call);
+void vb_store_head_object(struct vb_store_call *call);
+/* attributes.c */
+void vb_store_get_object_attributes(struct vb_store_call *call);
+/* object_ops.c */
+bool vb_store_put_object_prepare(struct vb_store_call *call);
+void vb_store_put_object(struct vb_store_call *call);
+void vb_store_delete_object(struct vb_store_call *call);
+/* copy_ops.c */
+void vb_store_copy_object(struct vb_store_call *call);
+void vb_store_upload_part_copy(struct vb_store_call *call);
+/* delete_many.c */
+void vb_store_delete_objects(struct vb_store_call *call);
+/* multipart_list.c */
+void vb_store_list_multipart_uploads(struct vb_store_call *call);
+/* multipart_ops.c */
+void vb_store_create_multipart_upload(struct vb_store_call *call);
+bool vb_store_upload_part_prepare(struct vb_store_call *call);
+void vb_store_upload_part(struct vb_store_call *call);
+void vb_store_list_parts(struct vb_store_call *call);
+void vb_store_abort_multipart_upload(struct vb_store_call *call);
+/* Reads partNumber and uploadId. Returns false having answered. */
+bool vb_store_call_part_number(struct vb_store_call *call, unsigned *ret_number);
+/* The upload's checksum algorithm, looked up when its part begins to arrive; sets what body is to compute. */
+bool vb_store_upload_part_begin(struct vb_store_call *call);
+/* multipart_complete.c */
+void vb_store_complete_multipart_upload(struct vb_store_call *call);
+
+#endif

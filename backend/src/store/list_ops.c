@@ -1,0 +1,242 @@
+/* Listing a bucket: ListObjects (v1), ListObjectsV2 and, since every object here is its only version,
+ * ListObjectVersions. */
+#include "store/call.h"
+
+#include "base/encode.h"
+
+#include <string.h>
+
+#define KEYS_MAX 1000
+
+struct listing {
+    struct vb_store_call *call;
+    struct vb_strbuf document;
+    struct vb_strbuf prefixes; /* <CommonPrefixes> come after all <Contents> */
+    bool url_encoded, with_owner, versions;
+    unsigned count;
+};
+
+/* A key, prefix or delimiter as the client asked to have them. */
+static void add_name(const struct listing *listing, struct vb_strbuf *out, const char *element,
+                     const char *text)
+{
+    struct vb_strbuf encoded;
+
+    if (!listing->url_encoded) {
+        vb_xml_element(out, element, text);
+        return;
+    }
+    vb_strbuf_init(&encoded, 3 * strlen(text));
+    vb_percent_encode(&encoded, text, strlen(text), true);
+    if (vb_strbuf_failed(&encoded))
+        out->failed = true;
+    vb_xml_element(out, element, encoded.data);
+    vb_strbuf_release(&encoded);
+}
+
+static void add_object(struct listing *listing, const struct vb_store_entry *entry)
+{
+    struct vb_strbuf *out = &listing->document;
+    const char *element = listing->versions ? "Version" : "Contents";
+
+    vb_xml_start(out, element, NULL);
+    add_name(listing, out, "Key", entry->key);
+    if (listing->versions)
+        vb_strbuf_adds(out, "<VersionId>null</VersionId><IsLatest>true</IsLatest>");
+    vb_store_xml_time(out, "LastModified", entry->last_modified_ms);
+    vb_store_xml_etag(out, entry->etag);
+    if (entry->checksum.present) {
+        vb_xml_element(out, "ChecksumAlgorithm", vb_checksum_name(entry->checksum.algorithm));
+        vb_xml_element(out, "ChecksumType", vb_checksum_type(&entry->checksum));
+    }
+    vb_xml_element_int(out, "Size", entry->size);
+    if (listing->with_owner)
+        vb_store_xml_owner(out, "Owner", listing->call->server);
+    vb_strbuf_adds(out, "<StorageClass>STANDARD</StorageClass>");
+    vb_xml_end(out, element);
+}
+
+static int add_entry(void *context, const struct vb_store_entry *entry)
+{
+    struct listing *listing = context;
+
+    listing->count++;
+    if (!entry->is_prefix) {
+        add_object(listing, entry);
+        return 0;
+    }
+    vb_xml_start(&listing->prefixes, "CommonPrefixes", NULL);
+    add_name(listing, &listing->prefixes, "Prefix", entry->key);
+    vb_xml_end(&listing->prefixes, "CommonPrefixes");
+    return 0;
+}
+
+struct list_request {
+    const char *prefix, *delimiter, *start_after; /* start_after: wherever it came from */
+    unsigned max_keys;
+};
+
+/* Reads what all three have in common. Returns false having answered. */
+static bool begin(struct vb_store_call *call, const char *root, struct listing *listing,
+                  struct list_request *request)
+{
+    const char *encoding = vb_store_call_query(call, "encoding-type");
+
+    *listing = (struct listing){.call = call, .url_encoded = strcmp(encoding, "url") == 0};
+    request->prefix = vb_store_call_query(call, "prefix");
+    request->delimiter = vb_store_call_query(call, "delimiter");
+    if (*encoding && !listing->url_encoded) {
+        vb_s3_fail_fields(call->http, VB_S3_INVALID_ARGUMENT,
+                          (const struct vb_s3_error_field[]){
+                              {"ArgumentName", "encoding-type"}, {"ArgumentValue", encoding}, {NULL, NULL}},
+                          "Invalid Encoding Method specified in Request");
+        return false;
+    }
+    if (!vb_store_call_query_number(call, "max-keys", KEYS_MAX, KEYS_MAX, &request->max_keys))
+        return false;
+    vb_store_document_begin(&listing->document, root);
+    vb_strbuf_init(&listing->prefixes, listing->document.max);
+    vb_xml_element(&listing->document, "Name", call->target.bucket);
+    add_name(listing, &listing->document, "Prefix", request->prefix);
+    if (*request->delimiter)
+        add_name(listing, &listing->document, "Delimiter", request->delimiter);
+    vb_xml_element_int(&listing->document, "MaxKeys", request->max_keys);
+    if (listing->url_encoded)
+        vb_xml_element(&listing->document, "EncodingType", "url");
+    return true;
+}
+
+/* Returns false having answered. */
+static bool run(struct listing *listing, const struct list_request *request, bool *ret_truncated,
+                char ret_next[VB_STORE_KEY_MAX + 1])
+{
+    struct vb_store_call *call = listing->call;
+    const struct vb_store_list list = {.prefix = request->prefix,
+                                       .delimiter = request->delimiter,
+                                       .start_after = request->start_after,
+                                       .max = request->max_keys};
+    struct vb_error err = {0};
+    int64_t created_ms;
+    int r;
+
+    *ret_truncated = false;
+    ret_next[0] = '\0';
+    if (request->max_keys == 0)
+        r = vb_store_bucket_head(call->store, call->target.bucket, &created_ms, &err);
+    else
+        r = vb_store_list(call->store, call->target.bucket, &list, add_entry, listing, ret_truncated,
+                          ret_next, &err);
+    if (r < 0) {
+        vb_store_call_fail(call, r, &err);
+        vb_strbuf_release(&listing->document);
+        vb_strbuf_release(&listing->prefixes);
+    }
+    return r == 0;
+}
+
+static void finish(struct listing *listing, const char *root)
+{
+    vb_strbuf_add(&listing->document, listing->prefixes.data, listing->prefixes.length);
+    if (vb_strbuf_failed(&listing->prefixes))
+        listing->document.failed = true;
+    vb_strbuf_release(&listing->prefixes);
+    vb_xml_end(&listing->document, root);
+    vb_store_call_answer_xml(listing->call, &listing->document);
+}
+
+void vb_store_list_objects(struct vb_store_call *call)
+{
+    static const char root[] = "ListBucketResult";
+    char next[VB_STORE_KEY_MAX + 1];
+    struct list_request request;
+    struct listing listing;
+    bool truncated;
+
+    if (!begin(call, root, &listing, &request))
+        return;
+    listing.with_owner = true;
+    request.start_after = vb_store_call_query(call, "marker");
+    add_name(&listing, &listing.document, "Marker", request.start_after);
+    if (!run(&listing, &request, &truncated, next))
+        return;
+    vb_xml_element_bool(&listing.document, "IsTruncated", truncated);
+    if (truncated && *request.delimiter)
+        add_name(&listing, &listing.document, "NextMarker", next);
+    finish(&listing, root);
+}
+
+/* The token is the last key, so that it stays good whatever happens to the bucket; base64 keeps it opaque. */
+static const char *read_token(struct vb_store_call *call, const char *token)
+{
+    char *key = vb_arena_calloc(&call->http->arena, VB_STORE_KEY_MAX + 1);
+    size_t size;
+
+    if (!key)
+        return NULL;
+    if (vb_base64url_decode(token, strlen(token), key, VB_STORE_KEY_MAX, &size) < 0 || size == 0 ||
+        strlen(key) != size || !vb_utf8_valid(key, size)) {
+        vb_s3_fail_fields(
+            call->http, VB_S3_INVALID_ARGUMENT,
+            (const struct vb_s3_error_field[]){{"ArgumentName", "continuation-token"}, {NULL, NULL}},
+            "The continuation token provided is incorrect");
+        return NULL;
+    }
+    return key;
+}
+
+void vb_store_list_objects_v2(struct vb_store_call *call)
+{
+    static const char root[] = "ListBucketResult";
+    const char *token = vb_store_call_query(call, "continuation-token");
+    const char *start_after = vb_store_call_query(call, "start-after");
+    char next[VB_STORE_KEY_MAX + 1], next_token[VB_BASE64_SIZE(VB_STORE_KEY_MAX)];
+    struct list_request request;
+    struct listing listing;
+    bool truncated;
+
+    request.start_after = *token ? read_token(call, token) : start_after;
+    if (!request.start_after) {
+        vb_s3_fail(call->http, VB_S3_SLOW_DOWN, NULL);
+        return;
+    }
+    if (!begin(call, root, &listing, &request))
+        return;
+    listing.with_owner = strcmp(vb_store_call_query(call, "fetch-owner"), "true") == 0;
+    if (*token)
+        vb_xml_element(&listing.document, "ContinuationToken", token);
+    if (*start_after)
+        add_name(&listing, &listing.document, "StartAfter", start_after);
+    if (!run(&listing, &request, &truncated, next))
+        return;
+    vb_xml_element_int(&listing.document, "KeyCount", listing.count);
+    vb_xml_element_bool(&listing.document, "IsTruncated", truncated);
+    if (truncated) {
+        vb_base64url_encode(next, strlen(next), next_token);
+        vb_xml_element(&listing.document, "NextContinuationToken", next_token);
+    }
+    finish(&listing, root);
+}
+
+void vb_store_list_object_versions(struct vb_store_call *call)
+{
+    static const char root[] = "ListVersionsResult";
+    char next[VB_STORE_KEY_MAX + 1];
+    struct list_request request;
+    struct listing listing;
+    bool truncated;
+
+    if (!begin(call, root, &listing, &request))
+        return;
+    listing.with_owner = listing.versions = true;
+    request.start_after = vb_store_call_query(call, "key-marker");
+    add_name(&listing, &listing.document, "KeyMarker", request.start_after);
+    vb_xml_element(&listing.document, "VersionIdMarker", vb_store_call_query(call, "version-id-marker"));
+    if (!run(&listing, &request, &truncated, next))
+        return;
+    vb_xml_element_bool(&listing.document, "IsTruncated", truncated);
+    if (truncated) {
+        add_name(&listing, &listing.document, "NextKeyMarker", next);
+        vb_xml_element(&listing.document, "NextVersionIdMarker", "null");
+    }
+    finish(&listing, root);
+}

@@ -1,0 +1,346 @@
+/* CompleteMultipartUpload: the client's list of parts against what was stored, and the checksum of the whole.
+ */
+#include "store/call.h"
+
+#include "base/cleanup.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct part_array {
+    struct vb_store_part *parts;
+    size_t count, capacity;
+};
+
+struct complete_request {
+    struct part_array named; /* by the client; checksum.present where it sent one */
+    bool root;
+};
+
+/* Returns the new, zeroed last part, or NULL: too many, or memory is out. */
+static struct vb_store_part *append(struct part_array *array)
+{
+    if (array->count == VB_STORE_PARTS_MAX)
+        return NULL;
+    if (array->count == array->capacity) {
+        size_t capacity = array->capacity ? 2 * array->capacity : 64;
+        struct vb_store_part *parts = realloc(array->parts, capacity * sizeof(*parts));
+
+        if (!parts)
+            return NULL;
+        array->parts = parts;
+        array->capacity = capacity;
+    }
+    array->parts[array->count] = (struct vb_store_part){0};
+    return &array->parts[array->count++];
+}
+
+static int on_start(void *context, const char *path)
+{
+    struct complete_request *request = context;
+
+    request->root = request->root || strcmp(path, "CompleteMultipartUpload") == 0;
+    if (!request->root)
+        return -EINVAL;
+    if (strcmp(path, "CompleteMultipartUpload/Part") == 0 && !append(&request->named))
+        return -EINVAL;
+    return 0;
+}
+
+static int parse_number(const char *text, unsigned *ret_number)
+{
+    size_t length = strlen(text);
+
+    if (length == 0 || length > 5 || strspn(text, "0123456789") != length)
+        return -EINVAL;
+    *ret_number = (unsigned)strtoul(text, NULL, 10);
+    return *ret_number >= 1 && *ret_number <= VB_STORE_PARTS_MAX ? 0 : -EINVAL;
+}
+
+/* An ETag too long to be one of ours is cut, and then matches no part. */
+static void copy_etag(const char *text, char etag[VB_STORE_ETAG_SIZE])
+{
+    size_t length = strlen(text);
+
+    if (length >= 2 && text[0] == '"' && text[length - 1] == '"') {
+        text++;
+        length -= 2;
+    }
+    snprintf(etag, VB_STORE_ETAG_SIZE, "%.*s",
+             (int)(length < VB_STORE_ETAG_SIZE ? length : VB_STORE_ETAG_SIZE), text);
+}
+
+static int on_end(void *context, const char *path, const char *text)
+{
+    static const char prefix[] = "CompleteMultipartUpload/Part";
+    struct complete_request *request = context;
+    struct vb_store_part *part;
+
+    if (strncmp(path, prefix, sizeof(prefix) - 1) != 0)
+        return 0;
+    part = &request->named.parts[request->named.count - 1];
+    path += sizeof(prefix) - 1;
+    if (!*path)
+        return part->number && *part->etag ? 0 : -EINVAL;
+    path++;
+    if (strcmp(path, "PartNumber") == 0)
+        return parse_number(text, &part->number);
+    if (strcmp(path, "ETag") == 0)
+        copy_etag(text, part->etag);
+    for (const enum vb_hash_algorithm *a = vb_checksum_algorithms; *a != VB_HASH_ALGORITHMS; a++) {
+        if (strcmp(path, vb_checksum_element(*a)) == 0) {
+            part->checksum = (struct vb_store_checksum){.present = true, .algorithm = *a};
+            snprintf(part->checksum.value, sizeof(part->checksum.value), "%s", text);
+        }
+    }
+    return 0;
+}
+
+/* Returns false having answered. */
+static bool read_parts(struct vb_store_call *call, struct complete_request *request)
+{
+    const struct vb_xml_reader reader = {.size_max = VB_STORE_XML_BODY_MAX,
+                                         .elements_max = 8 * VB_STORE_PARTS_MAX + 10,
+                                         .on_start = on_start,
+                                         .on_end = on_end,
+                                         .context = request};
+
+    if (vb_xml_read(&reader, call->body.collected.data, call->body.collected.length, NULL) < 0 ||
+        request->named.count == 0) {
+        vb_s3_fail(call->http, VB_S3_MALFORMED_XML, NULL);
+        return false;
+    }
+    for (size_t i = 1; i < request->named.count; i++) {
+        if (request->named.parts[i].number <= request->named.parts[i - 1].number) {
+            vb_s3_fail(call->http, VB_S3_INVALID_PART_ORDER, NULL);
+            return false;
+        }
+    }
+    return true;
+}
+
+static int add_stored(void *context, const struct vb_store_part *part)
+{
+    struct vb_store_part *copy = append(context);
+
+    if (!copy)
+        return -ENOMEM;
+    *copy = *part;
+    return 0;
+}
+
+static void fail_part(struct vb_store_call *call, const struct vb_store_part *part)
+{
+    char number[16];
+
+    snprintf(number, sizeof(number), "%u", part->number);
+    vb_s3_fail_fields(call->http, VB_S3_INVALID_PART,
+                      (const struct vb_s3_error_field[]){{"UploadId", vb_store_call_query(call, "uploadId")},
+                                                         {"PartNumber", number},
+                                                         {"ETag", part->etag},
+                                                         {NULL, NULL}},
+                      NULL);
+}
+
+/* Puts size and checksum of the stored parts next to those that the client named. Returns false having
+ * answered. */
+static bool match_parts(struct vb_store_call *call, struct part_array *named, const struct part_array *stored)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < named->count; i++) {
+        struct vb_store_part *part = &named->parts[i];
+        const struct vb_store_part *found;
+
+        while (at < stored->count && stored->parts[at].number < part->number)
+            at++;
+        found = at < stored->count && stored->parts[at].number == part->number ? &stored->parts[at] : NULL;
+        if (!found || strcmp(found->etag, part->etag) != 0 ||
+            (part->checksum.present && found->checksum.present &&
+             part->checksum.algorithm == found->checksum.algorithm &&
+             strcmp(part->checksum.value, found->checksum.value) != 0)) {
+            fail_part(call, part);
+            return false;
+        }
+        part->size = found->size;
+        part->checksum = found->checksum;
+    }
+    return true;
+}
+
+/* x-amz-mp-object-size. Returns false having answered. */
+static bool size_holds(struct vb_store_call *call, const struct part_array *parts)
+{
+    const char *header = vb_http_header(call->http, "x-amz-mp-object-size");
+    int64_t total = 0;
+    char text[24];
+
+    for (size_t i = 0; i < parts->count; i++)
+        total += parts->parts[i].size;
+    snprintf(text, sizeof(text), "%lld", (long long)total);
+    if (!header || strcmp(header, text) == 0)
+        return true;
+    vb_s3_fail(call->http, VB_S3_INVALID_REQUEST,
+               "The provided 'x-amz-mp-object-size' header value %.20s does not match what was computed: %s",
+               header, text);
+    return false;
+}
+
+/* The checksum that the client expects of the whole; NULL: none. Returns its algorithm. */
+static const char *expected_checksum(struct vb_store_call *call, enum vb_hash_algorithm *ret_algorithm)
+{
+    for (const enum vb_hash_algorithm *a = vb_checksum_algorithms; *a != VB_HASH_ALGORITHMS; a++) {
+        const char *value = vb_http_header(call->http, vb_checksum_header(*a));
+
+        if (value) {
+            *ret_algorithm = *a;
+            return value;
+        }
+    }
+    return NULL;
+}
+
+static bool same_checksum(const char *expected, const struct vb_store_checksum *checksum)
+{
+    size_t length = strcspn(checksum->value, "-");
+
+    /* a composite value may be given without its "-<parts>" */
+    return strcmp(expected, checksum->value) == 0 ||
+           (strlen(expected) == length && memcmp(expected, checksum->value, length) == 0);
+}
+
+/* Computes the checksum of the whole, as the upload or the client's expectation asks. Returns false having
+ * answered. */
+static bool compute_checksum(struct vb_store_call *call, const struct vb_store_checksum *upload,
+                             const struct part_array *parts, struct vb_store_checksum *ret_checksum)
+{
+    const char *type = vb_http_header(call->http, "x-amz-checksum-type");
+    enum vb_hash_algorithm algorithm = upload->algorithm, expected_algorithm = VB_HASH_ALGORITHMS;
+    const char *expected = expected_checksum(call, &expected_algorithm);
+    bool full_object = upload->full_object;
+    struct vb_checksum_parts sum;
+
+    if (!upload->present && !expected)
+        return true;
+    if (upload->present && type && strcasecmp(type, vb_checksum_type(upload)) != 0) {
+        vb_s3_fail(call->http, VB_S3_INVALID_REQUEST,
+                   "The upload was created using the %s checksum mode. The complete request must use the "
+                   "same checksum "
+                   "mode.",
+                   vb_checksum_type(upload));
+        return false;
+    }
+    if (!upload->present) {
+        algorithm = expected_algorithm;
+        full_object = algorithm >= VB_HASH_CRC32; /* what can be combined is: SHA sums cannot */
+    }
+    if (expected && expected_algorithm != algorithm) {
+        vb_s3_fail(call->http, VB_S3_INVALID_REQUEST,
+                   "Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s",
+                   vb_checksum_name(algorithm), vb_checksum_name(expected_algorithm));
+        return false;
+    }
+    vb_checksum_parts_init(&sum, algorithm, full_object);
+    for (size_t i = 0; i < parts->count; i++) {
+        if (vb_checksum_parts_add(&sum, &parts->parts[i].checksum, parts->parts[i].size) < 0) {
+            vb_checksum_parts_final(&sum, NULL);
+            vb_s3_fail(call->http, VB_S3_INVALID_REQUEST,
+                       "Part %u was uploaded without a %s checksum; name x-amz-checksum-algorithm when "
+                       "creating the upload",
+                       parts->parts[i].number, vb_checksum_name(algorithm));
+            return false;
+        }
+    }
+    vb_checksum_parts_final(&sum, ret_checksum);
+    if (expected && !same_checksum(expected, ret_checksum)) {
+        vb_s3_fail(call->http, VB_S3_BAD_DIGEST,
+                   "The %s you specified did not match the calculated checksum.",
+                   vb_checksum_name(algorithm));
+        return false;
+    }
+    return true;
+}
+
+/* What can be known before the commit. A finished upload passes: the engine knows whether this is a
+ * repetition. Returns false having answered. */
+static bool prepare(struct vb_store_call *call, struct part_array *named,
+                    struct vb_store_checksum *ret_checksum)
+{
+    const char *upload_id = vb_store_call_query(call, "uploadId");
+    struct part_array stored = {0};
+    struct vb_store_meta upload = {0};
+    struct vb_error err = {0};
+    bool truncated, ok = true;
+    int r =
+        vb_store_multipart_get(call->store, call->target.bucket, call->target.key, upload_id, &upload, &err);
+
+    if (r == -ESRCH)
+        return true;
+    if (r == 0)
+        r = vb_store_multipart_list_parts(call->store, call->target.bucket, call->target.key, upload_id, 0,
+                                          VB_STORE_PARTS_MAX, add_stored, &stored, &truncated, &err);
+    if (r == 0)
+        ok = match_parts(call, named, &stored) && size_holds(call, named) &&
+             compute_checksum(call, &upload.checksum, named, ret_checksum);
+    else if (r != -ESRCH)
+        vb_store_call_fail(call, r, &err);
+    vb_store_meta_release(&upload);
+    free(stored.parts);
+    return ok && (r == 0 || r == -ESRCH);
+}
+
+static void answer(struct vb_store_call *call, const struct vb_store_meta *meta)
+{
+    struct vb_http_request *http = call->http;
+    struct vb_strbuf document;
+    const char *location =
+        vb_arena_printf(&http->arena, "%s://%s%s", http->secure ? "https" : "http", http->host, http->path);
+
+    vb_store_document_begin(&document, "CompleteMultipartUploadResult");
+    vb_xml_element(&document, "Location", location);
+    vb_xml_element(&document, "Bucket", call->target.bucket);
+    vb_xml_element(&document, "Key", call->target.key);
+    vb_store_xml_etag(&document, meta->etag);
+    vb_store_xml_checksum(&document, &meta->checksum, true);
+    vb_xml_end(&document, "CompleteMultipartUploadResult");
+    vb_store_call_answer_xml(call, &document);
+}
+
+static void complete(struct vb_store_call *call, struct part_array *named)
+{
+    struct vb_store_condition condition;
+    struct vb_store_checksum checksum = {0};
+    struct vb_store_meta meta = {0};
+    struct vb_error err = {0};
+    int r;
+
+    if (!vb_store_call_read_condition(call, &condition) || !prepare(call, named, &checksum))
+        return;
+    r = vb_store_multipart_complete(call->store, call->target.bucket, call->target.key,
+                                    vb_store_call_query(call, "uploadId"), named->parts, named->count,
+                                    checksum.present ? &checksum : NULL, &condition, &meta, &err);
+    if (r == -EINVAL) {
+        vb_s3_fail(call->http, VB_S3_INVALID_PART, NULL);
+    } else if (r == -EDOM) {
+        vb_s3_fail(call->http, VB_S3_INVALID_PART_ORDER, NULL);
+    } else if (r == -ERANGE) {
+        vb_s3_fail(call->http, VB_S3_ENTITY_TOO_SMALL, NULL);
+    } else if (r < 0) {
+        vb_store_call_fail(call, r, &err);
+    } else {
+        answer(call, &meta);
+        vb_store_meta_release(&meta);
+    }
+}
+
+void vb_store_complete_multipart_upload(struct vb_store_call *call)
+{
+    struct complete_request request = {0};
+
+    if (read_parts(call, &request))
+        complete(call, &request.named);
+    free(request.named.parts);
+}

@@ -1,0 +1,58 @@
+/* PutObject and DeleteObject. */
+#include "store/call.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <string.h>
+
+bool vb_store_put_object_prepare(struct vb_store_call *call)
+{
+    return vb_store_call_check_write_headers(call) && vb_store_call_read_condition(call, &call->condition) &&
+           vb_store_call_read_meta(call, &call->meta);
+}
+
+void vb_store_put_object(struct vb_store_call *call)
+{
+    struct vb_store_meta *meta = &call->meta;
+    struct vb_error err = {0};
+    int r;
+
+    meta->checksum = call->body.checksum;
+    r = vb_store_put(VB_TAKE(call->body.writer), call->target.bucket, call->target.key, meta,
+                     &call->condition, &err);
+    if (r < 0) {
+        vb_store_call_fail(call, r, &err);
+        return;
+    }
+    vb_http_add_headerf(call->http, "ETag", "\"%s\"", meta->etag);
+    vb_store_call_add_checksum(call, &meta->checksum);
+    vb_store_call_answer_empty(call, 200);
+}
+
+void vb_store_delete_object(struct vb_store_call *call)
+{
+    const char *if_match = vb_http_header(call->http, "If-Match");
+    struct vb_store_condition condition = {0};
+    struct vb_store_meta meta = {0};
+    struct vb_error err = {0};
+    int r = 0;
+
+    if (!vb_store_call_check_version(call))
+        return;
+    if (if_match && strcmp(if_match, "*") == 0) { /* any, as long as there is one */
+        r = vb_store_head(call->store, call->target.bucket, call->target.key, &meta, &err);
+        if (r == 0)
+            vb_store_meta_release(&meta);
+    } else if (!vb_store_call_read_condition(call, &condition)) {
+        return;
+    }
+    if (r == 0)
+        r = vb_store_delete(call->store, call->target.bucket, call->target.key, &condition, NULL, &err);
+    if (r == -ENOENT && !condition.if_match && !if_match)
+        r = 0;
+    if (r < 0)
+        vb_store_call_fail(call, r, &err);
+    else
+        vb_store_call_answer_empty(call, 204);
+}

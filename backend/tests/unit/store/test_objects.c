@@ -1,0 +1,499 @@
+/* Buckets and objects: put, get, head, delete, copy, their conditions and their files. */
+#include "fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+
+static void put_object_is_read_back_whole(void **state)
+{
+    struct fixture *fixture = *state;
+    static const size_t sizes[] = {0,
+                                   1,
+                                   20000,
+                                   (size_t)VB_STORE_INLINE_MAX - 1,
+                                   (size_t)VB_STORE_INLINE_MAX,
+                                   (size_t)VB_STORE_INLINE_MAX + 1,
+                                   LARGE,
+                                   20 * MIB + 7};
+
+    for (size_t i = 0; i < VB_ARRAY_SIZE(sizes); i++) {
+        char key[32];
+
+        snprintf(key, sizeof(key), "size-%zu", sizes[i]);
+        put_made(fixture->store, key, i, sizes[i]);
+        assert_object_is(fixture->store, key, i, sizes[i]);
+    }
+    reopen(fixture);
+    for (size_t i = 0; i < VB_ARRAY_SIZE(sizes); i++) {
+        char key[32];
+
+        snprintf(key, sizeof(key), "size-%zu", sizes[i]);
+        assert_object_is(fixture->store, key, i, sizes[i]);
+    }
+    assert_blob_files(fixture->directory, 3);
+}
+
+static void bytes_written_in_pieces_are_joined(void **state)
+{
+    struct fixture *fixture = *state;
+    static const size_t pieces[] = {1, 100, 4096, 30000, 65536, 200000};
+    size_t size = 700001;
+    unsigned char *bytes = make_bytes(5, size);
+
+    for (size_t i = 0; i < VB_ARRAY_SIZE(pieces); i++) {
+        struct vb_store_writer *writer = NULL;
+        struct vb_store_meta meta = {0};
+
+        assert_int_equal(vb_store_writer_open(fixture->store, i % 2 ? -1 : 10, &writer, NULL), 0);
+        for (size_t at = 0; at < size; at += pieces[i]) {
+            size_t n = size - at < pieces[i] ? size - at : pieces[i];
+
+            assert_int_equal(vb_store_writer_write(writer, bytes + at, n, NULL), 0);
+        }
+        assert_int_equal(vb_store_writer_size(writer), size);
+        assert_int_equal(vb_store_put(writer, "photos", "pieces", &meta, NULL, NULL), 0);
+        assert_object_is(fixture->store, "pieces", 5, size);
+    }
+    free(bytes);
+}
+
+static void etag_is_the_md5(void **state)
+{
+    struct fixture *fixture = *state;
+    struct vb_store_meta meta = {0};
+    struct vb_store_writer *writer = write_bytes(fixture->store, "abc", 3);
+    int64_t before = vb_clock_realtime_ms();
+    unsigned char md5[16];
+
+    vb_store_writer_md5(writer, md5);
+    vb_store_writer_md5(writer, md5);
+    assert_int_equal(md5[0], 0x90);
+    assert_int_equal(vb_store_put(writer, "photos", "abc", &meta, NULL, NULL), 0);
+    assert_string_equal(meta.etag, "900150983cd24fb0d6963f7d28e17f72"); /* RFC 1321, A.5 */
+    assert_int_equal(meta.size, 3);
+    assert_in_range(meta.last_modified_ms, before, vb_clock_realtime_ms());
+}
+
+static void metadata_is_kept(void **state)
+{
+    struct fixture *fixture = *state;
+    static char user[] = "camera\0X100\0empty\0\0title\0Grüße\0";
+    struct vb_store_meta meta = {
+        .content_type = (char *)"image/jpeg",
+        .cache_control = (char *)"no-cache",
+        .content_disposition = (char *)"inline",
+        .content_encoding = (char *)"gzip",
+        .content_language = (char *)"de",
+        .expires = (char *)"Thu, 01 Dec 1994 16:00:00 GMT",
+        .user_metadata = user,
+        .checksum = {
+            .present = true, .algorithm = VB_HASH_CRC64NVME, .value = "rosUhgp5mIg=", .full_object = true}};
+    struct vb_store_meta got = {0};
+
+    assert_int_equal(vb_store_put(write_bytes(fixture->store, "x", 1), "photos", "m", &meta, NULL, NULL), 0);
+    reopen(fixture);
+    assert_int_equal(vb_store_head(fixture->store, "photos", "m", &got, NULL), 0);
+    assert_string_equal(got.content_type, "image/jpeg");
+    assert_string_equal(got.cache_control, "no-cache");
+    assert_string_equal(got.content_disposition, "inline");
+    assert_string_equal(got.content_encoding, "gzip");
+    assert_string_equal(got.content_language, "de");
+    assert_string_equal(got.expires, meta.expires);
+    assert_memory_equal(got.user_metadata, user, sizeof(user));
+    assert_true(got.checksum.present && got.checksum.full_object);
+    assert_int_equal(got.checksum.algorithm, VB_HASH_CRC64NVME);
+    assert_string_equal(got.checksum.value, "rosUhgp5mIg=");
+    assert_string_equal(got.etag, meta.etag);
+    assert_int_equal(got.last_modified_ms, meta.last_modified_ms);
+    assert_int_equal(got.parts, 0);
+    vb_store_meta_release(&got);
+
+    put_made(fixture->store, "bare", 1, 10);
+    assert_int_equal(vb_store_head(fixture->store, "photos", "bare", &got, NULL), 0);
+    assert_null(got.content_type);
+    assert_null(got.user_metadata);
+    assert_false(got.checksum.present);
+    vb_store_meta_release(&got);
+}
+
+static void missing_things_have_their_own_errors(void **state)
+{
+    struct fixture *fixture = *state;
+    struct vb_store *store = fixture->store;
+    struct vb_store_reader *reader = NULL;
+    struct vb_store_meta meta = {0};
+    struct vb_error err = {0};
+
+    assert_int_equal(vb_store_get(store, "photos", "none", NULL, &reader, &err), -ENOENT);
+    assert_int_equal(vb_store_get(store, "nowhere", "none", NULL, &reader, &err), -ENODEV);
+    assert_string_equal(err.message, "there is no bucket \"nowhere\"");
+    assert_int_equal(vb_store_head(store, "nowhere", "none", &meta, &err), -ENODEV);
+    assert_int_equal(vb_store_head(store, "photos", "none", &meta, &err), -ENOENT);
+    assert_int_equal(vb_store_delete(store, "nowhere", "none", NULL, NULL, &err), -ENODEV);
+    assert_int_equal(vb_store_put(write_bytes(store, "x", 1), "nowhere", "k", &meta, NULL, &err), -ENODEV);
+    assert_int_equal(vb_store_copy(store, "photos", "none", NULL, "photos", "k", NULL, NULL, &err), -ENOENT);
+    assert_int_equal(vb_store_copy(store, "nowhere", "n", NULL, "photos", "k", NULL, NULL, &err), -ENODEV);
+}
+
+static void a_refused_put_of_a_large_object_leaves_no_file(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned char *bytes = make_bytes(1, LARGE);
+    struct vb_store_meta meta = {0};
+
+    assert_int_equal(
+        vb_store_put(write_bytes(fixture->store, bytes, LARGE), "nowhere", "k", &meta, NULL, NULL), -ENODEV);
+    vb_store_writer_abort(write_bytes(fixture->store, bytes, LARGE));
+    assert_int_equal(count_blob_files(fixture->directory), 0);
+    free(bytes);
+}
+
+static void replacing_removes_the_old_bytes(void **state)
+{
+    struct fixture *fixture = *state;
+
+    put_made(fixture->store, "k", 1, LARGE);
+    put_made(fixture->store, "k", 2, LARGE + 1);
+    assert_object_is(fixture->store, "k", 2, LARGE + 1);
+    assert_blob_files(fixture->directory, 1);
+    put_made(fixture->store, "k", 3, 10);
+    assert_object_is(fixture->store, "k", 3, 10);
+    assert_blob_files(fixture->directory, 0);
+}
+
+static void conditions_are_checked_with_the_change(void **state)
+{
+    struct fixture *fixture = *state;
+    struct vb_store *store = fixture->store;
+    struct vb_store_condition none = {.if_none_match_any = true};
+    struct vb_store_condition match = {.if_match = "900150983cd24fb0d6963f7d28e17f72"};
+    struct vb_store_meta meta = {0};
+    bool existed = false;
+
+    assert_int_equal(vb_store_put(write_bytes(store, "abc", 3), "photos", "k", &meta, &match, NULL), -ENOENT);
+    assert_int_equal(vb_store_put(write_bytes(store, "abc", 3), "photos", "k", &meta, &none, NULL), 0);
+    assert_int_equal(vb_store_put(write_bytes(store, "abd", 3), "photos", "k", &meta, &none, NULL), -EEXIST);
+    assert_int_equal(vb_store_put(write_bytes(store, "abd", 3), "photos", "k", &meta, &match, NULL), 0);
+    assert_int_equal(vb_store_put(write_bytes(store, "abe", 3), "photos", "k", &meta, &match, NULL),
+                     -EKEYREJECTED);
+    assert_int_equal(vb_store_delete(store, "photos", "k", &match, &existed, NULL), -EKEYREJECTED);
+    assert_int_equal(vb_store_delete(store, "photos", "k", NULL, &existed, NULL), 0);
+    assert_true(existed);
+    assert_int_equal(vb_store_delete(store, "photos", "k", &match, &existed, NULL), -ENOENT);
+    assert_int_equal(vb_store_delete(store, "photos", "k", NULL, &existed, NULL), 0);
+    assert_false(existed);
+}
+
+static void *put_if_none(void *context)
+{
+    struct vb_store_condition none = {.if_none_match_any = true};
+    struct vb_store_meta meta = {0};
+    int rc = vb_store_put(write_bytes(context, "abc", 3), "photos", "one", &meta, &none, NULL);
+
+    return (void *)(intptr_t)rc;
+}
+
+static void of_many_conditional_puts_one_wins(void **state)
+{
+    struct fixture *fixture = *state;
+    pthread_t threads[16];
+    unsigned won = 0;
+
+    for (size_t i = 0; i < VB_ARRAY_SIZE(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, put_if_none, fixture->store), 0);
+    for (size_t i = 0; i < VB_ARRAY_SIZE(threads); i++) {
+        void *rc;
+
+        pthread_join(threads[i], &rc);
+        assert_true((intptr_t)rc == 0 || (intptr_t)rc == -EEXIST);
+        won += (intptr_t)rc == 0;
+    }
+    assert_int_equal(won, 1);
+}
+
+static void readers_keep_what_they_opened(void **state)
+{
+    struct fixture *fixture = *state;
+    static const size_t sizes[] = {1000, LARGE};
+
+    for (size_t i = 0; i < VB_ARRAY_SIZE(sizes); i++) {
+        struct vb_store_reader *reader = NULL;
+        unsigned char *bytes = make_bytes(1, sizes[i]);
+
+        put_made(fixture->store, "k", 1, sizes[i]);
+        assert_int_equal(vb_store_get(fixture->store, "photos", "k", NULL, &reader, NULL), 0);
+        put_made(fixture->store, "k", 2, sizes[i]);
+        assert_int_equal(vb_store_delete(fixture->store, "photos", "k", NULL, NULL, NULL), 0);
+        assert_blob_files(fixture->directory, 0);
+        assert_reader_gives(reader, bytes, sizes[i]);
+        vb_store_reader_close(reader);
+        free(bytes);
+    }
+}
+
+static void source_is_memory_or_one_file(void **state)
+{
+    struct fixture *fixture = *state;
+    struct vb_store_reader *reader = NULL;
+    const void *data;
+    int fd;
+
+    put_made(fixture->store, "small", 1, 100);
+    put_made(fixture->store, "large", 2, LARGE);
+    assert_int_equal(vb_store_get(fixture->store, "photos", "small", NULL, &reader, NULL), 0);
+    vb_store_reader_source(reader, &data, &fd);
+    assert_non_null(data);
+    assert_int_equal(fd, -1);
+    vb_store_reader_close(reader);
+    assert_int_equal(vb_store_get(fixture->store, "photos", "large", NULL, &reader, NULL), 0);
+    vb_store_reader_source(reader, &data, &fd);
+    assert_null(data);
+    assert_true(fd >= 0);
+    assert_int_equal(lseek(fd, 0, SEEK_END), LARGE);
+    vb_store_reader_close(reader);
+}
+
+static void copies_share_the_bytes(void **state)
+{
+    struct fixture *fixture = *state;
+    struct vb_store *store = fixture->store;
+    struct vb_store_meta png = {.content_type = (char *)"image/png"}, got = {0}, source = {0};
+
+    put_made(store, "a", 1, LARGE);
+    assert_int_equal(vb_store_head(store, "photos", "a", &source, NULL), 0);
+    assert_int_equal(vb_store_copy(store, "photos", "a", "wrong", "photos", "b", NULL, NULL, NULL),
+                     -EKEYREJECTED);
+    assert_int_equal(vb_store_copy(store, "photos", "a", source.etag, "photos", "b", &png, &got, NULL), 0);
+    assert_string_equal(got.content_type, "image/png");
+    assert_string_equal(got.etag, source.etag);
+    vb_store_meta_release(&got);
+    assert_int_equal(count_blob_files(fixture->directory), 1);
+
+    /* onto itself */
+    assert_int_equal(vb_store_copy(store, "photos", "b", NULL, "photos", "b", NULL, &got, NULL), 0);
+    assert_string_equal(got.content_type, "image/png");
+    vb_store_meta_release(&got);
+    vb_store_meta_release(&source);
+
+    assert_int_equal(vb_store_delete(store, "photos", "a", NULL, NULL, NULL), 0);
+    reopen(fixture);
+    assert_object_is(fixture->store, "b", 1, LARGE);
+    assert_int_equal(vb_store_delete(fixture->store, "photos", "b", NULL, NULL, NULL), 0);
+    assert_blob_files(fixture->directory, 0);
+}
+
+static void delete_many_deletes_those_that_are_there(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const keys[] = {"a", "none", "b", "a"};
+
+    put_made(fixture->store, "a", 1, 10);
+    put_made(fixture->store, "b", 2, LARGE);
+    put_made(fixture->store, "c", 3, 10);
+    assert_int_equal(vb_store_delete_many(fixture->store, "photos", keys, VB_ARRAY_SIZE(keys), NULL), 0);
+    assert_int_equal(get_result(fixture->store, "a", NULL), -ENOENT);
+    assert_int_equal(get_result(fixture->store, "b", NULL), -ENOENT);
+    assert_object_is(fixture->store, "c", 3, 10);
+    assert_blob_files(fixture->directory, 0);
+}
+
+static int collect_bucket(void *context, const char *bucket, int64_t created_ms)
+{
+    char *out = context;
+
+    assert_true(created_ms > 0);
+    strcat(out, bucket);
+    strcat(out, " ");
+    return 0;
+}
+
+static void buckets_live_and_die(void **state)
+{
+    struct fixture *fixture = *state;
+    struct vb_store *store = fixture->store;
+    char names[100] = "";
+    int64_t created_ms = 0;
+
+    assert_int_equal(vb_store_bucket_create(store, "photos", NULL), -EEXIST);
+    assert_int_equal(vb_store_bucket_create(store, "archive", NULL), 0);
+    assert_int_equal(vb_store_bucket_list(store, collect_bucket, names, NULL), 0);
+    assert_string_equal(names, "archive photos ");
+    assert_int_equal(vb_store_bucket_head(store, "archive", &created_ms, NULL), 0);
+    assert_true(created_ms > 0);
+    put_made(store, "k", 1, 1);
+    assert_int_equal(vb_store_bucket_delete(store, "photos", NULL), -ENOTEMPTY);
+    assert_int_equal(vb_store_delete(store, "photos", "k", NULL, NULL, NULL), 0);
+    assert_int_equal(vb_store_bucket_delete(store, "photos", NULL), 0);
+    assert_int_equal(vb_store_bucket_head(store, "photos", &created_ms, NULL), -ENODEV);
+    assert_int_equal(vb_store_bucket_delete(store, "photos", NULL), -ENODEV);
+}
+
+static void cors_is_kept_and_removed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct vb_strbuf out;
+
+    vb_strbuf_init(&out, 1000);
+    assert_int_equal(vb_store_bucket_get_cors(fixture->store, "photos", &out, NULL), -ENOENT);
+    assert_int_equal(vb_store_bucket_set_cors(fixture->store, "photos", "<CORS/>", NULL), 0);
+    reopen(fixture);
+    assert_int_equal(vb_store_bucket_get_cors(fixture->store, "photos", &out, NULL), 0);
+    assert_string_equal(out.data, "<CORS/>");
+    assert_int_equal(vb_store_bucket_set_cors(fixture->store, "photos", NULL, NULL), 0);
+    assert_int_equal(vb_store_bucket_get_cors(fixture->store, "photos", &out, NULL), -ENOENT);
+    assert_int_equal(vb_store_bucket_set_cors(fixture->store, "nowhere", "<CORS/>", NULL), -ENODEV);
+    vb_strbuf_release(&out);
+}
+
+static void keys_are_not_paths(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const keys[] = {
+        "../../etc/passwd",          "/", "..",      "a//b", "%00", "'; DROP TABLE objects; --",
+        "\xf0\x9f\x8c\xbb/\xc3\xbc", " ", "\x01\x7f"};
+    char longest[VB_STORE_KEY_MAX + 1];
+
+    memset(longest, 'k', VB_STORE_KEY_MAX);
+    longest[VB_STORE_KEY_MAX] = '\0';
+    put_made(fixture->store, longest, 99, LARGE);
+    for (size_t i = 0; i < VB_ARRAY_SIZE(keys); i++)
+        put_made(fixture->store, keys[i], i, i % 2 ? 100 : LARGE);
+    for (size_t i = 0; i < VB_ARRAY_SIZE(keys); i++)
+        assert_object_is(fixture->store, keys[i], i, i % 2 ? 100 : LARGE);
+    assert_object_is(fixture->store, longest, 99, LARGE);
+}
+
+static void a_second_process_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct vb_store_config config = {.directory = fixture->directory};
+    struct vb_store *second = NULL;
+    struct vb_error err = {0};
+
+    assert_int_equal(vb_store_open(&config, &second, &err), -EWOULDBLOCK);
+    assert_non_null(strstr(err.message, "in use"));
+    assert_true(err.hint[0]);
+}
+
+static void an_oversized_write_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct vb_store_writer *writer = NULL;
+    struct vb_store_meta meta = {0};
+
+    assert_int_equal(vb_store_writer_open(fixture->store, -1, &writer, NULL), 0);
+    assert_int_equal(vb_store_writer_write(writer, "", (size_t)VB_STORE_PUT_MAX + 1, NULL), -EFBIG);
+    /* and stays so: the bytes are not whole */
+    assert_int_equal(vb_store_writer_write(writer, "x", 1, NULL), -EFBIG);
+    assert_int_equal(vb_store_put(writer, "photos", "k", &meta, NULL, NULL), -EFBIG);
+    assert_int_equal(get_result(fixture->store, "k", NULL), -ENOENT);
+}
+
+static off_t index_size(const char *directory)
+{
+    char path[128];
+    struct stat st;
+
+    snprintf(path, sizeof(path), "%s/index.db", directory);
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_size;
+}
+
+static void the_room_of_deleted_objects_is_given_back(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t deadline = vb_clock_monotonic_ms() + 10000;
+    char key[16];
+    off_t full;
+
+    for (unsigned i = 0; i < 200; i++) {
+        snprintf(key, sizeof(key), "k%u", i);
+        put_made(fixture->store, key, i, 60000);
+    }
+    reopen(fixture);
+    full = index_size(fixture->directory);
+    assert_true(full > 200 * 60000);
+    for (unsigned i = 0; i < 199; i++) {
+        snprintf(key, sizeof(key), "k%u", i);
+        assert_int_equal(vb_store_delete(fixture->store, "photos", key, NULL, NULL, NULL), 0);
+    }
+    while (index_size(fixture->directory) > full / 8 && vb_clock_monotonic_ms() < deadline)
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    assert_true(index_size(fixture->directory) <= full / 8);
+    assert_object_is(fixture->store, "k199", 199, 60000);
+}
+
+struct mixed {
+    struct vb_store *store;
+    unsigned number;
+};
+
+static void *put_get_delete(void *context)
+{
+    struct mixed *mixed = context;
+
+    for (unsigned i = 0; i < 40; i++) {
+        size_t size = i % 5 == 0 ? LARGE : 500 * i;
+        char key[32];
+
+        snprintf(key, sizeof(key), "%u/%u", mixed->number, i % 7);
+        put_made(mixed->store, key, mixed->number * 1000 + i, size);
+        assert_object_is(mixed->store, key, mixed->number * 1000 + i, size);
+        /* one key that all fight for: whatever is there is whole */
+        put_made(mixed->store, "shared", 7, i % 2 ? LARGE : 10);
+        if (i % 3 == 0)
+            assert_int_equal(vb_store_delete(mixed->store, "photos", "shared", NULL, NULL, NULL), 0);
+        int rc = get_result(mixed->store, "shared", NULL);
+        assert_true(rc == 0 || rc == -ENOENT);
+    }
+    return NULL;
+}
+
+static void many_threads_share_commits(void **state)
+{
+    struct fixture *fixture = *state;
+    struct mixed mixed[8];
+    pthread_t threads[8];
+    struct vb_store_stats stats;
+
+    for (unsigned i = 0; i < 8; i++) {
+        mixed[i] = (struct mixed){fixture->store, i};
+        assert_int_equal(pthread_create(&threads[i], NULL, put_get_delete, &mixed[i]), 0);
+    }
+    for (unsigned i = 0; i < 8; i++)
+        pthread_join(threads[i], NULL);
+    vb_store_stats(fixture->store, &stats);
+    assert_true(stats.changes >= 8 * 80);
+    assert_true(stats.commits < stats.changes);
+    assert_int_equal(stats.waiting, 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(put_object_is_read_back_whole),
+        TEST(bytes_written_in_pieces_are_joined),
+        TEST(etag_is_the_md5),
+        TEST(metadata_is_kept),
+        TEST(missing_things_have_their_own_errors),
+        TEST(a_refused_put_of_a_large_object_leaves_no_file),
+        TEST(replacing_removes_the_old_bytes),
+        TEST(conditions_are_checked_with_the_change),
+        TEST(of_many_conditional_puts_one_wins),
+        TEST(readers_keep_what_they_opened),
+        TEST(source_is_memory_or_one_file),
+        TEST(copies_share_the_bytes),
+        TEST(delete_many_deletes_those_that_are_there),
+        TEST(buckets_live_and_die),
+        TEST(cors_is_kept_and_removed),
+        TEST(keys_are_not_paths),
+        TEST(a_second_process_is_refused),
+        TEST(an_oversized_write_is_refused),
+        TEST(the_room_of_deleted_objects_is_given_back),
+        TEST(many_threads_share_commits),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
