@@ -1,0 +1,319 @@
+/* The edge's memory: what is remembered, for how long and within which bounds; one fill at a time. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/memory.h"
+#include "edge/cache.h"
+
+static struct vb_cache *make_cache(size_t bytes_max, size_t body_max)
+{
+    return vb_cache_create(&(struct vb_cache_config){.bytes_max = bytes_max, .body_max = body_max});
+}
+
+static struct vb_cache_entry *make_entry(struct vb_cache *cache, size_t size, char fill)
+{
+    struct vb_cache_entry description = {.size = (int64_t)size};
+    char *body = vb_xmalloc(size + 1);
+    memset(body, fill, size);
+    return vb_cache_entry_create(cache, &description, body);
+}
+
+static void never_woken(struct vb_cache_waiter *waiter, struct vb_cache_entry *entry, bool stale, int error)
+{
+    (void)waiter, (void)entry, (void)stale, (void)error;
+    abort();
+}
+
+/* Fills key as a leader does. */
+static void put(struct vb_cache *cache, const char *key, size_t size, char fill, int64_t now_ms)
+{
+    struct vb_cache_waiter waiter = {.wake = never_woken};
+    struct vb_cache_entry *found, *entry = make_entry(cache, size, fill);
+    bool stale;
+    assert_int_equal(vb_cache_claim(cache, key, now_ms, &waiter, &found), VB_CACHE_LEAD);
+    struct vb_cache_entry *result = vb_cache_publish(cache, key, entry, true, 0, now_ms, &stale);
+    assert_ptr_equal(result, entry);
+    assert_false(stale);
+    vb_cache_entry_release(result);
+    vb_cache_entry_release(entry);
+}
+
+static bool has(struct vb_cache *cache, const char *key, int64_t now_ms)
+{
+    struct vb_cache_entry *entry = vb_cache_lookup(cache, key, now_ms);
+    vb_cache_entry_release(entry);
+    return entry != NULL;
+}
+
+static void a_published_object_is_found_until_its_time_is_over(void **state)
+{
+    struct vb_cache *cache = make_cache(0, 0);
+    (void)state;
+    assert_false(has(cache, "a", 0));
+    put(cache, "a", 100, 'x', 0);
+    struct vb_cache_entry *entry = vb_cache_lookup(cache, "a", VB_CACHE_TTL_MS - 1);
+    assert_non_null(entry);
+    assert_int_equal(entry->size, 100);
+    assert_int_equal(entry->body[99], 'x');
+    vb_cache_entry_release(entry);
+    assert_false(has(cache, "a", VB_CACHE_TTL_MS));
+    assert_false(has(cache, "b", 0));
+    vb_cache_destroy(cache);
+}
+
+static void a_missing_object_is_remembered_for_five_seconds(void **state)
+{
+    struct vb_cache *cache = make_cache(0, 0);
+    struct vb_cache_waiter waiter = {.wake = never_woken};
+    struct vb_cache_entry *found, missing = {.missing = true};
+    bool stale;
+    (void)state;
+    assert_int_equal(vb_cache_claim(cache, "a", 0, &waiter, &found), VB_CACHE_LEAD);
+    struct vb_cache_entry *entry = vb_cache_entry_create(cache, &missing, NULL);
+    vb_cache_entry_release(vb_cache_publish(cache, "a", entry, true, 0, 0, &stale));
+    vb_cache_entry_release(entry);
+    assert_true(has(cache, "a", 4999));
+    assert_false(has(cache, "a", 5000));
+    vb_cache_destroy(cache);
+}
+
+static void the_least_recently_used_go_first_and_bytes_stay_bounded(void **state)
+{
+    struct vb_cache *cache = make_cache(16 * 64 * 1024, 16 * 1024); /* 64 KiB a shard */
+    struct vb_cache_stats stats;
+    char key[32];
+    (void)state;
+    put(cache, "hot", 10000, 'h', 0);
+    for (int i = 0; i < 2000; i++) {
+        snprintf(key, sizeof(key), "cold-%d", i);
+        put(cache, key, 10000, 'c', 0);
+        assert_true(has(cache, "hot", 0)); /* used all the time, so never the oldest */
+    }
+    vb_cache_stats(cache, &stats);
+    assert_in_range(stats.bytes, 16 * 40 * 1024, 16 * 64 * 1024);
+    assert_true(has(cache, "cold-1999", 0));
+    assert_false(has(cache, "cold-0", 0));
+    vb_cache_destroy(cache);
+}
+
+static void an_evicted_object_stays_whole_for_who_is_sending_it(void **state)
+{
+    struct vb_cache *cache = make_cache(16 * 32 * 1024, 16 * 1024);
+    char key[32];
+    (void)state;
+    put(cache, "a", 10000, 'a', 0);
+    struct vb_cache_entry *entry = vb_cache_lookup(cache, "a", 0);
+    for (int i = 0; i < 500; i++) {
+        snprintf(key, sizeof(key), "other-%d", i);
+        put(cache, key, 10000, 'o', 0);
+    }
+    assert_false(has(cache, "a", 0));
+    for (int i = 0; i < 10000; i++)
+        assert_int_equal(entry->body[i], 'a');
+    vb_cache_entry_release(entry);
+    vb_cache_destroy(cache);
+}
+
+static void slow_readers_of_evicted_objects_use_up_the_room(void **state)
+{
+    struct vb_cache *cache = make_cache(100 * 1000, 16 * 1024);
+    struct vb_cache_entry *held[20] = {0};
+    size_t count = 0;
+    (void)state;
+    while (vb_cache_has_room(cache, 10000)) {
+        assert_true(count < VB_ARRAY_SIZE(held));
+        held[count++] = make_entry(cache, 10000, 'x');
+    }
+    assert_in_range(count, 15, 20); /* twice the bound, less what bookkeeping takes */
+    while (count > 0)
+        vb_cache_entry_release(held[--count]);
+    assert_true(vb_cache_has_room(cache, 10000));
+    vb_cache_destroy(cache);
+}
+
+static void after_a_failed_fill_the_older_object_serves_on(void **state)
+{
+    struct vb_cache *cache = make_cache(0, 0);
+    struct vb_cache_waiter waiter = {.wake = never_woken};
+    struct vb_cache_entry *found;
+    bool stale = false;
+    int64_t later_ms = VB_CACHE_TTL_MS + 1;
+    (void)state;
+    put(cache, "a", 100, 'x', 0);
+    assert_int_equal(vb_cache_claim(cache, "a", later_ms, &waiter, &found), VB_CACHE_LEAD);
+    struct vb_cache_entry *entry = vb_cache_publish(cache, "a", NULL, false, -ECONNREFUSED, later_ms, &stale);
+    assert_non_null(entry);
+    assert_true(stale);
+    assert_int_equal(entry->body[0], 'x');
+    vb_cache_entry_release(entry);
+    /* nothing older: nothing */
+    assert_int_equal(vb_cache_claim(cache, "b", 0, &waiter, &found), VB_CACHE_LEAD);
+    assert_null(vb_cache_publish(cache, "b", NULL, false, -ECONNREFUSED, 0, &stale));
+    assert_false(stale);
+    vb_cache_destroy(cache);
+}
+
+static void an_object_that_has_gone_replaces_the_one_that_was(void **state)
+{
+    struct vb_cache *cache = make_cache(0, 0);
+    struct vb_cache_waiter waiter = {.wake = never_woken};
+    struct vb_cache_entry *found, missing = {.missing = true};
+    int64_t later_ms = VB_CACHE_TTL_MS + 1;
+    bool stale;
+    (void)state;
+    put(cache, "a", 100, 'x', 0);
+    assert_int_equal(vb_cache_claim(cache, "a", later_ms, &waiter, &found), VB_CACHE_LEAD);
+    struct vb_cache_entry *entry = vb_cache_entry_create(cache, &missing, NULL);
+    vb_cache_entry_release(vb_cache_publish(cache, "a", entry, true, 0, later_ms, &stale));
+    vb_cache_entry_release(entry);
+    found = vb_cache_lookup(cache, "a", later_ms);
+    assert_true(found->missing);
+    vb_cache_entry_release(found);
+    vb_cache_destroy(cache);
+}
+
+static void what_is_removed_is_forgotten(void **state)
+{
+    struct vb_cache *cache = make_cache(0, 0);
+    struct vb_cache_stats stats;
+    (void)state;
+    put(cache, "a", 100, 'x', 0);
+    vb_cache_remove(cache, "a");
+    vb_cache_remove(cache, "a");
+    assert_false(has(cache, "a", 0));
+    vb_cache_stats(cache, &stats);
+    assert_int_equal(stats.entries, 0);
+    assert_int_equal(stats.bytes, 0);
+    assert_int_equal(stats.live_bytes, 0);
+    vb_cache_destroy(cache);
+}
+
+/* Many threads ask for the same keys at once. */
+enum { THREADS = 16, ROUNDS = 300, KEYS = 5 };
+
+struct crowd {
+    struct vb_cache *cache;
+    pthread_barrier_t start;
+    atomic_int leaders[ROUNDS], served, wrong;
+};
+
+struct sleeper {
+    struct vb_cache_waiter waiter;
+    struct vb_cache_entry *_Atomic entry;
+};
+
+static void wake_sleeper(struct vb_cache_waiter *waiter, struct vb_cache_entry *entry, bool stale, int error)
+{
+    (void)stale, (void)error;
+    atomic_store(&((struct sleeper *)waiter)->entry, entry);
+}
+
+static void check_served(struct crowd *crowd, struct vb_cache_entry *entry, char fill)
+{
+    atomic_fetch_add(
+        entry && entry->body[0] == fill && entry->body[999] == fill ? &crowd->served : &crowd->wrong, 1);
+    vb_cache_entry_release(entry);
+}
+
+static void ask(struct crowd *crowd, int round)
+{
+    struct sleeper sleeper = {.waiter.wake = wake_sleeper};
+    struct vb_cache_entry *entry = NULL;
+    char key[32], fill = (char)('a' + round % 26);
+    bool stale;
+
+    snprintf(key, sizeof(key), "key-%d", round);
+    switch (vb_cache_claim(crowd->cache, key, 0, &sleeper.waiter, &entry)) {
+    case VB_CACHE_HIT:
+        break;
+    case VB_CACHE_LEAD: {
+        atomic_fetch_add(&crowd->leaders[round], 1);
+        struct vb_cache_entry *made = make_entry(crowd->cache, 1000, fill);
+        sched_yield();
+        entry = vb_cache_publish(crowd->cache, key, made, true, 0, 0, &stale);
+        vb_cache_entry_release(made);
+        break;
+    }
+    case VB_CACHE_WAIT:
+        while (!(entry = atomic_load(&sleeper.entry)))
+            sched_yield();
+        break;
+    }
+    check_served(crowd, entry, fill);
+}
+
+static void *run_crowd(void *context)
+{
+    struct crowd *crowd = context;
+    for (int round = 0; round < ROUNDS; round++) {
+        if (round % KEYS == 0)
+            pthread_barrier_wait(&crowd->start);
+        ask(crowd, round);
+    }
+    return NULL;
+}
+
+static void a_crowd_that_misses_one_key_has_one_leader_and_all_are_served(void **state)
+{
+    struct crowd crowd = {.cache = make_cache(0, 0)};
+    pthread_t threads[THREADS];
+    (void)state;
+    pthread_barrier_init(&crowd.start, NULL, THREADS);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, run_crowd, &crowd), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    for (int round = 0; round < ROUNDS; round++)
+        assert_int_equal(crowd.leaders[round], 1);
+    assert_int_equal(crowd.served, THREADS * ROUNDS);
+    assert_int_equal(crowd.wrong, 0);
+    pthread_barrier_destroy(&crowd.start);
+    vb_cache_destroy(crowd.cache);
+}
+
+/* The same with a cache so small that entries are evicted while others read them. */
+static void eviction_under_readers_is_safe(void **state)
+{
+    struct crowd crowd = {.cache = make_cache(16 * 3000, 1000)};
+    pthread_t threads[THREADS];
+    struct vb_cache_stats stats;
+    (void)state;
+    pthread_barrier_init(&crowd.start, NULL, THREADS);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, run_crowd, &crowd), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(crowd.served, THREADS * ROUNDS);
+    assert_int_equal(crowd.wrong, 0);
+    vb_cache_stats(crowd.cache, &stats);
+    assert_in_range(stats.bytes, 1, 16 * 3000);
+    pthread_barrier_destroy(&crowd.start);
+    vb_cache_destroy(crowd.cache);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_published_object_is_found_until_its_time_is_over),
+        cmocka_unit_test(a_missing_object_is_remembered_for_five_seconds),
+        cmocka_unit_test(the_least_recently_used_go_first_and_bytes_stay_bounded),
+        cmocka_unit_test(an_evicted_object_stays_whole_for_who_is_sending_it),
+        cmocka_unit_test(slow_readers_of_evicted_objects_use_up_the_room),
+        cmocka_unit_test(after_a_failed_fill_the_older_object_serves_on),
+        cmocka_unit_test(an_object_that_has_gone_replaces_the_one_that_was),
+        cmocka_unit_test(what_is_removed_is_forgotten),
+        cmocka_unit_test(a_crowd_that_misses_one_key_has_one_leader_and_all_are_served),
+        cmocka_unit_test(eviction_under_readers_is_safe),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
