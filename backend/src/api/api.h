@@ -1,0 +1,29 @@
+/*
+ * The API that the app calls: what its handlers share, and the table of its routes.
+ */
+#ifndef VB_API_API_H
+#define VB_API_API_H
+
+#include "db/pool.h"
+#include "http/server.h"
+#include "s3/client.h"
+
+struct vb_api;
+
+struct vb_api_config {
+    struct vb_db_pool *db;
+    struct vb_s3_client *s3;
+    const char *jwt_secret;   /* at least 32 bytes */
+    const char *cdn_base_url; /* without a final slash */
+    /* `vibe up`: presigned URLs and CDN URLs carry the host the phone used, with these ports. 0: the
+     * configured hosts. */
+    uint16_t follow_host_s3_port, follow_host_cdn_port;
+};
+
+/* Strings are copied. vb_http_config.app of the HTTP server must be the result. */
+struct vb_api *vb_api_create(const struct vb_api_config *config);
+void vb_api_destroy(struct vb_api *api);
+
+extern const struct vb_route vb_api_routes[];
+
+#endif

@@ -1,0 +1,161 @@
+/*
+ * POST /api/upload/{uploadId}/complete: checks what really arrived in user-uploads/, gives it its public key,
+ * and enters it in the database. May be called again, or by two at once: there is one media, and every answer
+ * is about it.
+ *
+ *   inspect ──▶ reserve: media row, "pending", holds the final key ──▶ copy ──▶ publish: row "ready" + users
+ * ──▶ tidy up
+ *
+ * Whoever comes second finds the row: when it is ready, that is the answer; when it is pending (the first is
+ * still at it, or died), the same bytes are copied to the same key once more, which harms nothing, and one of
+ * the two publishes.
+ */
+#include "api/promote.h"
+#include "api/request.h"
+#include "api/ticket.h"
+
+#include "base/log.h"
+#include "http/problem.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void answer_media(struct vb_http_request *request, const struct vb_media *media)
+{
+    struct vb_strbuf body, url;
+    struct vb_json json;
+
+    vb_strbuf_init(&url, 4096);
+    vb_s3_object_url(vb_api_of(request)->s3, media->key, &url);
+    vb_strbuf_init(&body, (size_t)32 * 1024);
+    vb_json_init(&json, &body);
+    vb_json_object_begin(&json);
+    vb_json_key(&json, "media");
+    vb_json_object_begin(&json);
+    vb_json_key_string(&json, "id", media->id);
+    vb_json_key_string(&json, "key", media->key);
+    vb_json_key_string(&json, "url", url.data);
+    vb_json_key_string(&json, "cdnUrl", vb_api_cdn_url(request, media->key, NULL));
+    vb_json_key(&json, "width");
+    media->width ? vb_json_int(&json, media->width) : vb_json_null(&json);
+    vb_json_key(&json, "height");
+    media->height ? vb_json_int(&json, media->height) : vb_json_null(&json);
+    vb_json_key_int(&json, "bytes", media->bytes);
+    vb_json_key_string(&json, "contentType", media->content_type);
+    vb_json_key_string(&json, "thumbhash", media->thumbhash);
+    vb_json_key(&json, "variants");
+    vb_json_array_begin(&json);
+    vb_json_array_end(&json);
+    vb_json_object_end(&json);
+    vb_json_object_end(&json);
+    vb_strbuf_release(&url);
+    vb_api_answer_json(request, 200, &body);
+}
+
+static void not_found(struct vb_http_request *request)
+{
+    vb_problem(request, 404, "upload_not_found",
+               "There is no such upload of yours: \"uploadId\" and \"key\" must be those of the ticket");
+}
+
+/* Checks that the ticket is this user's and that the key is the ticket's. */
+static bool read_ticket(struct vb_http_request *request, const char *user_id, struct vb_promotion *promotion)
+{
+    json_t *json VB_CLEANUP(vb_json_decrefp) = vb_api_read_json(request);
+    const char *key = NULL, *upload_id = vb_http_param(request, "uploadId");
+    struct vb_strbuf expected;
+    const char *own;
+    bool same;
+
+    if (!json || !vb_api_string_field(request, json, "key", VB_API_REQUIRED, &key))
+        return false;
+    own = vb_arena_printf(&request->arena, "user-uploads/%s/", user_id);
+    if (own && strncmp(key, own, strlen(own)) != 0) {
+        vb_problem(request, 403, "upload_forbidden", "This key does not belong to an upload of yours");
+        return false;
+    }
+    if (!upload_id ||
+        vb_ticket_read(&vb_api_of(request)->ticket_key, user_id, upload_id, &promotion->ticket) < 0) {
+        not_found(request);
+        return false;
+    }
+    vb_strbuf_init(&expected, 1024);
+    vb_ticket_staging_key(&promotion->ticket, user_id, upload_id, &expected);
+    same = strcmp(expected.data, key) == 0;
+    promotion->staging_key = vb_arena_strdup(&request->arena, expected.data);
+    vb_strbuf_release(&expected);
+    if (!same || !promotion->staging_key) {
+        not_found(request);
+        return false;
+    }
+    promotion->user_id = user_id;
+    return true;
+}
+
+/* The staged object is of no use: it goes, so that nobody pays for it. If that fails, the bucket's rule for
+ * user-uploads/ ends it. */
+static void reject(struct vb_http_request *request, const struct vb_promotion *promotion, const char *code)
+{
+    struct vb_api *api = vb_api_of(request);
+
+    vb_s3_delete(api->s3, promotion->staging_key, NULL);
+    vb_counter_add(api->uploads_rejected, 1);
+    vb_problem(request, 422, code, "%s", promotion->problem);
+}
+
+/* Answers for whatever a step of the promotion returned but success. */
+static void answer_failure(struct vb_http_request *request, const struct vb_promotion *promotion,
+                           enum vb_promotion_result result, int r, const struct vb_error *err)
+{
+    struct vb_api *api = vb_api_of(request);
+
+    switch (result) {
+    case VB_PROMOTION_NOT_ARRIVED:
+        vb_counter_add(api->uploads_incomplete, 1);
+        vb_problem(request, 409, "upload_incomplete",
+                   "The file has not arrived yet: PUT it to the ticket's URL, then complete the upload");
+        break;
+    case VB_PROMOTION_WRONG_LENGTH:
+        reject(request, promotion, "length_mismatch");
+        break;
+    case VB_PROMOTION_WRONG_TYPE:
+        reject(request, promotion, "type_mismatch");
+        break;
+    case VB_PROMOTION_UNKNOWN_TYPE:
+        reject(request, promotion, "unsupported_media");
+        break;
+    case VB_PROMOTION_NO_OWNER:
+        vb_api_unauthorized(request, "token_invalid", "The account of this access token no longer exists");
+        break;
+    case VB_PROMOTION_DATABASE:
+        vb_api_database_problem(request, r, err);
+        break;
+    case VB_PROMOTION_STORAGE:
+        vb_api_storage_problem(request, r, err);
+        break;
+    case VB_PROMOTION_DONE:
+    case VB_PROMOTION_DONE_BEFORE:
+        break;
+    }
+}
+
+void vb_api_complete_upload(struct vb_http_request *request)
+{
+    struct vb_api *api = vb_api_of(request);
+    struct vb_promotion promotion = {0};
+    struct vb_media media VB_CLEANUP(vb_media_release) = {0};
+    const char *user_id = vb_api_authenticate(request);
+    enum vb_promotion_result result;
+    struct vb_error err = {0};
+    int r = 0;
+
+    if (!user_id || !read_ticket(request, user_id, &promotion))
+        return;
+    result = vb_promote(api, &promotion, &media, &r, &err);
+    if (result == VB_PROMOTION_DONE)
+        vb_counter_add(api->uploads_completed, 1);
+    if (result == VB_PROMOTION_DONE || result == VB_PROMOTION_DONE_BEFORE)
+        answer_media(request, &media);
+    else
+        answer_failure(request, &promotion, result, r, &err);
+}

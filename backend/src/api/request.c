@@ -1,0 +1,271 @@
+/* What every handler of the API does with a request: see request.h. */
+#include "api/request.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "http/problem.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+void vb_api_unauthorized(struct vb_http_request *request, const char *code, const char *detail)
+{
+    /* RFC 6750 section 3.1: no error code for those who brought no token */
+    bool brought_token = strncmp(code, "token_", 6) == 0 && strcmp(code, "token_missing") != 0;
+
+    vb_http_add_header(request, "WWW-Authenticate",
+                       brought_token ? "Bearer error=\"invalid_token\"" : "Bearer");
+    vb_problem(request, 401, code, "%s", detail);
+}
+
+const char *vb_api_authenticate(struct vb_http_request *request)
+{
+    const struct vb_api *api = vb_api_of(request);
+    const char *header = vb_http_header(request, "Authorization");
+    struct vb_jwt_claims claims;
+
+    if (!header || strncasecmp(header, "Bearer ", 7) != 0) {
+        vb_api_unauthorized(request, "token_missing",
+                            "This needs an access token: send it as \"Authorization: Bearer …\"");
+        return NULL;
+    }
+    header += 7;
+    header += strspn(header, " ");
+    switch (vb_jwt_verify(&api->jwt_key, 1, header, strnlen(header, VB_JWT_TOKEN_MAX + 1),
+                          vb_clock_realtime_s(), &claims)) {
+    case VB_JWT_OK:
+        break;
+    case VB_JWT_EXPIRED:
+        vb_api_unauthorized(request, "token_expired",
+                            "The access token has expired: get a new one from POST /api/auth/refresh");
+        return NULL;
+    default:
+        vb_api_unauthorized(request, "token_invalid",
+                            "The access token is not one that this server signed: log in again");
+        return NULL;
+    }
+    request->user = vb_arena_strdup(&request->arena, claims.subject);
+    if (!request->user)
+        vb_problem(request, 503, "overloaded", "The server is out of memory; try again in a second");
+    return request->user;
+}
+
+static bool is_json_type(const char *content_type)
+{
+    size_t length = content_type ? strcspn(content_type, "; \t") : 0;
+
+    return length == strlen("application/json") && strncasecmp(content_type, "application/json", length) == 0;
+}
+
+/* jansson's parser calls itself for each level, and workers' stacks are small: so depth is limited before it
+ * begins. */
+static bool is_too_deep(const char *text, size_t length)
+{
+    unsigned depth = 0;
+    bool in_string = false;
+
+    for (size_t i = 0; i < length; i++) {
+        char c = text[i];
+
+        if (in_string) {
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                in_string = false;
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '{' || c == '[') {
+            if (++depth > VB_API_JSON_DEPTH_MAX)
+                return true;
+        } else if ((c == '}' || c == ']') && depth > 0) {
+            depth--;
+        }
+    }
+    return false;
+}
+
+bool vb_api_body_is_json(struct vb_http_request *request)
+{
+    if (is_json_type(vb_http_header(request, "Content-Type")))
+        return true;
+    vb_problem(request, 415, "unsupported_media_type",
+               "The body must be JSON, sent with \"Content-Type: application/json\"");
+    return false;
+}
+
+json_t *vb_api_read_json(struct vb_http_request *request)
+{
+    json_error_t error;
+    json_t *json;
+
+    if (!vb_api_body_is_json(request))
+        return NULL;
+    if (is_too_deep(request->body.data, request->body.length)) {
+        vb_problem(request, 400, "json_too_deep", "The body is nested more than %d levels deep",
+                   VB_API_JSON_DEPTH_MAX);
+        return NULL;
+    }
+    json = json_loadb(request->body.data, request->body.length, JSON_REJECT_DUPLICATES, &error);
+    if (!json) {
+        vb_problem(request, 400, "invalid_json", "The body is not JSON: %s (line %d, column %d)", error.text,
+                   error.line, error.column);
+        return NULL;
+    }
+    if (!json_is_object(json)) {
+        json_decref(json);
+        vb_problem(request, 400, "invalid_json", "The body must be a JSON object: {…}");
+        return NULL;
+    }
+    return json;
+}
+
+/* Finds a field; *ret_value is NULL for an optional one that is absent or null. */
+static bool find_field(struct vb_http_request *request, const json_t *json, const char *field,
+                       enum vb_api_field need, const json_t **ret_value)
+{
+    *ret_value = json_object_get(json, field);
+    if (json_is_null(*ret_value))
+        *ret_value = NULL;
+    if (!*ret_value && need == VB_API_REQUIRED) {
+        vb_api_invalid_field(request, field, "\"%s\" is missing", field);
+        return false;
+    }
+    return true;
+}
+
+bool vb_api_string_field(struct vb_http_request *request, const json_t *json, const char *field,
+                         enum vb_api_field need, const char **ret_value)
+{
+    const json_t *value;
+
+    if (!find_field(request, json, field, need, &value))
+        return false;
+    if (value && !json_is_string(value)) {
+        vb_api_invalid_field(request, field, "\"%s\" must be a string", field);
+        return false;
+    }
+    if (value)
+        *ret_value = json_string_value(value);
+    return true;
+}
+
+bool vb_api_integer_field(struct vb_http_request *request, const json_t *json, const char *field,
+                          enum vb_api_field need, int64_t *ret_value)
+{
+    const json_t *value;
+
+    if (!find_field(request, json, field, need, &value))
+        return false;
+    if (value && !json_is_integer(value)) {
+        vb_api_invalid_field(request, field, "\"%s\" must be a whole number", field);
+        return false;
+    }
+    if (value)
+        *ret_value = json_integer_value(value);
+    return true;
+}
+
+static void log_failure(const struct vb_http_request *request, const char *message,
+                        const struct vb_error *err)
+{
+    vb_log(VB_LOG_ERROR, message, VB_LOG_STR("requestId", request->id), VB_LOG_STR("error", err->message));
+}
+
+void vb_api_database_problem(struct vb_http_request *request, int r, const struct vb_error *err)
+{
+    log_failure(request, "database call failed", err);
+    switch (r) {
+    case -ENOTCONN:
+    case -EBUSY:
+    case -ETIMEDOUT:
+    case -EAGAIN:
+        vb_problem(request, 503, "database_unavailable",
+                   "The database does not answer; try again in a second");
+        return;
+    default:
+        vb_problem(request, 500, "internal", "The database refused a statement; the server's log says why");
+    }
+}
+
+void vb_api_storage_problem(struct vb_http_request *request, int r, const struct vb_error *err)
+{
+    (void)r; /* whatever S3 refuses here is for the operator to mend, and may work after that */
+    log_failure(request, "object storage call failed", err);
+    vb_problem(request, 503, "storage_unavailable",
+               "The object storage does not answer; try again in a second");
+}
+
+struct vb_db *vb_api_acquire_db(struct vb_http_request *request)
+{
+    struct vb_error err = {0};
+    struct vb_db *db = NULL;
+    int r = vb_db_acquire(vb_api_of(request)->db, &db, &err);
+
+    if (r < 0)
+        vb_api_database_problem(request, r, &err);
+    return db;
+}
+
+void vb_api_answer_json(struct vb_http_request *request, int status, struct vb_strbuf *body)
+{
+    vb_strbuf_addc(body, '\n');
+    vb_http_add_header_borrowed(request, "Cache-Control", "no-store");
+    vb_http_answer_strbuf(request, status, "application/json", body);
+}
+
+/* Length of the host part of a Host header, without its port; 0 for anything that is not plainly a host. */
+static size_t host_length(const char *host)
+{
+    static const char name[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
+    static const char ipv6[] = "0123456789abcdefABCDEF:.";
+    size_t length;
+
+    if (*host == '[') {
+        length = 1 + strspn(host + 1, ipv6);
+        if (length < 3 || host[length] != ']')
+            return 0;
+        length++;
+    } else {
+        length = strspn(host, name);
+    }
+    if (length > 253 || (host[length] && host[length] != ':'))
+        return 0;
+    if (host[length] == ':' && host[length + 1 + strspn(host + length + 1, "0123456789")])
+        return 0;
+    return length;
+}
+
+const char *vb_api_follow_host(struct vb_http_request *request, uint16_t port)
+{
+    size_t length = port ? host_length(request->host) : 0;
+    char digits[6], *joined = length ? vb_arena_alloc(&request->arena, length + sizeof(digits) + 1) : NULL;
+    size_t count = 0;
+
+    if (!joined)
+        return NULL;
+    for (unsigned left = port; left > 0; left /= 10)
+        digits[count++] = (char)('0' + left % 10);
+    memcpy(joined, request->host, length);
+    joined[length++] = ':';
+    while (count > 0)
+        joined[length++] = digits[--count];
+    joined[length] = '\0';
+    return joined;
+}
+
+const char *vb_api_cdn_url(struct vb_http_request *request, const char *key, const char *stored)
+{
+    const struct vb_api *api = vb_api_of(request);
+    struct vb_strbuf url;
+    const char *copy = NULL;
+
+    if (!key)
+        return stored;
+    vb_strbuf_init(&url, 8192);
+    vb_api_add_cdn_url(api, vb_api_follow_host(request, api->follow_host_cdn_port), key, &url);
+    if (!vb_strbuf_failed(&url))
+        copy = vb_arena_strndup(&request->arena, url.data, url.length);
+    vb_strbuf_release(&url);
+    return copy;
+}
