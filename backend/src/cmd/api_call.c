@@ -1,0 +1,65 @@
+/* Calls of the API from the command line: see api_call.h. */
+#include "cmd/api_call.h"
+
+#include "base/cleanup.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define ANSWER_MAX ((size_t)256 * 1024)
+
+static int refused(const struct vb_http_exchange *exchange, struct vb_error *err)
+{
+    json_t *problem = json_loadb(exchange->response.data, exchange->response.length, 0, NULL);
+    const char *detail = json_string_value(json_object_get(problem, "detail"));
+    const char *code = json_string_value(json_object_get(problem, "code"));
+    int rc = exchange->status == 401 ? EACCES : exchange->status == 409 ? EEXIST : EPROTO;
+
+    if (detail)
+        vb_error_set(err, rc, "%s (%s)", detail, code ? code : "no code");
+    else
+        vb_error_set(err, rc, "%s answers with status %d", exchange->url, exchange->status);
+    if (!code)
+        vb_error_hint(err, "is this the address of the API? --api or VIBE_API_URL tells another");
+    json_decref(problem);
+    return -rc;
+}
+
+int vb_api_post(const struct vb_api_call *call, const char *path, json_t *body, json_t **ret_answer,
+                struct vb_error *err)
+{
+    char *url VB_CLEANUP(vb_freep) = vb_xasprintf("%s%s", call->base_url, path);
+    char *text VB_CLEANUP(vb_freep) = json_dumps(body, JSON_COMPACT);
+    char *authorization VB_CLEANUP(vb_freep) =
+        call->token ? vb_xasprintf("Authorization: Bearer %s", call->token) : NULL;
+    const char *headers[] = {"Content-Type: application/json", "Accept: application/json", authorization,
+                             NULL};
+    struct vb_http_exchange exchange = {.method = "POST", .url = url, .headers = headers, .body = text};
+    int rc;
+
+    json_decref(body);
+    vb_assert(text);
+    exchange.body_size = (int64_t)strlen(text);
+    vb_strbuf_init(&exchange.response, ANSWER_MAX);
+    rc = vb_http_client_perform(call->http, &exchange, err);
+    if (rc < 0)
+        vb_error_hint(err,
+                      "is it running? `vibe up` starts it here; --api or VIBE_API_URL tells another address");
+    else if (exchange.status < 200 || exchange.status > 299)
+        rc = refused(&exchange, err);
+    else if (!(*ret_answer = json_loadb(exchange.response.data, exchange.response.length, 0, NULL)))
+        rc = vb_error_set(err, EPROTO, "%s answers with something that is not JSON", url);
+    vb_strbuf_release(&exchange.response);
+    explicit_bzero(text, strlen(text)); /* it may hold a password */
+    return rc;
+}
+
+int vb_api_answer_string(const json_t *object, const char *name, const char **ret_text, struct vb_error *err)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    if (!text)
+        return vb_error_set(err, EPROTO, "The API's answer has no \"%s\"", name);
+    *ret_text = text;
+    return 0;
+}

@@ -1,0 +1,86 @@
+/* `vibe serve`: the API in production, configured by the environment alone. */
+#include "cmd/command.h"
+#include "cmd/options.h"
+#include "cmd/service.h"
+
+#include "base/log.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct vb_option no_options[] = {{.name = NULL}};
+
+static const struct vb_usage usage = {
+    .synopsis = "vibe serve",
+    .summary = "Runs the API until SIGTERM, then finishes what is in flight. Apply the migrations first: "
+               "vibe db migrate.",
+    .options = no_options,
+    .footer = "Environment (required ones with *):\n"
+              "  PORT                     where to listen; 3000\n"
+              "  DATABASE_URL *           postgresql://user:password@host/database\n"
+              "  AWS_REGION *             the bucket's region\n"
+              "  S3_BUCKET_NAME *         the bucket\n"
+              "  S3_ENDPOINT              an S3 other than AWS, e.g. http://garage:3900\n"
+              "  S3_PUBLIC_ENDPOINT       what presigned URLs carry; S3_ENDPOINT\n"
+              "  CLOUDFRONT_DOMAIN *      the CDN's host name (or CDN_BASE_URL, a URL)\n"
+              "  JWT_SECRET *             signs access tokens; at least 32 bytes\n"
+              "  CORS_ALLOWED_ORIGINS     comma-separated origins, or *; none\n"
+              "  TRUSTED_PROXIES          addresses and CIDR blocks whose X-Forwarded-For is believed; none\n"
+              "  RATE_LIMIT               requests a second and client address, with burst; 100/400; off\n"
+              "  LOG_LEVEL                debug, info, warn, error, off; info\n"
+              "Credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN), the ECS "
+              "task role, or\n"
+              "the EC2 instance role (IMDSv2), in this order.",
+};
+
+static int run(const struct vb_settings *settings, struct vb_error *err)
+{
+    struct vb_credentials_provider *credentials;
+    struct vb_service *service;
+    int rc = vb_credentials_chain(&credentials, err);
+
+    if (rc < 0)
+        return rc;
+    rc = vb_service_start(&(struct vb_service_config){.settings = settings,
+                                                      .bind_address = "0.0.0.0",
+                                                      .port = settings->port,
+                                                      .credentials = credentials},
+                          &service, err);
+    if (rc == 0) {
+        int signal;
+
+        vb_log(VB_LOG_INFO, "ready", VB_LOG_INT("port", vb_service_port(service)),
+               VB_LOG_STR("bucket", settings->bucket), VB_LOG_STR("version", VIBE_VERSION));
+        signal = vb_signals_wait(false);
+        vb_log(VB_LOG_INFO, "stopping", VB_LOG_STR("signal", strsignal(signal)));
+        vb_service_stop(service);
+        vb_log(VB_LOG_INFO, "stopped", VB_LOG_INT("port", settings->port));
+    }
+    vb_credentials_destroy(credentials);
+    return rc;
+}
+
+int vb_cmd_serve(int argc, char **argv)
+{
+    struct vb_settings settings;
+    struct vb_config config;
+    struct vb_error err;
+    int rc = vb_options_parse(&usage, argc, argv, NULL, 0);
+
+    if (rc < 0)
+        return rc == -1 ? 0 : 2;
+    vb_signals_block();
+    vb_config_init(&config);
+    vb_settings_read_production(&settings, &config);
+    rc = vb_config_finish(&config, &err);
+    if (rc == 0) {
+        vb_log_configure(settings.log_level, isatty(STDERR_FILENO) ? VB_LOG_TEXT : VB_LOG_JSON);
+        rc = run(&settings, &err);
+    }
+    if (rc < 0)
+        vb_cmd_fail(&err);
+    vb_config_release(&config);
+    vb_settings_release(&settings);
+    return rc < 0 ? 1 : 0;
+}

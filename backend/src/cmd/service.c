@@ -1,0 +1,129 @@
+/* The API as a running service: see service.h. */
+#include "cmd/service.h"
+
+#include "api/api.h"
+#include "base/memory.h"
+#include "http/client.h"
+#include "http/problem.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#define WORKERS   48
+#define QUEUE_MAX 1024
+
+struct vb_service {
+    struct vb_pool *pool;
+    struct vb_db_pool *db;
+    struct vb_http_client *http;
+    struct vb_s3_client *s3;
+    struct vb_api *api;
+    struct vb_ratelimit *rate_limit;
+    struct vb_http_server *server;
+};
+
+static void start_clients(struct vb_service *service, const struct vb_service_config *config)
+{
+    const struct vb_settings *settings = config->settings;
+
+    service->pool = vb_pool_create("api", WORKERS, QUEUE_MAX);
+    service->db = vb_db_pool_create(&(struct vb_db_config){.url = settings->database_url});
+    service->http = vb_http_client_create(&(struct vb_http_client_config){.connections_max = WORKERS});
+    service->s3 = vb_s3_client_create(&(struct vb_s3_config){.region = settings->region,
+                                                             .bucket = settings->bucket,
+                                                             .endpoint = settings->s3_endpoint,
+                                                             .public_endpoint = settings->s3_public_endpoint,
+                                                             .credentials = config->credentials,
+                                                             .http = service->http});
+    service->api =
+        vb_api_create(&(struct vb_api_config){.db = service->db,
+                                              .s3 = service->s3,
+                                              .jwt_secret = settings->jwt_secret,
+                                              .cdn_base_url = settings->cdn_base_url,
+                                              .follow_host_s3_port = config->follow_host_s3_port,
+                                              .follow_host_cdn_port = config->follow_host_cdn_port});
+    if (settings->rate_per_s)
+        service->rate_limit = vb_ratelimit_create(settings->rate_per_s, settings->rate_burst);
+}
+
+int vb_service_start(const struct vb_service_config *config, struct vb_service **ret_service,
+                     struct vb_error *err)
+{
+    struct vb_service *service = vb_xcalloc(1, sizeof(*service));
+    const struct vb_settings *settings = config->settings;
+    int rc;
+
+    start_clients(service, config);
+    rc = vb_http_server_start(
+        &(struct vb_http_config){.name = "api",
+                                 .bind_address = config->bind_address,
+                                 .port = config->port,
+                                 .routes = vb_api_routes,
+                                 .app = service->api,
+                                 .pool = service->pool,
+                                 .trusted_proxies = settings->trusted_proxies,
+                                 .cors = {.origins = settings->origins[0] ? settings->origins : NULL,
+                                          .expose_headers = "X-Request-Id, Retry-After"},
+                                 .rate_limit = service->rate_limit,
+                                 .error = vb_problem_error},
+        &service->server, err);
+    if (rc < 0) {
+        vb_service_stop(service);
+        return rc;
+    }
+    *ret_service = service;
+    return 0;
+}
+
+uint16_t vb_service_port(const struct vb_service *service)
+{
+    return vb_http_server_port(service->server);
+}
+
+void vb_service_stop(struct vb_service *service)
+{
+    if (!service)
+        return;
+    if (service->server) {
+        vb_http_server_drain(service->server, VB_DRAIN_TIMEOUT_MS);
+        vb_http_server_stop(service->server);
+    }
+    vb_api_destroy(service->api);
+    vb_pool_destroy(service->pool);
+    vb_ratelimit_destroy(service->rate_limit);
+    vb_s3_client_destroy(service->s3);
+    vb_http_client_destroy(service->http);
+    vb_db_pool_destroy(service->db);
+    free(service);
+}
+
+static void ending_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGCHLD);
+}
+
+void vb_signals_block(void)
+{
+    sigset_t set;
+
+    ending_signals(&set);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+int vb_signals_wait(bool children)
+{
+    sigset_t set;
+    int signal;
+
+    ending_signals(&set);
+    if (!children)
+        sigdelset(&set, SIGCHLD);
+    do
+        signal = sigwaitinfo(&set, NULL);
+    while (signal < 0 && errno == EINTR);
+    return signal;
+}

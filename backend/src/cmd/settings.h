@@ -1,0 +1,40 @@
+/*
+ * The environment variables of `vibe serve` (and, where they make sense, `vibe up`), read and checked at
+ * once.
+ */
+#ifndef VB_CMD_SETTINGS_H
+#define VB_CMD_SETTINGS_H
+
+#include "base/config.h"
+#include "base/log.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define VB_SETTINGS_ORIGINS_MAX    32
+#define VB_SETTINGS_JWT_SECRET_MIN 32 /* bytes */
+#define VB_SETTINGS_BUCKET         "vibe-app-production"
+
+struct vb_settings {
+    uint16_t port;
+    const char *database_url;
+    const char *region, *bucket;
+    const char *s3_endpoint;        /* NULL: AWS */
+    const char *s3_public_endpoint; /* NULL: as s3_endpoint */
+    char *cdn_base_url;             /* from CLOUDFRONT_DOMAIN or CDN_BASE_URL, without a final slash; owned */
+    const char *jwt_secret;
+    const char *origins[VB_SETTINGS_ORIGINS_MAX + 1]; /* CORS_ALLOWED_ORIGINS; NULL-terminated, empty: none */
+    char *origins_text;                               /* what origins points into; owned */
+    const char *trusted_proxies;
+    unsigned rate_per_s, rate_burst; /* 0: off */
+    enum vb_log_level log_level;
+};
+
+/* Reads what both commands take: CORS_ALLOWED_ORIGINS TRUSTED_PROXIES RATE_LIMIT LOG_LEVEL AWS_REGION
+ * S3_BUCKET_NAME S3_PUBLIC_ENDPOINT JWT_SECRET, and the CDN's address. Problems go to config. */
+void vb_settings_read_common(struct vb_settings *settings, struct vb_config *config);
+/* … and what production needs on top: PORT DATABASE_URL S3_ENDPOINT, with the required ones required. */
+void vb_settings_read_production(struct vb_settings *settings, struct vb_config *config);
+void vb_settings_release(struct vb_settings *settings);
+
+#endif
