@@ -1,0 +1,99 @@
+"""The API as its clients see it: health, accounts and sessions, and errors that programs can switch on."""
+
+import json
+import uuid
+
+import pytest
+
+
+def call(vibe, method, path, body=None, token=None, headers=None):
+    headers = dict(headers or {})
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    if body is not None:
+        headers.setdefault("Content-Type", "application/json")
+        body = body if isinstance(body, (str, bytes)) else json.dumps(body)
+    status, answered, text = vibe.request(method, path, body, headers)
+    return status, answered, json.loads(text) if text[:1] == b"{" else text
+
+
+@pytest.fixture
+def account(vibe):
+    email = f"{uuid.uuid4()}@example.com"
+    status, _, body = call(vibe, "POST", "/api/auth/register",
+                           {"email": email, "password": "correct horse", "name": "Zoë 🌸"})
+    assert status == 201
+    return body
+
+
+def test_health_is_shallow_and_ready_names_what_it_depends_on(vibe):
+    assert call(vibe, "GET", "/api/health")[::2] == (200, {"status": "ok"})
+    assert call(vibe, "GET", "/api/health/ready")[::2] == (200, {"status": "ok", "database": "ok", "bucket": "ok"})
+    assert vibe.request("HEAD", "/api/health")[::2] == (200, b"")
+
+
+def test_metrics_are_prometheus_text(vibe):
+    status, headers, text = call(vibe, "GET", "/metrics")
+    assert status == 200 and headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    assert b"vibe_uploads_total{" in text and b"vibe_db_connections_open" in text
+
+
+def test_register_login_refresh_logout(vibe, account):
+    assert account["user"]["name"] == "Zoë 🌸"
+    credentials = {"email": account["user"]["email"].upper(), "password": "correct horse"}
+    status, _, session = call(vibe, "POST", "/api/auth/login", credentials)
+    assert status == 200 and session["user"] == account["user"]
+    status, _, renewed = call(vibe, "POST", "/api/auth/refresh", {"refreshToken": session["refreshToken"]})
+    assert status == 200
+    assert call(vibe, "GET", "/api/users/me", token=renewed["accessToken"])[2]["user"] == account["user"]
+    assert call(vibe, "POST", "/api/auth/logout", {"refreshToken": renewed["refreshToken"]})[0] == 204
+    status, _, problem = call(vibe, "POST", "/api/auth/refresh", {"refreshToken": renewed["refreshToken"]})
+    assert (status, problem["code"]) == (401, "token_invalid")
+
+
+def test_a_stolen_refresh_token_ends_the_session(vibe, account):
+    stolen = account["refreshToken"]
+    status, _, renewed = call(vibe, "POST", "/api/auth/refresh", {"refreshToken": stolen})
+    assert status == 200
+    status, headers, problem = call(vibe, "POST", "/api/auth/refresh", {"refreshToken": stolen})
+    assert (status, problem["code"]) == (401, "token_reused") and headers["WWW-Authenticate"].startswith("Bearer")
+    assert call(vibe, "POST", "/api/auth/refresh", {"refreshToken": renewed["refreshToken"]})[0] == 401
+
+
+def test_secrets_are_not_stored_and_not_logged(vibe, account):
+    log = vibe.log()
+    for secret in ("correct horse", account["accessToken"], account["refreshToken"]):
+        assert secret not in log
+
+
+def test_errors_are_problem_details_with_a_code(vibe, account):
+    cases = [
+        (call(vibe, "GET", "/api/nothing"), 404, "not_found"),
+        (call(vibe, "DELETE", "/api/health"), 405, "method_not_allowed"),
+        (call(vibe, "GET", "/api/users/me"), 401, "token_missing"),
+        (call(vibe, "POST", "/api/auth/login", "{"), 400, "invalid_json"),
+        (call(vibe, "POST", "/api/auth/login", "[" * 60000), 400, "json_too_deep"),
+        (call(vibe, "POST", "/api/auth/login", "{}", headers={"Content-Type": "text/plain"}), 415,
+         "unsupported_media_type"),
+        (call(vibe, "POST", "/api/auth/login", {"email": 1, "password": "x"}), 422, "validation_failed"),
+        (call(vibe, "POST", "/api/auth/login", {"email": "x" * 70000, "password": "x"}), 413, "payload_too_large"),
+        (call(vibe, "POST", "/api/auth/register", {"email": account["user"]["email"], "password": "correct horse",
+                                                   "name": "x"}), 409, "email_taken"),
+    ]
+    for (status, headers, problem), expected_status, code in cases:
+        assert (status, problem["code"], problem["status"]) == (expected_status, code, expected_status)
+        assert headers["Content-Type"] == "application/problem+json"
+        assert problem["requestId"] == headers["X-Request-Id"]
+        assert problem["detail"]
+
+
+def test_the_public_profile_tells_no_secrets(vibe, account):
+    status, _, body = call(vibe, "GET", f"/api/users/{account['user']['id']}", token=account["accessToken"])
+    assert status == 200
+    assert set(body["user"]) == {"id", "name", "profilePicture", "profilePictureCdnUrl"}
+
+
+def test_renaming_keeps_every_character(vibe, account):
+    name = "‮ أحمد 李 👩‍👩‍👧 e\u0301"
+    status, _, body = call(vibe, "PATCH", "/api/users/me", {"name": name}, token=account["accessToken"])
+    assert status == 200 and body["user"]["name"] == name

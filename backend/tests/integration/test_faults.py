@@ -1,0 +1,507 @@
+"""What must not happen: acknowledged data lost, half objects seen, a crash, a hang, or one client that stops the others."""
+
+import concurrent.futures
+import contextlib
+import hashlib
+import http.client
+import json
+import os
+import random
+import re
+import socket
+import struct
+import subprocess
+import threading
+import time
+import urllib.parse
+import uuid
+
+import pytest
+
+import conftest
+import images
+from conftest import free_port, tool_environment, wait_until
+from relay import Relay, Silence
+from s3_raw import Raw, call, head_bytes, presign, sign
+from test_upload import Phone, sql
+
+FORM = {"Content-Type": "application/json"}
+SMALL, LARGE = 20_000, 300_000  # kept in the index, kept in a file of its own
+
+
+def content(seed, size):
+    return (hashlib.sha256(seed.encode()).digest() * (size // 32 + 1))[:size]
+
+
+class Client:
+    """A connection to the store that is kept open, and signs."""
+
+    def __init__(self, vibe, timeout_s=30):
+        self.vibe = vibe
+        parts = urllib.parse.urlsplit(vibe.s3_url)
+        self.connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout_s)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.connection.close()
+
+    def ask(self, method, key, body=None):
+        target = f"/{self.vibe.bucket}/{key}"
+        self.connection.request(method, target, body, sign(self.vibe, method, target))
+        answer = self.connection.getresponse()
+        return answer.status, answer.read()
+
+
+def error_code(body):
+    return body.decode().partition("<Code>")[2].partition("</Code>")[0]
+
+
+def all_keys(vibe, prefix=""):
+    pages = vibe.s3().get_paginator("list_objects_v2").paginate(Bucket=vibe.bucket, Prefix=prefix)
+    return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+
+def blob_files(vibe):
+    return [path for path in (vibe.data_dir / "store/blobs").rglob("*") if path.is_file()]
+
+
+# -- kill -9 --
+
+def put_until_torn(vibe, round_number, worker, acknowledged, begun, torn):
+    """PUTs objects of both kinds until the server goes away; notes each when its 200 has come."""
+    with contextlib.suppress(OSError, http.client.HTTPException), Client(vibe) as client:
+        for number in range(100_000):
+            if torn.is_set():
+                return
+            size = random.choice((1, SMALL, LARGE, LARGE + number))
+            key = f"load/{round_number}-{worker}-{number}-{size}"
+            begun.append(key)
+            status, body = client.ask("PUT", key, content(key, size))
+            assert status == 200, body
+            acknowledged.append(key)
+
+
+def check_all_objects(vibe, acknowledged, begun):
+    """Everything acknowledged is there, everything there is whole, nothing is there that was never begun."""
+    listed = all_keys(vibe, "load/")
+    assert set(acknowledged) <= set(listed) <= set(begun)
+    with Client(vibe) as client:
+        for key in listed:
+            status, body = client.ask("GET", key)
+            assert status == 200, (key, body)
+            assert body == content(key, int(key.rpartition("-")[2])), f"{key} is not whole"
+    return listed
+
+
+def test_kill_9_under_load_loses_nothing_acknowledged_and_shows_nothing_half(vibe_factory):
+    vibe = vibe_factory()
+    acknowledged, begun = [], []
+    for round_number in range(6):
+        torn, enough = threading.Event(), len(acknowledged) + random.randint(5, 120)
+        workers = [threading.Thread(target=put_until_torn, args=(vibe, round_number, n, acknowledged, begun, torn))
+                   for n in range(8)]
+        for worker in workers:
+            worker.start()
+        wait_until(lambda: len(acknowledged) >= enough, 30, "enough acknowledged objects", interval_s=0.001)
+        vibe.kill()
+        torn.set()
+        for worker in workers:
+            worker.join(30)
+        vibe.start()
+        listed = check_all_objects(vibe, acknowledged, begun)
+        # what the killed one left half written goes by itself
+        kept = sum(int(key.rpartition("-")[2]) >= LARGE for key in listed)
+        wait_until(lambda: len(blob_files(vibe)) == kept, 10, "the removal of half-written files")
+    assert len(acknowledged) >= 15
+
+
+def test_an_upload_that_is_cut_off_leaves_neither_object_nor_file(vibe_factory):
+    vibe = vibe_factory()
+    vibe.s3().put_object(Bucket=vibe.bucket, Key="whole", Body=content("whole", LARGE))
+    files = set(blob_files(vibe))
+    assert len(files) == 1
+    for number in range(20):
+        target = f"/{vibe.bucket}/cut/{number}"
+        raw = Raw(vibe)
+        raw.send(head_bytes("PUT", target, sign(vibe, "PUT", target) | {"Content-Length": str(4 * LARGE)})
+                 + bytes(2 * LARGE if number % 2 else 100))
+        if number % 4 < 2:  # a reset instead of an end
+            raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raw.socket.close()
+    wait_until(lambda: set(blob_files(vibe)) == files, 20, "the removal of what was cut off")
+    assert all_keys(vibe) == ["whole"]
+
+    half = [Raw(vibe) for _ in range(5)]
+    for number, raw in enumerate(half):
+        target = f"/{vibe.bucket}/half/{number}"
+        raw.send(head_bytes("PUT", target, sign(vibe, "PUT", target) | {"Content-Length": str(4 * LARGE)})
+                 + bytes(2 * LARGE))
+    wait_until(lambda: len(blob_files(vibe)) == 6, 20, "the half uploads")
+    vibe.kill()
+    for raw in half:
+        raw.socket.close()
+    vibe.start()
+    wait_until(lambda: set(blob_files(vibe)) == files, 20, "the removal of what the killed one left")
+    assert all_keys(vibe) == ["whole"]
+    assert vibe.s3().get_object(Bucket=vibe.bucket, Key="whole")["Body"].read() == content("whole", LARGE)
+
+
+# -- the database --
+
+def register(instance, email):
+    body = json.dumps({"email": email, "password": "correct horse", "name": "Ana"})
+    return instance.request("POST", "/api/auth/register", body, FORM)
+
+
+@pytest.fixture
+def behind_relay(vibe, serve_factory):
+    """A `vibe serve` whose database can be cut off."""
+    parts = urllib.parse.urlsplit(vibe.database_url)
+    relay = Relay(free_port(), parts.port).restore()
+    address = f"{parts.username}:{parts.password}@127.0.0.1:{relay.port}"
+    yield serve_factory(DATABASE_URL=parts._replace(netloc=address).geturl()), relay
+    relay.cut()
+
+
+def test_a_database_that_goes_and_comes_costs_no_acknowledged_row(vibe, behind_relay):
+    serve, relay = behind_relay
+    mark, stop = uuid.uuid4().hex, threading.Event()
+    answers = []  # (time, status, email)
+
+    def load(worker):
+        for number in range(10_000):
+            if stop.is_set():
+                return
+            email = f"{mark}-{worker}-{number}@example.com"
+            status, headers, body = register(serve, email)
+            answers.append((time.monotonic(), status, email))
+            assert status in (201, 503), body
+            if status == 503:
+                assert int(headers["Retry-After"]) >= 1
+                assert json.loads(body)["code"] == "database_unavailable"
+
+    def count(status, since=0.0):
+        return sum(1 for when, answered, _ in list(answers) if answered == status and when >= since)
+
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+        loads = [threads.submit(load, worker) for worker in range(4)]
+        try:
+            recovered = []
+            for _ in range(2):
+                enough = count(201) + 5
+                wait_until(lambda: count(201) >= enough, 20, "registrations")
+                relay.cut()
+                cut = time.monotonic()
+                wait_until(lambda: count(503, cut) >= 20, 10, "answers without the database")
+                assert serve.request("GET", "/api/health")[0] == 200
+                back = time.monotonic()
+                relay.restore()
+                wait_until(lambda: count(201, back) > 0, 10, "a registration after the database's return")
+                recovered.append(min(when for when, status, _ in list(answers) if status == 201 and when >= back) - back)
+        finally:
+            stop.set()
+        for one in loads:
+            one.result()
+    print(f"\nrecovered after {', '.join(f'{seconds:.2f} s' for seconds in recovered)}")
+    assert max(recovered) < 2
+
+    rows = [row[0] for row in sql(vibe, "SELECT email FROM users WHERE email LIKE :'mark' || '-%'", mark=mark)]
+    acknowledged = [email for _, status, email in answers if status == 201]
+    assert len(rows) == len(set(rows)) and set(acknowledged) <= set(rows)
+    assert set(rows) <= {email for _, _, email in answers}
+
+
+def test_ten_migrations_at_once_are_one(vibe):
+    sql(vibe, "CREATE DATABASE migrated_at_once")
+    url = vibe.database_url.rpartition("/")[0] + "/migrated_at_once"
+    command = [conftest.BINARY, "db", "migrate"]
+    running = [subprocess.Popen(command, env=tool_environment(DATABASE_URL=url), text=True, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE) for _ in range(10)]
+    outputs = [process.communicate(timeout=60) for process in running]
+    assert [process.returncode for process in running] == [0] * 10, outputs
+    applied = sorted(int(out.split()[0]) for out, _ in outputs)
+    assert applied[:9] == [0] * 9 and applied[9] >= 3
+    status = subprocess.run([conftest.BINARY, "db", "status"], env=tool_environment(DATABASE_URL=url), text=True,
+                            capture_output=True, check=True).stdout
+    assert "pending" not in status and len(re.findall(r"^\d{4} ", status, re.M)) == applied[9]
+
+
+# -- the object storage --
+
+def test_readiness_tells_that_s3_is_away(serve_factory):
+    serve = serve_factory(S3_ENDPOINT=f"http://127.0.0.1:{free_port()}")
+    status, headers, body = serve.request("GET", "/api/health/ready")
+    assert (status, json.loads(body)) == (503, {"status": "unavailable", "database": "ok", "bucket": "unavailable"})
+    assert int(headers["Retry-After"]) >= 1
+
+
+@pytest.mark.parametrize("manner", ["refusing", "silent"])
+def test_an_s3_that_is_away_fails_only_what_needs_it_and_in_time(serve_factory, manner):
+    silence = Silence() if manner == "silent" else None
+    port = silence.port if silence else free_port()
+    try:
+        serve = serve_factory(S3_ENDPOINT=f"http://127.0.0.1:{port}", S3_PUBLIC_ENDPOINT="https://media.example.com")
+        phone = Phone(serve)
+        tickets = [phone.ticket(images.jpeg()) for _ in range(48)]  # every worker has one
+
+        def complete(ticket):
+            started = time.monotonic()
+            status, headers, body = serve.request(
+                "POST", f"/api/upload/{ticket['uploadId']}/complete", json.dumps({"key": ticket["key"]}),
+                FORM | {"Authorization": f"Bearer {phone.token}"}, timeout_s=60)
+            return status, headers["Retry-After"], json.loads(body)["code"], time.monotonic() - started
+
+        with concurrent.futures.ThreadPoolExecutor(48) as threads:
+            waiting = [threads.submit(complete, ticket) for ticket in tickets]
+            slowest = 0.0
+            while not all(one.done() for one in waiting):
+                for ask in (lambda: serve.request("GET", "/api/health")[0] == 200, lambda: phone.ticket(images.jpeg())):
+                    started = time.monotonic()
+                    assert ask()
+                    slowest = max(slowest, time.monotonic() - started)
+                threading.Event().wait(0.05)  # a probe, not a load
+            answers = [one.result() for one in waiting]
+        print(f"\nS3 {manner}: completions took {min(a[3] for a in answers):.2f} to {max(a[3] for a in answers):.2f} s, "
+              f"the slowest of the others {slowest:.3f} s")
+        assert {(status, code) for status, _, code, _ in answers} == {(503, "storage_unavailable")}
+        assert all(int(retry_after) >= 1 for _, retry_after, _, _ in answers)
+        assert slowest < 1
+        assert max(seconds for *_, seconds in answers) < 25
+    finally:
+        if silence:
+            silence.close()
+
+
+def test_uploads_complete_once_s3_is_back(vibe, serve_factory):
+    relay = Relay(free_port(), vibe.s3_port)
+    serve = serve_factory(S3_ENDPOINT=f"http://127.0.0.1:{relay.port}", S3_PUBLIC_ENDPOINT=vibe.s3_url)
+    try:
+        phone, data = Phone(serve), images.jpeg(size=50_000)
+        ticket = phone.ticket(data)
+        assert phone.put(ticket, data)[0] == 200
+        assert phone.complete(ticket)[0] == 503
+        relay.restore()
+        back = time.monotonic()
+        status, body = wait_until(lambda: (lambda answer: answer[0] == 200 and answer)(phone.complete(ticket)), 10,
+                                  "the completion")
+        assert time.monotonic() - back < 2
+        assert vibe.request("GET", body["media"]["cdnUrl"])[2] == data
+    finally:
+        relay.cut()
+
+
+# -- the disk --
+
+@pytest.fixture
+def small_disk(vibe_factory):
+    """A `vibe up` whose store is on a disk of 24 MB."""
+    instance = vibe_factory(start=False)
+    folder = instance.data_dir / "store"
+    folder.mkdir(parents=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=0700", "tmpfs", str(folder)], capture_output=True,
+                             text=True)
+    if mounted.returncode != 0:
+        pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield instance.start()
+        instance.stop()
+    finally:
+        instance.kill()
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("size", [SMALL, 1_500_000])
+def test_a_full_disk_refuses_writes_keeps_reads_and_recovers(small_disk, size):
+    vibe = small_disk
+    phone, picture = Phone(vibe), images.jpeg(size=SMALL)
+    uploaded = phone.ticket(picture)
+    assert phone.put(uploaded, picture)[0] == 200
+    stored = []
+    with Client(vibe) as client:
+        for number in range(3000):
+            status, body = client.ask("PUT", f"fill/{number}", content(str(number), size))
+            if status != 200:
+                break
+            stored.append(number)
+        assert (status, error_code(body)) in ((507, "InsufficientStorage"), (503, "SlowDown")), body
+        assert len(stored) * size > 8_000_000
+        for number in random.sample(stored, 5):
+            status, body = client.ask("GET", f"fill/{number}")
+            assert (status, body) == (200, content(str(number), size))
+        assert client.ask("GET", f"fill/{len(stored)}")[0] == 404  # nothing of the refused one
+        assert len(all_keys(vibe, "fill/")) == len(stored)
+        status, body = phone.complete(uploaded)  # it needs little room: the bytes are there already
+        assert status == 200 or (status, body["code"]) == (503, "storage_unavailable")
+        assert vibe.request("GET", "/api/health")[0] == 200
+
+        for number in stored:
+            assert client.ask("DELETE", f"fill/{number}")[0] == 204
+
+        def takes_writes_again():
+            return client.ask("PUT", "after", content("after", size))[0] == 200
+
+        wait_until(takes_writes_again, 10, "a PUT after room was made")
+        assert client.ask("GET", "after") == (200, content("after", size))
+    assert phone.complete(uploaded)[0] == 200
+    vibe.restart()
+    with Client(vibe) as client:
+        assert client.ask("GET", "after") == (200, content("after", size))
+
+
+@pytest.mark.parametrize("damage", ["shortened", "lengthened", "missing"])
+def test_a_damaged_file_is_an_error_and_never_short_data(vibe, damage):
+    key = f"profile-pictures/{uuid.uuid4()}/avatar-1.jpg"
+    before = set(blob_files(vibe))
+    vibe.s3().put_object(Bucket=vibe.bucket, Key=key, Body=content(key, LARGE))
+    (path,) = set(blob_files(vibe)) - before
+    if damage == "missing":
+        path.rename(path.with_name("elsewhere"))
+    else:
+        os.truncate(path, LARGE - 1 if damage == "shortened" else LARGE + 1)
+    try:
+        with Client(vibe) as client:
+            status, body = client.ask("GET", key)
+            assert (status, error_code(body)) == (500, "InternalError")
+            assert client.ask("HEAD", key)[0] in (200, 500)
+            assert vibe.request("GET", f"{vibe.cdn_url}/{key}")[0] in (502, 503)
+            assert client.ask("PUT", key, b"replaced")[0] == 200
+            assert client.ask("GET", key) == (200, b"replaced")
+            assert client.ask("DELETE", key)[0] == 204
+    finally:
+        path.with_name("elsewhere").unlink(missing_ok=True)
+
+
+# -- hostile and slow clients --
+
+def test_clients_that_trickle_do_not_stop_the_others(vibe):
+    phone = Phone(vibe)
+    data = images.jpeg(size=100_000)
+    target = presign(vibe, "PUT", f"/{vibe.bucket}/trickle")
+    login = b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"
+    beginnings = [(vibe.api_port, b"GET /api/hea"), (vibe.api_port, login),
+                  (vibe.s3_port, head_bytes("PUT", target, {"Host": urllib.parse.urlsplit(vibe.s3_url).netloc,
+                                                            "Content-Length": "5000"})),
+                  (vibe.cdn_port, b"GET /profile-pictures/x HTTP/1.1\r\nHost: x\r\nX-Slow: ")]
+    with contextlib.ExitStack() as stack:
+        slow = []
+        for number in range(200):
+            port, beginning = beginnings[number % 4]
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+            client.sendall(beginning)
+            slow.append(client)
+        durations, started, sent = [], time.monotonic(), 0
+        while sent < 3:
+            if time.monotonic() - started >= sent:
+                for client in slow:
+                    client.sendall(b"a")
+                sent += 1
+            begun = time.monotonic()
+            ticket = phone.ticket(data)
+            assert phone.put(ticket, data)[0] == 200
+            status, body = phone.complete(ticket)
+            assert status == 200
+            assert vibe.request("GET", body["media"]["cdnUrl"])[0] == 200
+            durations.append(time.monotonic() - begun)
+        print(f"\n{len(durations)} uploads beside 200 slow clients, the slowest took {max(durations):.2f} s")
+        assert max(durations) < 2
+        slow[0].sendall(b"")  # they are still connected
+
+
+JSON_BOMBS = {
+    "deep arrays": b'{"email":' + b"[" * 30_000 + b"]" * 30_000 + b"}",
+    "deep objects": b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
+    "unclosed": b'{"email":' + b'{"a":[' * 5_000,
+    "duplicate keys": b'{"email":"a@example.com","email":"b@example.com","password":"correct horse","name":"x"}',
+    "huge number": b'{"email":1e999999,"password":"x","name":"y"}',
+    "long number": b'{"email":' + b"9" * 60_000 + b',"password":"x","name":"y"}',
+    "many keys": b"{" + b",".join(b'"%d":1' % n for n in range(7_000)) + b"}",
+    "NUL": b'{"email":"a@example.com\\u0000","password":"correct horse","name":"x"}',
+    "NUL in a key": b'{"email\\u0000":"a@example.com","password":"correct horse","name":"x"}',
+    "raw NUL": b'{"email":"a\0@example.com","password":"correct horse","name":"x"}',
+    "lone surrogate": b'{"email":"a@example.com","password":"correct horse","name":"\\ud800"}',
+    "broken UTF-8": b'{"email":"a@example.com","password":"correct horse","name":"\xc3\x28"}',
+    "overlong UTF-8": b'{"email":"a@example.com","password":"correct horse","name":"\xc0\xaf"}',
+    "array": b"[]", "string": b'"x"', "number": b"1", "null": b"null", "nothing": b"", "blank": b"  ",
+    "trailing": b'{} {}', "comment": b'{/* */}', "too large": b'{"email":"' + b"x" * 100_000 + b'"}',
+}
+
+
+@pytest.mark.parametrize("bomb", JSON_BOMBS)
+def test_a_json_bomb_is_a_clear_4xx(vibe, bomb):
+    status, headers, body = vibe.request("POST", "/api/auth/register", JSON_BOMBS[bomb], FORM)
+    assert status in (400, 413, 422), body
+    assert headers["Content-Type"] == "application/problem+json" and json.loads(body)["code"]
+    assert vibe.request("GET", "/api/health")[0] == 200
+
+
+@pytest.mark.parametrize("length", ["0", "-1", "1e3", "1.5", "9223372036854775807", "9223372036854775808", "1e400",
+                                    "99999999999999999999999", '"5"', "true", "[]", "{}", "null"])
+def test_an_impossible_length_gets_no_ticket(vibe, length):
+    phone = Phone(vibe)
+    body = f'{{"contentType":"image/jpeg","contentLength":{length}}}'
+    status, _, answer = vibe.request("POST", "/api/upload/profile-picture", body,
+                                     FORM | {"Authorization": f"Bearer {phone.token}"})
+    assert status in (400, 413, 422), answer
+
+
+def exchange(port, data):
+    """Status of the answer to these bytes; None when the connection is closed without one."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        answer = b""
+        with contextlib.suppress(ConnectionError):
+            client.sendall(data)
+        with contextlib.suppress(OSError):
+            client.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(ConnectionError):
+            while b"\r\n" not in answer and (more := client.recv(65536)):
+                answer += more
+    return int(answer.split()[1]) if answer.startswith(b"HTTP/1.") else None
+
+
+HOSTILE = {
+    "nothing": (b"", (None,)),
+    "half a request line": (b"GET /api/he", (None, 400)),
+    "half a head": (b"GET /api/health HTTP/1.1\r\nHost: x\r\nX-Half", (None, 400)),
+    "half a body": (b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                    b"Content-Length: 100\r\n\r\n{\"email\"", (None, 400, 403, 405)),
+    "half a chunk": (b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                     b"Transfer-Encoding: chunked\r\n\r\nff\r\nabc", (None, 400, 403, 405)),
+    "a chunk size that overflows": (b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                    b"fffffffffffffffff\r\nabc", (None, 400, 403, 405, 413)),
+    "a chunk size that is none": (b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                  b"xyz\r\nabc", (None, 400, 403, 405)),
+    "a negative length": (b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", (None, 400)),
+    "a length that overflows": (b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n",
+                                (None, 400, 413)),
+    "a length of petabytes": (b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                              b"Content-Length: 9007199254740993\r\n\r\n{", (400, 403, 405, 413)),
+    "two lengths": (b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}x",
+                    (400,)),
+    "length and chunks": (b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked"
+                          b"\r\n\r\n0\r\n\r\n", (400,)),
+    "a huge header": (b"GET / HTTP/1.1\r\nHost: x\r\nX-Huge: " + b"x" * 100_000 + b"\r\n\r\n", (None, 400, 413, 431)),
+    "a huge target": (b"GET /" + b"x" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", (None, 400, 414, 431)),
+    "ten thousand headers": (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"".join(b"X-%d: y\r\n" % n for n in range(10_000))
+                             + b"\r\n", (None, 400, 413, 431)),
+    "NUL in a header": (b"GET /api/health HTTP/1.1\r\nHost: x\r\nX-Nul: a\0b\r\n\r\n", (None, 200, 400, 403, 404)),
+    "NUL in the target": (b"GET /api/\0health HTTP/1.1\r\nHost: x\r\n\r\n", (None, 400, 403, 404)),
+    "an encoded NUL": (b"GET /api/users/%00 HTTP/1.1\r\nHost: x\r\n\r\n", (400, 401, 403, 404)),
+    "broken percent signs": (b"GET /api/users/%zz%2 HTTP/1.1\r\nHost: x\r\n\r\n", (400, 401, 403, 404)),
+    "another protocol": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200), (None, 400)),
+    "another version": (b"GET / HTTP/9.9\r\nHost: x\r\n\r\n", (None, 400, 403, 404, 505)),
+    "no host": (b"GET /api/health HTTP/1.1\r\n\r\n", (400,)),
+    "two hosts": (b"GET /api/health HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", (400,)),
+    "another method": (b"BREW /api/health HTTP/1.1\r\nHost: x\r\n\r\n", (400, 403, 404, 405, 501)),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_truncated_oversized_and_malformed_requests_are_refused(vibe, what):
+    data, expected = HOSTILE[what]
+    for port in vibe.api_port, vibe.s3_port, vibe.cdn_port:
+        assert exchange(port, data) in expected, port
+    assert vibe.request("GET", "/api/health")[0] == 200
+    assert vibe.request("GET", f"{vibe.cdn_url}/profile-pictures/none")[0] == 404
+    assert call(vibe, "GET", f"/{vibe.bucket}?max-keys=1").status == 200

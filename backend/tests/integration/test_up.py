@@ -1,0 +1,356 @@
+"""`vibe up`: what it prints and writes, how it refuses to start, how it ends, and what survives."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import time
+import urllib.parse
+
+import pytest
+
+import conftest
+import images
+from conftest import free_port, listens, processes_in, tool_environment, wait_until
+from test_upload import Phone, sql
+
+NOBODY = 65534
+
+
+def up_command(data_dir, *arguments, ports=None):
+    api, s3, cdn = ports or (free_port(), free_port(), free_port())
+    return [str(conftest.BINARY), "up", "--data", str(data_dir), "--api-port", str(api), "--s3-port", str(s3),
+            "--cdn-port", str(cdn), *arguments]
+
+
+def refused(command, data_dir, ports=(), **environment):
+    """Runs a `vibe up` that must not start; its words. Nothing of it may be left, neither process nor listener."""
+    before = processes_in(data_dir)
+    done = subprocess.run(command, env=tool_environment(**environment), capture_output=True, text=True, timeout=90)
+    assert done.returncode == 1, (done.stdout, done.stderr)
+    assert "ready" not in done.stdout
+    words = [line for line in done.stderr.splitlines() if not line.startswith("{")]
+    assert words[0].startswith("vibe: ") and len(words) <= 2, done.stderr
+    wait_until(lambda: processes_in(data_dir) <= before, 5, f"the end of what started in {data_dir}")
+    assert [port for port in ports if listens(port)] == []
+    return "\n".join(words)
+
+
+def postmaster_of(vibe):
+    return int((vibe.data_dir / "postgres/data/postmaster.pid").read_text().splitlines()[0])
+
+
+def login(phone, email):
+    return phone.call("POST", "/api/auth/login", {"email": email, "password": "correct horse"})[0]
+
+
+def ready_time_s(command, log_path):
+    """Seconds from the start of the program to the word `ready`, and the process."""
+    with open(log_path, "wb") as log:
+        started = time.monotonic()
+        process = subprocess.Popen(command, env=tool_environment(), stdin=subprocess.DEVNULL, stdout=log,
+                                   stderr=subprocess.STDOUT)
+        wait_until(lambda: b"\nready\n" in log_path.read_bytes() or process.poll() is not None, 30, "ready",
+                   interval_s=0.002)
+        seconds = time.monotonic() - started
+    assert process.poll() is None, log_path.read_text()
+    return seconds, process
+
+
+@pytest.fixture(scope="module")
+def stopped(binary, _scratch):
+    """The folder of a `vibe up` that has run and ended; tests here leave it as it is."""
+    instance = conftest.Vibe(_scratch / "stopped").start()
+    instance.stop()
+    return instance
+
+
+@contextlib.contextmanager
+def occupied(port):
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        yield
+
+
+def test_it_prints_its_addresses_and_then_ready(vibe):
+    with open(vibe.log_path) as log:
+        text = log.read(4000)
+    table, found, _ = text.partition("\nready\n")
+    assert found
+    for word, address in ("API", vibe.api_url), ("S3", vibe.s3_url), ("CDN", vibe.cdn_url):
+        assert re.search(rf"^ *{word} +{re.escape(address)}\b", table, re.M), table
+    for secret in vibe.secret_key, urllib.parse.urlsplit(vibe.database_url).password:
+        assert secret not in text
+
+
+def test_its_env_file_tells_a_shell_everything(vibe):
+    assert all(vibe.env.values())
+    assert {name for name, url in vibe.env.items() if url.startswith("http://127.0.0.1:")} == {
+        "VIBE_API_URL", "AWS_ENDPOINT_URL_S3", "CDN_BASE_URL"}
+    assert re.fullmatch(r"[A-Z2-7]{20}", vibe.access_key) and len(vibe.secret_key) >= 40
+    assert vibe.bucket == "vibe-app-production"
+    assert vibe.request("GET", "/api/health")[0] == 200
+    assert sql(vibe, "SELECT 1") == [["1"]]
+    assert vibe.bucket in [bucket["Name"] for bucket in vibe.s3().list_buckets()["Buckets"]]
+
+
+def test_secrets_are_for_their_owner_alone(vibe):
+    for name in "env", "secrets", "postgres.log":
+        assert stat.S_IMODE((vibe.data_dir / name).stat().st_mode) == 0o600, name
+    for name in "postgres", "store":
+        assert stat.S_IMODE((vibe.data_dir / name).stat().st_mode) == 0o700, name
+
+
+def test_only_loopback_is_listened_on(vibe):
+    """PostgreSQL too."""
+    inodes = set()
+    for pid in vibe.processes():
+        for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                inodes.add(os.readlink(entry))
+    listeners = []
+    for table in "tcp", "tcp6":
+        for line in pathlib.Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in inodes:
+                listeners.append(fields[1].split(":")[0])
+    assert len(listeners) == 4 and set(listeners) == {"0100007F"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has another user to run PostgreSQL as")
+def test_postgresql_is_not_run_as_root_even_below_a_folder_only_root_may_enter(vibe):
+    assert any(stat.S_IMODE(folder.stat().st_mode) == 0o700 and folder.stat().st_uid == 0
+               for folder in vibe.data_dir.parents)
+    assert pathlib.Path(f"/proc/{postmaster_of(vibe)}").stat().st_uid != 0
+
+
+def test_a_second_start_goes_on_where_the_first_ended(vibe_factory):
+    vibe = vibe_factory()
+    phone, first = Phone(vibe), dict(vibe.env)
+    email = phone.me()["email"]
+    data = images.jpeg(size=200_000)
+    vibe.s3().put_object(Bucket=vibe.bucket, Key="kept", Body=data)
+    vibe.process.send_signal(signal.SIGINT)  # Ctrl-C
+    assert vibe.process.wait(30) == 0
+    assert processes_in(vibe.data_dir) == set()
+    assert not any(map(listens, (vibe.api_port, vibe.s3_port, vibe.cdn_port)))
+    vibe.process = None
+    vibe.start()
+    assert vibe.env == first
+    assert vibe.s3().get_object(Bucket=vibe.bucket, Key="kept")["Body"].read() == data
+    assert login(phone, email) == 200
+
+
+@pytest.mark.parametrize("program, limit_s", [("sanitized", 3), ("optimised", 1)])
+def test_a_second_start_is_quick(stopped, tmp_path, program, limit_s):
+    optimised = conftest.ROOT / "build/vibe"
+    if program == "optimised" and not optimised.exists():
+        pytest.skip("there is no optimised program at build/vibe")
+    command = up_command(stopped.data_dir)
+    if program == "optimised":
+        command[0] = str(optimised)
+    times = []
+    for _ in range(3):  # the quickest: others use this machine too
+        seconds, process = ready_time_s(command, tmp_path / "log")
+        process.terminate()
+        assert process.wait(30) == 0
+        times.append(seconds)
+    print(f"\nsecond start of the {program} program to ready: {', '.join(f'{t * 1000:.0f} ms' for t in times)}")
+    assert min(times) < limit_s
+
+
+@pytest.mark.parametrize("taken, server", [(0, "api"), (1, "store"), (2, "cdn")])
+def test_a_port_in_use_is_named(stopped, taken, server):
+    ports = [free_port(), free_port(), free_port()]
+    with occupied(ports[taken]):
+        others = [port for port in ports if port != ports[taken]]
+        words = refused(up_command(stopped.data_dir, ports=ports), stopped.data_dir, others)
+    assert f"port {ports[taken]} of 127.0.0.1, wanted for the {server}, is in use" in words
+
+
+def test_a_folder_in_use_is_left_to_the_one_that_uses_it(vibe):
+    ports, env = (free_port(), free_port(), free_port()), (vibe.data_dir / "env").read_bytes()
+    words = refused(up_command(vibe.data_dir, ports=ports), vibe.data_dir, ports)
+    assert str(vibe.data_dir) in words and "in use by another 'vibe up'" in words and "--data" in words
+    assert (vibe.data_dir / "env").read_bytes() == env
+    assert vibe.request("GET", "/api/health/ready")[0] == 200
+
+
+def as_nobody(command):
+    if os.geteuid() != 0 or not shutil.which("setpriv"):
+        pytest.skip("needs root and setpriv, to be another user")
+    return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *command]
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that other users can reach, as pytest's own cannot be."""
+    made = subprocess.run(["mktemp", "-d", "/tmp/vibe-test-open-XXXXXX"], check=True, capture_output=True, text=True)
+    folder = pathlib.Path(made.stdout.strip())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_an_unwritable_folder_is_named(open_folder):
+    ports = (free_port(), free_port(), free_port())
+    words = refused(as_nobody(up_command(open_folder / "data", ports=ports)), open_folder / "data", ports)
+    assert str(open_folder / "data") in words and "Permission denied" in words and "--data" in words
+    assert list(open_folder.iterdir()) == []
+    owned = open_folder / "of-root"
+    owned.mkdir(mode=0o755)
+    words = refused(as_nobody(up_command(owned, ports=ports)), owned, ports)
+    assert str(owned) in words and "Permission denied" in words
+    file = open_folder / "file"
+    file.write_text("not a folder")
+    words = refused(up_command(file, ports=ports), file, ports)
+    assert f"{file} is not a folder" in words
+
+
+def test_a_full_instance_runs_for_an_unprivileged_user(open_folder):
+    command = as_nobody(up_command(open_folder / "data"))
+    os.chown(open_folder, NOBODY, NOBODY)
+    _, process = ready_time_s(command, open_folder / "log")
+    try:
+        assert {pathlib.Path(f"/proc/{pid}").stat().st_uid for pid in processes_in(open_folder / "data")} == {NOBODY}
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+    assert processes_in(open_folder / "data") == set()
+
+
+def hidden_postgresql(command):
+    """In a mount namespace of its own, where the system's PostgreSQL cannot be seen."""
+    hide = ["unshare", "--mount", "/bin/sh", "-c", 'mount -t tmpfs none /usr/lib/postgresql && exec "$@"', "sh"]
+    if not os.path.isdir("/usr/lib/postgresql"):
+        pytest.skip("PostgreSQL is not where Debian keeps it, so it cannot be hidden")
+    if subprocess.run([*hide, "true"], capture_output=True).returncode != 0:
+        pytest.skip("mount namespaces are not permitted here, so PostgreSQL cannot be hidden")
+    return hide + command
+
+
+def test_a_missing_postgresql_is_named_with_what_to_install(stopped, tmp_path):
+    ports = (free_port(), free_port(), free_port())
+    words = refused(hidden_postgresql(up_command(tmp_path / "new", ports=ports)), tmp_path / "new", ports)
+    assert "PostgreSQL 15 or newer is not installed" in words and "apt-get install postgresql" in words
+    words = refused(hidden_postgresql(up_command(stopped.data_dir, ports=ports)), stopped.data_dir, ports)
+    assert re.search(r"made by PostgreSQL \d+, which is not installed", words)
+
+
+def test_kill_9_ends_postgresql_too_and_loses_nothing(vibe_factory):
+    vibe = vibe_factory()
+    phone = Phone(vibe)
+    email, data = phone.me()["email"], images.jpeg(size=300_000)
+    vibe.s3().put_object(Bucket=vibe.bucket, Key="large", Body=data)
+    vibe.s3().put_object(Bucket=vibe.bucket, Key="small", Body=data[:1000])
+    assert postmaster_of(vibe) in processes_in(vibe.data_dir)
+    vibe.kill()  # fails if anything stays
+    assert processes_in(vibe.data_dir) == set()
+    vibe.start()
+    assert vibe.s3().get_object(Bucket=vibe.bucket, Key="large")["Body"].read() == data
+    assert vibe.s3().get_object(Bucket=vibe.bucket, Key="small")["Body"].read() == data[:1000]
+    assert login(phone, email) == 200
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGQUIT, signal.SIGINT])
+def test_postgresql_that_ends_is_started_again(vibe, number):
+    phone, server = Phone(vibe), postmaster_of(vibe)
+    email, started = phone.me()["email"], time.monotonic()
+    os.kill(server, number)
+    ended = []
+
+    def back():
+        if not pathlib.Path(f"/proc/{server}").exists():
+            ended.append(time.monotonic())
+        status = login(phone, email)
+        assert status in (200, 503)
+        return ended and status == 200
+
+    wait_until(back, 20, "a login after PostgreSQL's restart")
+    print(f"\nPostgreSQL after {number.name}: the API answered again after {time.monotonic() - started:.2f} s")
+    assert postmaster_of(vibe) != server
+    assert sql(vibe, "SELECT count(*) FROM users WHERE email = :'email'", email=email) == [["1"]]
+    assert vibe.request("GET", "/api/health")[0] == 200
+
+
+def test_a_phone_nearby_gets_urls_with_the_host_it_used(vibe_factory):
+    vibe = vibe_factory("--bind", "0.0.0.0")
+    assert urllib.parse.urlsplit(vibe.api_url).hostname == "127.0.0.1"
+    if listens(vibe.api_port, "127.0.0.2"):
+        vibe.env["VIBE_API_URL"] = f"http://127.0.0.2:{vibe.api_port}"
+    else:
+        pytest.skip("this machine has no address 127.0.0.2")
+    phone, data = Phone(vibe), images.jpeg(size=20_000)
+    ticket = phone.ticket(data)
+    assert ticket["url"].startswith(f"http://127.0.0.2:{vibe.s3_port}/")
+    assert phone.put(ticket, data)[0] == 200
+    status, body = phone.complete(ticket)
+    assert status == 200
+    assert body["media"]["cdnUrl"].startswith(f"http://127.0.0.2:{vibe.cdn_port}/")
+    assert vibe.request("GET", body["media"]["cdnUrl"])[2] == data
+    assert phone.me()["profilePictureCdnUrl"] == body["media"]["cdnUrl"]
+    # what is kept is what any host can use, whoever asked
+    vibe.env["VIBE_API_URL"] = f"http://127.0.0.1:{vibe.api_port}"
+    assert phone.me()["profilePictureCdnUrl"].startswith(vibe.cdn_url)
+    # a Host that is none of ours only misleads the one who sent it, and never breaks a header or a signature
+    status, _, answer = vibe.request("POST", "/api/upload/profile-picture", json.dumps(
+        {"contentType": "image/jpeg", "contentLength": 5}), {"Authorization": f"Bearer {phone.token}",
+                                                             "Content-Type": "application/json", "Host": "x\"y/z@w"})
+    assert status in (201, 400)
+    assert status == 400 or "x\"y" not in json.loads(answer)["url"]
+
+
+def test_another_database_and_another_s3_can_be_used(vibe, vibe_factory):
+    sql(vibe, "CREATE DATABASE elsewhere")
+    other = vibe_factory(
+        "--database", vibe.database_url.rpartition("/")[0] + "/elsewhere", "--s3-endpoint", vibe.s3_url, environment={
+            "AWS_ACCESS_KEY_ID": vibe.access_key, "AWS_SECRET_ACCESS_KEY": vibe.secret_key,
+            "S3_BUCKET_NAME": "elsewhere"})
+    assert not (other.data_dir / "postgres").exists() and not (other.data_dir / "store").exists()
+    assert not listens(other.s3_port)
+    assert (other.s3_url, other.bucket) == (vibe.s3_url, "elsewhere")
+    # the env file gives what works, not empty values that hide those of the shell
+    assert (other.access_key, other.secret_key) == (vibe.access_key, vibe.secret_key)
+    phone, data = Phone(other), images.jpeg(size=100_000)
+    ticket = phone.ticket(data)
+    assert phone.put(ticket, data)[0] == 200
+    media = phone.complete(ticket)[1]["media"]
+    assert other.request("GET", media["cdnUrl"])[2] == data
+    assert vibe.s3().get_object(Bucket="elsewhere", Key=media["key"])["Body"].read() == data
+    assert sql(other, "SELECT profile_picture_s3_key FROM users") == [[media["key"]]]
+    other.stop()
+    assert vibe.request("GET", "/api/health/ready")[0] == 200
+
+
+def test_a_database_or_s3_that_cannot_be_used_is_named_without_its_password(tmp_path):
+    closed = free_port()
+    words = refused(up_command(tmp_path / "a", "--database", f"postgresql://vibe:hunter2@127.0.0.1:{closed}/vibe"),
+                    tmp_path / "a")
+    assert str(closed) in words and "hunter2" not in words
+    words = refused(up_command(tmp_path / "b", "--database", "mysql://vibe:hunter2@127.0.0.1/vibe"), tmp_path / "b")
+    assert "hunter2" not in words
+    words = refused(up_command(tmp_path / "c", "--s3-endpoint", f"http://127.0.0.1:{closed}"), tmp_path / "c",
+                    AWS_ACCESS_KEY_ID="AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY="hunter2-secret")
+    assert f"127.0.0.1:{closed}" in words and "hunter2" not in words
+
+
+def test_clients_that_never_finish_do_not_hold_it_up_for_long(vibe_factory):
+    vibe = vibe_factory()
+    heads = [(vibe.api_port, b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"),
+             (vibe.s3_port, b"PUT /%s/never HTTP/1.1\r\nHost: x\r\n" % vibe.bucket.encode()),
+             (vibe.cdn_port, b"GET /profile-pictures/x HTTP/1.1\r\nHost: x\r\n")]
+    with contextlib.ExitStack() as stack:
+        for port, head in heads:
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            client.sendall(head + b"Content-Length: 1000\r\n\r\nx")
+        started = time.monotonic()
+        vibe.stop(timeout_s=40)
+        assert time.monotonic() - started < 32

@@ -1,0 +1,108 @@
+"""`vibe upload`: does what the phone does, from the command line."""
+
+import os
+import pty
+import subprocess
+
+import pytest
+
+import conftest
+import images
+
+
+def upload(vibe, state, *arguments, environment=None, **options):
+    base = {"PATH": os.environ["PATH"], "HOME": str(state), "VIBE_API_URL": vibe.api_url}
+    return subprocess.run([conftest.BINARY, "upload", *map(str, arguments)], env=base | (environment or {}), text=True,
+                          timeout=60, **({"capture_output": True} | options))
+
+
+def rows(vibe, sql):
+    done = subprocess.run(["psql", "-XAtc", sql, vibe.database_url], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("name", ["jpeg", "png", "webp", "heic"])
+def test_a_picture_goes_to_its_cdn_address_and_only_that_is_on_stdout(vibe, tmp_path, name):
+    data = getattr(images, name)()
+    (tmp_path / "picture").write_bytes(data)
+    done = upload(vibe, tmp_path, tmp_path / "picture", "--as", "profile-picture")
+    assert done.returncode == 0, done.stderr
+    url = done.stdout.strip()
+    assert done.stdout == url + "\n" and url.startswith(vibe.cdn_url + "/profile-pictures/")
+    status, headers, body = vibe.request("GET", url)
+    assert (status, body) == (200, data) and headers["Content-Type"].startswith("image/")
+    assert rows(vibe, f"SELECT count(*) FROM users WHERE profile_picture_cdn_url = '{url}'") == ["1"]
+
+
+def test_the_demo_account_is_kept_private_and_used_again(vibe, tmp_path):
+    (tmp_path / "picture").write_bytes(images.jpeg())
+    first = upload(vibe, tmp_path, tmp_path / "picture", "--as=profile-picture")
+    kept = tmp_path / ".local/state/vibe/demo-account"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    address, password = kept.read_text().split()
+    assert address in first.stderr and password not in first.stderr
+    second = upload(vibe, tmp_path, tmp_path / "picture", "--as=profile-picture")
+    assert second.returncode == 0 and address not in second.stderr
+    assert second.stdout.split("/avatar-")[0] == first.stdout.split("/avatar-")[0]  # the same user's folder
+    assert second.stdout != first.stdout
+
+
+def test_an_account_can_be_given(vibe, tmp_path):
+    (tmp_path / "picture").write_bytes(images.jpeg())
+    account = {"email": "upload-command@example.com", "password": "correct horse 42", "name": "U"}
+    import json
+    vibe.request("POST", "/api/auth/register", json.dumps(account), {"Content-Type": "application/json"})
+    secrets = {"VIBE_EMAIL": account["email"], "VIBE_PASSWORD": account["password"]}
+    done = upload(vibe, tmp_path, tmp_path / "picture", "--as", "profile-picture", environment=secrets)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / ".local").exists()
+    secrets["VIBE_PASSWORD"] = "wrong horse 42"
+    done = upload(vibe, tmp_path, tmp_path / "picture", "--as", "profile-picture", environment=secrets)
+    assert done.returncode == 1 and "wrong" in done.stderr and done.stdout == ""
+
+
+def test_a_real_photo(vibe, tmp_path, photos):
+    photo = photos / "portrait-orientation-6.jpg"
+    done = upload(vibe, tmp_path, photo, "--as", "profile-picture")
+    assert done.returncode == 0, done.stderr
+    assert vibe.request("GET", done.stdout.strip())[0] == 200
+
+
+def test_a_progress_bar_is_for_terminals_only(vibe, tmp_path):
+    (tmp_path / "picture").write_bytes(images.jpeg(size=300_000))
+    plain = upload(vibe, tmp_path, tmp_path / "picture", "--as", "profile-picture")
+    assert "%" not in plain.stderr
+    master, slave = pty.openpty()
+    try:
+        done = upload(vibe, tmp_path, tmp_path / "picture", "--as", "profile-picture", capture_output=False,
+                      stdout=subprocess.PIPE, stderr=slave)
+        shown = os.read(master, 65536).decode()
+    finally:
+        os.close(master)
+        os.close(slave)
+    assert done.returncode == 0 and "100 %" in shown and "0.3 of 0.3 MB" in shown
+
+
+@pytest.mark.parametrize("content, words", [
+    (b"not a picture at all", "no JPEG, PNG, WebP, HEIC or MP4"), (b"", "no JPEG, PNG, WebP, HEIC or MP4"),
+    (images.mp4(), "image/jpeg"),
+], ids=["text", "empty", "video"])
+def test_what_is_no_picture_is_refused_with_a_reason(vibe, tmp_path, content, words):
+    (tmp_path / "file").write_bytes(content)
+    done = upload(vibe, tmp_path, tmp_path / "file", "--as", "profile-picture")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert words in done.stderr
+
+
+def test_wrong_usage_and_unreachable_api_are_one_clear_sentence(vibe, tmp_path):
+    (tmp_path / "picture").write_bytes(images.jpeg())
+    assert upload(vibe, tmp_path, tmp_path / "picture").returncode == 2
+    assert upload(vibe, tmp_path, "--as", "profile-picture").returncode == 2
+    assert upload(vibe, tmp_path, tmp_path / "picture", "--as", "selfie").returncode == 2
+    missing = upload(vibe, tmp_path, tmp_path / "none.jpg", "--as", "profile-picture")
+    assert missing.returncode == 1 and "none.jpg" in missing.stderr and "No such file" in missing.stderr
+    folder = upload(vibe, tmp_path, tmp_path, "--as", "profile-picture")
+    assert folder.returncode == 1 and "is not a file" in folder.stderr
+    nobody = f"http://127.0.0.1:{conftest.free_port()}"
+    away = upload(vibe, tmp_path, tmp_path / "picture", "--as", "profile-picture", "--api", nobody)
+    assert away.returncode == 1 and nobody in away.stderr and "vibe up" in away.stderr
