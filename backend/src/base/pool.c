@@ -136,9 +136,10 @@ int vb_pool_submit(struct vb_pool *pool, struct vb_job *job)
         *pool->last = job;
         pool->last = &job->next;
         pool->queued++;
-        pthread_cond_signal(&pool->work);
     }
     pthread_mutex_unlock(&pool->lock);
+    if (rc == 0) /* without the lock: on a busy core whom it wakes runs at once, and would only run into it */
+        pthread_cond_signal(&pool->work);
     return rc;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/metrics.h"
 #include "store/checkpoint.h"
 
 #include <errno.h>
@@ -27,6 +28,7 @@ struct vb_committer {
     struct vb_transaction transaction;
     bool commit_tried; /* the present batch has come as far as COMMIT */
     int log_pages;
+    struct vb_counter *commits_total, *changes_total;
 
     pthread_mutex_t mutex; /* over what follows */
     pthread_cond_t wake;
@@ -162,6 +164,8 @@ static void *run(void *context)
         committer->commits++;
         committer->changes += count;
         pthread_mutex_unlock(&committer->mutex);
+        vb_counter_add(committer->commits_total, 1);
+        vb_counter_add(committer->changes_total, count);
         finish_batch(committer, batch);
         vb_checkpointer_poll(committer->checkpointer, &committer->index, committer->log_pages);
     }
@@ -170,17 +174,19 @@ static void *run(void *context)
 
 int vb_committer_run(struct vb_committer *committer, struct vb_change *change)
 {
+    bool asleep;
+
     change->next = NULL;
     change->uncertain = false;
     sem_init(&change->done, 0, 0);
-
     pthread_mutex_lock(&committer->mutex);
     *committer->last = change;
     committer->last = &change->next;
     committer->waiting++;
-    if (committer->asleep)
-        pthread_cond_signal(&committer->wake);
+    asleep = committer->asleep;
     pthread_mutex_unlock(&committer->mutex);
+    if (asleep) /* without the lock, which is what the thread wants first */
+        pthread_cond_signal(&committer->wake);
 
     while (sem_wait(&change->done) < 0)
         vb_assert(errno == EINTR);
@@ -243,6 +249,10 @@ int vb_committer_start(const char *directory, struct vb_blobs *blobs, unsigned b
 
     committer->blobs = blobs;
     committer->batch_max = batch_max;
+    committer->commits_total =
+        vb_metrics_counter("vibe_store_commits_total", "Transactions of the store's index: one fsync each.", "");
+    committer->changes_total =
+        vb_metrics_counter("vibe_store_changes_total", "Changes that those transactions held.", "");
     committer->last = &committer->first;
     rc = prepare(committer, directory, err);
     if (rc == 0) {
