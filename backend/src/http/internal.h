@@ -83,6 +83,8 @@ struct request {
     struct vb_job job;
     void (*work)(struct vb_http_request *request); /* what the job calls last; NULL for a body part alone */
     void (*deferred)(struct vb_http_request *request);
+    bool parked;        /* of the thread that runs the handler */
+    atomic_int holders; /* the handler's thread and, of a parked request, who answers: the last one resumes */
     struct vb_http_params params;
     struct added_header *headers, **headers_end;
     struct MHD_Response *response;

@@ -262,6 +262,28 @@ static void begin(struct request *request, const char *method, const char *versi
         route->head(http);
 }
 
+/* A suspended connection goes back to the event loop when nobody needs the request any more. */
+static void let_go(struct request *request)
+{
+    if (atomic_fetch_sub(&request->holders, 1) == 1)
+        MHD_resume_connection(request->connection);
+}
+
+void vb_http_park(struct vb_http_request *http)
+{
+    struct request *request = request_of(http);
+
+    vb_assert(!request->parked && request->stage == STAGE_WORKING && request->work);
+    request->parked = true;
+    atomic_fetch_add(&request->holders, 1);
+}
+
+void vb_http_unpark(struct vb_http_request *http)
+{
+    vb_assert(request_of(http)->response);
+    let_go(request_of(http));
+}
+
 /* Runs on a worker. Whatever is left of the body goes first, then the handler; then the event loop has it
  * again. */
 static void run_job(struct vb_job *job)
@@ -278,12 +300,12 @@ static void run_job(struct vb_job *job)
     }
     if (request->work && !request->response) {
         request->work(http);
-        if (!request->response)
+        if (!request->parked && !request->response)
             vb_http_error(request, 500, "internal", "the handler gave no answer");
     }
     if (!request->work)
         vb_http_phase(request->peer, CONNECTION_BODY);
-    MHD_resume_connection(request->connection);
+    let_go(request);
 }
 
 /* Suspends the connection and hands the request to a worker: whoever calls this must not touch the request
@@ -292,6 +314,7 @@ static void hand_over(struct request *request, void (*work)(struct vb_http_reque
 {
     request->work = work;
     request->job.run = run_job;
+    atomic_store(&request->holders, 1);
     vb_http_phase(request->peer, CONNECTION_BUSY); /* it is not the client who is slow now */
     MHD_suspend_connection(request->connection);
     if (vb_pool_submit(request->server->config.pool, &request->job) == 0)

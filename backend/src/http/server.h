@@ -149,6 +149,11 @@ void vb_http_answer_stream(struct vb_http_request *request, int status, const ch
 /* From an inline handle (on the event loop): go on on a worker instead. If the queue is full the client gets
  * 503. */
 void vb_http_defer(struct vb_http_request *request, void (*handle)(struct vb_http_request *request));
+/* From handle, instead of an answer: somebody else answers later, on any thread, and then calls
+ * vb_http_unpark(). No worker waits meanwhile. From vb_http_park() on, handle must not touch the request. */
+void vb_http_park(struct vb_http_request *request);
+/* The parked request has its answer: it is sent, and the request is no longer the caller's. */
+void vb_http_unpark(struct vb_http_request *request);
 /* Whether this request has been answered already. */
 bool vb_http_answered(const struct vb_http_request *request);
 

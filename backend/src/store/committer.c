@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -76,6 +77,13 @@ static struct vb_change *take_batch(struct vb_committer *committer)
 
     pthread_mutex_lock(&committer->mutex);
     wait_for_work(committer);
+    if (!committer->stopping) {
+        /* on a busy core this lets those first who are about to queue a change: fewer commits, each of more.
+         * On an idle one it costs nothing */
+        pthread_mutex_unlock(&committer->mutex);
+        sched_yield();
+        pthread_mutex_lock(&committer->mutex);
+    }
     batch = committer->first;
     end = &committer->first;
     while (*end && count < committer->batch_max && bytes < BATCH_BYTES_MAX) {
@@ -140,7 +148,7 @@ static void finish_batch(struct vb_committer *committer, struct vb_change *batch
     while (batch) {
         struct vb_change *next = batch->next; /* the change is its caller's once it is told */
 
-        sem_post(&batch->done);
+        batch->finished(batch);
         batch = next;
     }
     vb_blobs_collect(committer->blobs, committer->transaction.garbage);
@@ -172,13 +180,12 @@ static void *run(void *context)
     return NULL;
 }
 
-int vb_committer_run(struct vb_committer *committer, struct vb_change *change)
+void vb_committer_submit(struct vb_committer *committer, struct vb_change *change)
 {
     bool asleep;
 
     change->next = NULL;
     change->uncertain = false;
-    sem_init(&change->done, 0, 0);
     pthread_mutex_lock(&committer->mutex);
     *committer->last = change;
     committer->last = &change->next;
@@ -187,7 +194,18 @@ int vb_committer_run(struct vb_committer *committer, struct vb_change *change)
     pthread_mutex_unlock(&committer->mutex);
     if (asleep) /* without the lock, which is what the thread wants first */
         pthread_cond_signal(&committer->wake);
+}
 
+static void wake_waiter(struct vb_change *change)
+{
+    sem_post(&change->done);
+}
+
+int vb_committer_run(struct vb_committer *committer, struct vb_change *change)
+{
+    sem_init(&change->done, 0, 0);
+    change->finished = wake_waiter;
+    vb_committer_submit(committer, change);
     while (sem_wait(&change->done) < 0)
         vb_assert(errno == EINTR);
     sem_destroy(&change->done);
@@ -249,8 +267,8 @@ int vb_committer_start(const char *directory, struct vb_blobs *blobs, unsigned b
 
     committer->blobs = blobs;
     committer->batch_max = batch_max;
-    committer->commits_total =
-        vb_metrics_counter("vibe_store_commits_total", "Transactions of the store's index: one fsync each.", "");
+    committer->commits_total = vb_metrics_counter("vibe_store_commits_total",
+                                                  "Transactions of the store's index: one fsync each.", "");
     committer->changes_total =
         vb_metrics_counter("vibe_store_changes_total", "Changes that those transactions held.", "");
     committer->last = &committer->first;

@@ -10,6 +10,7 @@
 
 #include <semaphore.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* What a change works with while it is applied. */
@@ -30,8 +31,11 @@ struct vb_change {
     struct vb_error *err;
     size_t bytes;   /* about as much will be written to the index */
     bool uncertain; /* the result is an error, yet the change may be found made after a crash */
+    /* Called on the committer's thread once result is final, for changes that are submitted. The change is the
+     * callee's then. Must not block: all others wait. */
+    void (*finished)(struct vb_change *change);
+    int result; /* 0: on disk; -errno: not to be, with err described */
     /* the committer's */
-    int result;
     sem_t done;
     struct vb_change *next;
 };
@@ -44,7 +48,10 @@ int vb_committer_start(const char *directory, struct vb_blobs *blobs, unsigned b
 /* Applies what is queued, then ends. No vb_committer_run() may follow. */
 void vb_committer_stop(struct vb_committer *committer);
 
-/* Returns when the change is on disk (0) or is not to be (-errno, with change->err described). */
+/* Queues the change and returns; its finished() tells the rest. */
+void vb_committer_submit(struct vb_committer *committer, struct vb_change *change);
+/* The same for those who can wait; finished is its own. Returns when the change is on disk (0) or is not to be
+ * (-errno, with change->err described). */
 int vb_committer_run(struct vb_committer *committer, struct vb_change *change);
 
 void vb_committer_stats(struct vb_committer *committer, uint64_t *ret_commits, uint64_t *ret_changes,

@@ -5,16 +5,22 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/memory.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct put_change {
     struct vb_change base;
+    struct vb_error err;
+    struct vb_store_writer *writer;
     const char *bucket, *key;
     const struct vb_store_condition *condition;
     const struct vb_store_meta *meta;
     struct vb_written written;
+    void (*then)(void *context, int result, const struct vb_error *err);
+    void *context;
 };
 
 static int apply_put(struct vb_transaction *transaction, struct vb_change *base)
@@ -34,26 +40,71 @@ static int apply_put(struct vb_transaction *transaction, struct vb_change *base)
     return vb_row_put_object(transaction, bucket_id, change->key, &old, blob_id, NULL, change->meta);
 }
 
+/* What is known of the object once all its bytes are in. */
+static int prepare_put(struct put_change *change, struct vb_store_meta *meta)
+{
+    int rc = vb_writer_finish(change->writer, &change->written, change->base.err);
+
+    if (rc < 0)
+        return rc;
+    meta->size = change->written.size;
+    meta->last_modified_ms = vb_clock_realtime_ms();
+    meta->parts = 0;
+    memcpy(meta->etag, change->written.etag, sizeof(meta->etag));
+    change->base.bytes = change->written.kind == VB_BLOB_INLINE ? (size_t)change->written.size : 0;
+    return 0;
+}
+
 int vb_store_put(struct vb_store_writer *writer, const char *bucket, const char *key,
                  struct vb_store_meta *meta, const struct vb_store_condition *condition, struct vb_error *err)
 {
     struct put_change change = {.base = {.apply = apply_put, .err = err},
+                                .writer = writer,
                                 .bucket = bucket,
                                 .key = key,
                                 .condition = condition,
                                 .meta = meta};
-    int rc = vb_writer_finish(writer, &change.written, err);
+    int rc = prepare_put(&change, meta);
 
-    if (rc == 0) {
-        meta->size = change.written.size;
-        meta->last_modified_ms = vb_clock_realtime_ms();
-        meta->parts = 0;
-        memcpy(meta->etag, change.written.etag, sizeof(meta->etag));
-        change.base.bytes = change.written.kind == VB_BLOB_INLINE ? (size_t)change.written.size : 0;
+    if (rc == 0)
         rc = vb_committer_run(vb_writer_store(writer)->committer, &change.base);
-    }
     vb_writer_free(writer, rc == 0 || change.base.uncertain);
     return rc;
+}
+
+static void finish_put(struct put_change *change, int result)
+{
+    vb_writer_free(change->writer, result == 0 || change->base.uncertain);
+    change->then(change->context, result, &change->err);
+    free(change);
+}
+
+static void on_put_finished(struct vb_change *base)
+{
+    finish_put((struct put_change *)base, base->result);
+}
+
+void vb_store_put_then(struct vb_store_writer *writer, const char *bucket, const char *key,
+                       struct vb_store_meta *meta, const struct vb_store_condition *condition,
+                       void (*then)(void *context, int result, const struct vb_error *err), void *context)
+{
+    struct put_change *change = vb_xcalloc(1, sizeof(*change));
+    int rc;
+
+    *change =
+        (struct put_change){.base = {.apply = apply_put, .err = &change->err, .finished = on_put_finished},
+                            .writer = writer,
+                            .bucket = bucket,
+                            .key = key,
+                            .condition = condition,
+                            .meta = meta,
+                            .then = then,
+                            .context = context};
+    rc = prepare_put(change, meta);
+    if (rc == 0)
+        vb_committer_submit(vb_writer_store(writer)->committer, &change->base);
+    else
+        finish_put(change, rc);
 }
 
 static int head(struct vb_index *index, const char *bucket, const char *key, struct vb_store_meta *ret_meta,

@@ -96,6 +96,12 @@ void vb_store_writer_abort(struct vb_store_writer *writer);
 int vb_store_put(struct vb_store_writer *writer, const char *bucket, const char *key,
                  struct vb_store_meta *meta, const struct vb_store_condition *condition,
                  struct vb_error *err);
+/* The same without waiting for the commit: then(context, result, err) is called exactly once with what
+ * vb_store_put() would have returned, perhaps before this returns, on this thread or the store's own; it must
+ * not block. All that the pointers lead to must live until then; err only lives during the call. */
+void vb_store_put_then(struct vb_store_writer *writer, const char *bucket, const char *key,
+                       struct vb_store_meta *meta, const struct vb_store_condition *condition,
+                       void (*then)(void *context, int result, const struct vb_error *err), void *context);
 
 /*
  * Reading: a reader holds the bytes as they were when it was opened, whatever is put or deleted meanwhile.

@@ -100,6 +100,34 @@ static void block(struct vb_http_request *request)
     vb_http_answer(request, 200, "text/plain", "freed", 5);
 }
 
+static void *answer_parked(void *argument)
+{
+    struct vb_http_request *request = argument;
+
+    vb_http_answer(request, 200, "text/plain", "later", 5);
+    vb_http_unpark(request);
+    return NULL;
+}
+
+/* Parks, and returns only after another thread has answered: it must not touch the request then. */
+static void park_long(struct vb_http_request *request)
+{
+    pthread_t thread;
+
+    vb_http_park(request);
+    pthread_create(&thread, NULL, answer_parked, request);
+    pthread_join(thread, NULL);
+}
+
+static void park(struct vb_http_request *request)
+{
+    pthread_t thread;
+
+    vb_http_park(request);
+    pthread_create(&thread, NULL, answer_parked, request);
+    pthread_detach(thread);
+}
+
 static void defer(struct vb_http_request *request)
 {
     vb_http_defer(request, hello);
@@ -165,6 +193,8 @@ static const struct vb_route routes[] = {
     {.methods = VB_HTTP_GET, .pattern = "/inline", .handle = hello, .flags = VB_ROUTE_INLINE},
     {.methods = VB_HTTP_GET, .pattern = "/worker", .handle = hello},
     {.methods = VB_HTTP_GET, .pattern = "/defer", .handle = defer, .flags = VB_ROUTE_INLINE},
+    {.methods = VB_HTTP_GET, .pattern = "/park", .handle = park},
+    {.methods = VB_HTTP_GET, .pattern = "/park-long", .handle = park_long},
     {.methods = VB_HTTP_GET, .pattern = "/forget", .handle = forget},
     {.methods = VB_HTTP_GET, .pattern = "/forget-inline", .handle = forget, .flags = VB_ROUTE_INLINE},
     {.methods = VB_HTTP_POST, .pattern = "/echo", .handle = echo, .flags = VB_ROUTE_INLINE, .body_max = 1000},
@@ -318,6 +348,12 @@ static void answers_come_from_loop_worker_and_deferral(void **state)
     expect(*state, "GET /worker HTTP/1.1\r\n" CLOSE, "\r\n\r\nhello");
     expect(*state, "GET /defer HTTP/1.1\r\n" CLOSE, "\r\n\r\nhello");
     expect(*state, "GET /rest/a/b//c HTTP/1.1\r\n" CLOSE, "\r\n\r\nhello");
+}
+
+static void a_parked_request_is_answered_by_whom_it_was_given_to(void **state)
+{
+    expect(*state, "GET /park HTTP/1.1\r\n" CLOSE, "\r\n\r\nlater");
+    expect(*state, "GET /park-long HTTP/1.1\r\n" CLOSE, "\r\n\r\nlater");
 }
 
 static void connection_is_kept_for_the_next_request(void **state)
@@ -662,6 +698,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(answers_come_from_loop_worker_and_deferral),
+        TEST(a_parked_request_is_answered_by_whom_it_was_given_to),
         TEST(connection_is_kept_for_the_next_request),
         TEST(pipelined_requests_are_answered_in_order),
         TEST(head_has_length_and_no_body),

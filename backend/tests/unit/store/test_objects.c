@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 
 static void put_object_is_read_back_whole(void **state)
 {
@@ -183,6 +184,46 @@ static void conditions_are_checked_with_the_change(void **state)
     assert_int_equal(vb_store_delete(store, "photos", "k", &match, &existed, NULL), -ENOENT);
     assert_int_equal(vb_store_delete(store, "photos", "k", NULL, &existed, NULL), 0);
     assert_false(existed);
+}
+
+struct later {
+    sem_t come;
+    int calls, result;
+    struct vb_error err;
+};
+
+static void note_result(void *context, int result, const struct vb_error *err)
+{
+    struct later *later = context;
+
+    later->calls++;
+    later->result = result;
+    later->err = *err;
+    sem_post(&later->come);
+}
+
+static void a_put_that_nobody_waits_for_tells_its_result_once(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct vb_store_condition none = {.if_none_match_any = true};
+    struct vb_store_meta meta = {0}, found = {0};
+    struct later later = {.calls = 0};
+
+    sem_init(&later.come, 0, 0);
+    vb_store_put_then(write_bytes(fixture->store, "abc", 3), "photos", "k", &meta, &none, note_result,
+                      &later);
+    sem_wait(&later.come);
+    assert_int_equal(later.result, 0);
+    assert_int_equal(vb_store_head(fixture->store, "photos", "k", &found, NULL), 0);
+    assert_string_equal(found.etag, meta.etag);
+    vb_store_meta_release(&found);
+    vb_store_put_then(write_bytes(fixture->store, "abd", 3), "photos", "k", &meta, &none, note_result,
+                      &later);
+    sem_wait(&later.come);
+    assert_int_equal(later.result, -EEXIST);
+    assert_true(later.err.message[0] != 0);
+    assert_int_equal(later.calls, 2);
+    sem_destroy(&later.come);
 }
 
 static void *put_if_none(void *context)
@@ -482,6 +523,7 @@ int main(void)
         TEST(replacing_removes_the_old_bytes),
         TEST(conditions_are_checked_with_the_change),
         TEST(of_many_conditional_puts_one_wins),
+        TEST(a_put_that_nobody_waits_for_tells_its_result_once),
         TEST(readers_keep_what_they_opened),
         TEST(source_is_memory_or_one_file),
         TEST(copies_share_the_bytes),
