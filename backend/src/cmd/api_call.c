@@ -2,12 +2,15 @@
 #include "cmd/api_call.h"
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/memory.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ANSWER_MAX ((size_t)256 * 1024)
+#define ENV_FILE   ".vibe/env" /* of a `vibe up` in this folder */
 
 static int refused(const struct vb_http_exchange *exchange, struct vb_error *err)
 {
@@ -62,4 +65,34 @@ int vb_api_answer_string(const json_t *object, const char *name, const char **re
         return vb_error_set(err, EPROTO, "The API's answer has no \"%s\"", name);
     *ret_text = text;
     return 0;
+}
+
+/* VIBE_API_URL of a line "export VIBE_API_URL='…'" in .vibe/env. */
+static char *read_env_file(void)
+{
+    static const char name[] = "VIBE_API_URL=";
+    struct vb_strbuf text VB_CLEANUP(vb_strbuf_release);
+    const char *value;
+
+    vb_strbuf_init(&text, 16384);
+    if (vb_file_read(ENV_FILE, &text, NULL) < 0 || !(value = strstr(text.data, name)))
+        return NULL;
+    value += sizeof(name) - 1;
+    value += strspn(value, "'\"");
+    return vb_xstrndup(value, strcspn(value, "'\"\r\n"));
+}
+
+char *vb_api_find(const char *option)
+{
+    const char *environment = getenv("VIBE_API_URL");
+    char *api = option                        ? vb_xstrdup(option)
+                : environment && *environment ? vb_xstrdup(environment)
+                                              : read_env_file();
+    size_t length;
+
+    if (!api)
+        api = vb_xstrdup(VB_API_DEFAULT_URL);
+    for (length = strlen(api); length > 0 && api[length - 1] == '/'; length--)
+        api[length - 1] = '\0';
+    return api;
 }

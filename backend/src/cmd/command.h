@@ -10,6 +10,7 @@
 int vb_cmd_up(int argc, char **argv);
 int vb_cmd_serve(int argc, char **argv);
 int vb_cmd_upload(int argc, char **argv);
+int vb_cmd_demo(int argc, char **argv);
 int vb_cmd_db(int argc, char **argv);
 
 /* Shows an error to a person, with its hint, on stderr. Returns 1, the exit status. */

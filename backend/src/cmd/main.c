@@ -18,6 +18,7 @@ static const struct command {
     {"up", "run everything on this machine: API, object store, CDN and PostgreSQL", vb_cmd_up},
     {"serve", "run the API in production, configured by the environment", vb_cmd_serve},
     {"upload", "upload a file as the app would and print its CDN address", vb_cmd_upload},
+    {"demo", "fill a running system with a little world to look at", vb_cmd_demo},
     {"db", "show or apply the database's migrations", vb_cmd_db},
 };
 

@@ -6,6 +6,7 @@
 #include "cmd/command.h"
 #include "cmd/demo_account.h"
 #include "cmd/options.h"
+#include "cmd/phone.h"
 #include "cmd/progress.h"
 
 #include "base/cleanup.h"
@@ -17,17 +18,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define DEFAULT_API    "http://127.0.0.1:3000"
-#define ENV_FILE       ".vibe/env" /* of a `vibe up` in this folder */
-#define UPLOAD_TIME_MS (30 * 60 * 1000)
 
 static const struct kind {
     const char *name, *path;
@@ -44,37 +39,6 @@ struct upload {
     char checksum[VB_BASE64_SIZE(VB_SHA256_SIZE)];
     struct vb_progress progress;
 };
-
-/* VIBE_API_URL of a line "export VIBE_API_URL='…'" in .vibe/env. */
-static char *read_env_file(void)
-{
-    static const char name[] = "VIBE_API_URL=";
-    struct vb_strbuf text VB_CLEANUP(vb_strbuf_release);
-    const char *value;
-
-    vb_strbuf_init(&text, 16384);
-    if (vb_file_read(ENV_FILE, &text, NULL) < 0 || !(value = strstr(text.data, name)))
-        return NULL;
-    value += sizeof(name) - 1;
-    value += strspn(value, "'\"");
-    return vb_xstrndup(value, strcspn(value, "'\"\r\n"));
-}
-
-/* The option, the environment, the `vibe up` of this folder, or its usual address. Without a final slash. */
-static char *find_api(const char *option)
-{
-    const char *environment = getenv("VIBE_API_URL");
-    char *api = option                        ? vb_xstrdup(option)
-                : environment && *environment ? vb_xstrdup(environment)
-                                              : read_env_file();
-    size_t length;
-
-    if (!api)
-        api = vb_xstrdup(DEFAULT_API);
-    for (length = strlen(api); length > 0 && api[length - 1] == '/'; length--)
-        api[length - 1] = '\0';
-    return api;
-}
 
 /* Reads the file once, to know its type and its digest. */
 static int examine(struct upload *upload, struct vb_error *err)
@@ -135,112 +99,24 @@ static int rewind_file(void *context)
     return lseek(upload->fd, 0, SEEK_SET) < 0 ? -errno : 0;
 }
 
-/* "headers" of the ticket as a NULL-terminated list for the HTTP client, which counts the bytes itself. */
-static int list_headers(const json_t *headers, const char **ret_list, size_t max, struct vb_error *err)
-{
-    const char *name;
-    json_t *value;
-    size_t count = 0;
-
-    json_object_foreach((json_t *)(uintptr_t)headers, name, value)
-    {
-        if (strcasecmp(name, "Content-Length") == 0 || strcasecmp(name, "Host") == 0)
-            continue;
-        if (!json_is_string(value) || count + 1 >= max)
-            return vb_error_set(err, EPROTO, "The ticket's headers are malformed");
-        ret_list[count++] = vb_xasprintf("%s: %s", name, json_string_value(value));
-    }
-    return 0;
-}
-
-static void free_headers(const char **list)
-{
-    for (; *list; list++)
-        free((void *)(uintptr_t)*list);
-}
-
-/* What S3 says in its XML, as far as a person needs it. */
-static int put_refused(const struct vb_http_exchange *exchange, struct vb_error *err)
-{
-    const char *code = strstr(exchange->response.data, "<Code>"),
-               *message = strstr(exchange->response.data, "<Message>");
-
-    code = code ? code + strlen("<Code>") : "no code";
-    message = message ? message + strlen("<Message>") : "no message";
-    return vb_error_set(err, EPROTO, "The object store refused the file with status %d: %.*s: %.*s",
-                        exchange->status, (int)strcspn(code, "<"), code, (int)strcspn(message, "<"), message);
-}
-
-static int put_file(const struct vb_api_call *call, struct upload *upload, const json_t *ticket,
-                    struct vb_error *err)
-{
-    const char *headers[17] = {0}, *url = NULL, *method = NULL;
-    struct vb_http_exchange exchange = {.body_size = upload->size, .read = read_file, .rewind = rewind_file};
-    int rc = vb_api_answer_string(ticket, "url", &url, err);
-
-    if (rc == 0)
-        rc = vb_api_answer_string(ticket, "method", &method, err);
-    if (rc == 0)
-        rc = list_headers(json_object_get(ticket, "headers"), headers, VB_ARRAY_SIZE(headers), err);
-    if (rc == 0)
-        rc = rewind_file(upload);
-    if (rc == 0) {
-        exchange.method = method;
-        exchange.url = url;
-        exchange.headers = headers;
-        exchange.context = upload;
-        exchange.timeout_ms = UPLOAD_TIME_MS;
-        vb_strbuf_init(&exchange.response, 65536);
-        rc = vb_http_client_perform(call->http, &exchange, err);
-        vb_progress_end(&upload->progress);
-        if (rc == 0 && (exchange.status < 200 || exchange.status > 299))
-            rc = put_refused(&exchange, err);
-        vb_strbuf_release(&exchange.response);
-    }
-    free_headers(headers);
-    return rc;
-}
-
-static int ask_ticket(const struct vb_api_call *call, const struct upload *upload, json_t **ret_ticket,
-                      struct vb_error *err)
-{
-    json_t *body = json_pack("{s:s, s:I, s:s}", "contentType", vb_media_mime(upload->type), "contentLength",
-                             (json_int_t)upload->size, "checksumSha256", upload->checksum);
-    vb_assert(body);
-    return vb_api_post(call, upload->kind->path, body, ret_ticket, err);
-}
-
-static int complete(const struct vb_api_call *call, const json_t *ticket, json_t **ret_answer,
-                    struct vb_error *err)
-{
-    const char *id = NULL, *key = NULL;
-    char *path VB_CLEANUP(vb_freep) = NULL;
-    int rc = vb_api_answer_string(ticket, "uploadId", &id, err);
-
-    if (rc == 0)
-        rc = vb_api_answer_string(ticket, "key", &key, err);
-    if (rc < 0)
-        return rc;
-    path = vb_xasprintf("/api/upload/%s/complete", id);
-    return vb_api_post(call, path, json_pack("{s:s}", "key", key), ret_answer, err);
-}
-
 static int run(const struct vb_api_call *call, struct upload *upload, struct vb_error *err)
 {
-    json_t *ticket = NULL, *answer = NULL;
+    struct vb_phone_file file = {.size = upload->size,
+                                 .type = upload->type,
+                                 .checksum = upload->checksum,
+                                 .read = read_file,
+                                 .rewind = rewind_file,
+                                 .context = upload};
     const char *cdn_url = NULL;
-    int rc = ask_ticket(call, upload, &ticket, err);
+    json_t *answer = NULL;
+    int rc = vb_phone_upload(call, upload->kind->path, NULL, &file, &answer, err);
 
-    if (rc == 0)
-        rc = put_file(call, upload, ticket, err);
-    if (rc == 0)
-        rc = complete(call, ticket, &answer, err);
+    vb_progress_end(&upload->progress);
     if (rc == 0)
         rc = vb_api_answer_string(json_object_get(answer, "media"), "cdnUrl", &cdn_url, err);
     if (rc == 0)
         printf("%s\n", cdn_url);
     json_decref(answer);
-    json_decref(ticket);
     return rc;
 }
 
@@ -297,8 +173,8 @@ int vb_cmd_upload(int argc, char **argv)
     struct login login = {getenv("VIBE_EMAIL"), getenv("VIBE_PASSWORD"), getenv("VIBE_TOKEN")};
     const struct vb_option options[] = {
         {VB_OPTION_STRING, "as", "KIND", "what the file is to be: profile-picture", &as},
-        {VB_OPTION_STRING, "api", "URL", "the API (default: VIBE_API_URL, .vibe/env or " DEFAULT_API ")",
-         &api_option},
+        {VB_OPTION_STRING, "api", "URL",
+         "the API (default: VIBE_API_URL, .vibe/env or " VB_API_DEFAULT_URL ")", &api_option},
         {VB_OPTION_STRING, "email", "ADDRESS", "log in with this account (VIBE_EMAIL)", &login.email},
         {VB_OPTION_STRING, "password", "TEXT", "its password (better: VIBE_PASSWORD)", &login.password},
         {VB_OPTION_STRING, "token", "TEXT", "an access token, in place of an account (VIBE_TOKEN)",
@@ -328,7 +204,7 @@ int vb_cmd_upload(int argc, char **argv)
         return 2;
     }
     upload.file = files[0];
-    api = find_api(api_option);
+    api = vb_api_find(api_option);
     rc = upload_as(api, &login, &upload, &err);
     if (upload.fd >= 0)
         close(upload.fd);

@@ -1,0 +1,112 @@
+"""A mixed day of many people, at ten times its real rate, against a `vibe serve` that has a quarter of one processor.
+
+Arrivals are those of an open system: they do not wait for earlier answers, and a latency counts from when the request
+was due, so that a stall is seen by all whom it would have kept waiting."""
+
+import concurrent.futures
+import http.client
+import json
+import os
+import random
+import threading
+import time
+import urllib.parse
+
+import servers
+
+USERS = 1000
+REQUESTS_A_DAY = 500  # of one active user: some fifteen looks at the feed, with what each leads to
+SPEED = 10
+RATE = USERS * REQUESTS_A_DAY / 86400 * SPEED  # a second, all together
+MIX = {"feed": 70, "picture": 14, "ticket": 8, "complete": 4, "join": 4}
+IN_FLIGHT_MAX = 64
+JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffc0000b080001000101011100ffda0008010100003f00") + bytes(20_000) + b"\xff\xd9"
+
+
+class Refused(Exception):
+    """An answer that the user would have noticed."""
+
+
+class Client(threading.local):
+    """Keep-alive connections of one thread."""
+
+    def __init__(self):
+        self.connections = {}
+
+    def call(self, method, url, body=None, headers=None, expected=(200, 201)):
+        parts = urllib.parse.urlsplit(url)
+        connection = self.connections.get(parts.netloc)
+        if not connection:
+            connection = self.connections[parts.netloc] = http.client.HTTPConnection(parts.netloc, timeout=20)
+        connection.request(method, parts.path + (f"?{parts.query}" if parts.query else ""), body, headers or {})
+        answer = connection.getresponse()
+        data = answer.read()
+        if answer.status not in expected:
+            raise Refused(f"{method} {parts.path}: {answer.status} {data[:200]!r}")
+        return data
+
+
+class Day:
+    def __init__(self, api, cdn, tokens, activities, picture):
+        self.api, self.cdn, self.tokens, self.activities, self.picture = api, cdn, tokens, activities, picture
+        self.client, self.random = Client(), random.Random(7)
+
+    def call(self, method, path, token, body=None):
+        headers = {"Authorization": f"Bearer {token}"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        data = self.client.call(method, self.api + path, None if body is None else json.dumps(body), headers)
+        return json.loads(data)
+
+    def feed(self, token):
+        if len(self.call("GET", "/api/activities", token)["activities"]) != 20:
+            raise Refused("the feed is short")
+
+    def load_picture(self, _):
+        self.client.call("GET", f"{self.cdn}/{self.picture}")
+
+    def ticket(self, token):
+        return self.call("POST", "/api/upload/profile-picture", token, {"contentType": "image/jpeg", "contentLength": len(JPEG)})
+
+    def complete(self, token):
+        ticket = self.ticket(token)
+        self.client.call("PUT", ticket["url"], JPEG, ticket["headers"])
+        self.call("POST", f"/api/upload/{ticket['uploadId']}/complete", token, {"key": ticket["key"]})
+
+    def join(self, token):
+        self.call("POST", f"/api/activities/{self.random.choice(self.activities)}/join", token, {})
+
+    def act(self, kind, due):
+        """One user does one thing. Returns its latency in ms, from when it was due."""
+        action = {"feed": self.feed, "picture": self.load_picture, "ticket": self.ticket, "complete": self.complete,
+                  "join": self.join}[kind]
+        action(self.random.choice(self.tokens))
+        return (time.monotonic() - due) * 1000
+
+    def run(self, seconds):
+        """Returns the latencies in ms, ascending. Refused if anything failed."""
+        with concurrent.futures.ThreadPoolExecutor(IN_FLIGHT_MAX) as pool:
+            due, end, results = time.monotonic(), time.monotonic() + seconds, []
+            while (due := due + self.random.expovariate(RATE)) < end:
+                time.sleep(max(0, due - time.monotonic()))
+                kind = self.random.choices(list(MIX), MIX.values())[0]
+                results.append(pool.submit(self.act, kind, due))
+            return sorted(result.result() for result in results)
+
+
+def register(api, count):
+    """Access tokens of new accounts."""
+    client = Client()
+
+    def one(number):
+        body = json.dumps({"email": f"day-{os.getpid()}-{number}@example.com", "password": "correct horse 42", "name": f"Day {number}"})
+        return json.loads(client.call("POST", api + "/api/auth/register", body, {"Content-Type": "application/json"}))["accessToken"]
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        return list(pool.map(one, range(count)))
+
+
+def percentile(values, share):
+    if not values:
+        raise servers.Failed("nothing was measured")
+    return values[min(len(values) - 1, int(len(values) * share))]

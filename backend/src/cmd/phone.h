@@ -1,0 +1,32 @@
+/*
+ * An upload as the phone makes it: asks for a ticket, PUTs the bytes to where it says, completes the upload.
+ */
+#ifndef VB_CMD_PHONE_H
+#define VB_CMD_PHONE_H
+
+#include "cmd/api_call.h"
+#include "media/sniff.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What is uploaded. read and rewind are called as struct vb_http_exchange has it, with context. */
+struct vb_phone_file {
+    int64_t size; /* bytes */
+    enum vb_media_type type;
+    const char *checksum; /* base64 of its SHA-256 */
+    int64_t (*read)(void *context, char *buffer, size_t capacity);
+    int (*rewind)(void *context);
+    void *context;
+};
+
+/* path: "/api/upload/profile-picture" or another that gives tickets. fields: what its body has beside type,
+ * length and checksum, or NULL; taken. Returns 0 with the answer to complete (json_decref() it), or an error
+ * of vb_api_post(), or -EPROTO when the object store refuses the file. */
+int vb_phone_upload(const struct vb_api_call *call, const char *path, json_t *fields,
+                    const struct vb_phone_file *file, json_t **ret_answer, struct vb_error *err);
+/* The same for bytes in memory. */
+int vb_phone_upload_memory(const struct vb_api_call *call, const char *path, json_t *fields, const void *data,
+                           size_t size, json_t **ret_answer, struct vb_error *err);
+
+#endif
