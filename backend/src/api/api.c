@@ -1,6 +1,7 @@
 /* The API's routes and what its handlers share: see api.h. */
 #include "api/context.h"
 
+#include "api/feed.h"
 #include "api/ticket.h"
 #include "base/encode.h"
 #include "base/memory.h"
@@ -45,6 +46,39 @@ const struct vb_route vb_api_routes[] = {
      .body_max = VB_API_BODY_MAX},
     {.methods = VB_HTTP_DELETE, .pattern = "/api/users/me", .handle = vb_api_delete_me},
     {.methods = VB_HTTP_GET, .pattern = "/api/users/{id}", .handle = vb_api_get_user},
+
+    {.methods = VB_HTTP_GET, .pattern = "/api/activities", .handle = vb_api_list_activities},
+    {.methods = VB_HTTP_POST,
+     .pattern = "/api/activities",
+     .handle = vb_api_create_activity,
+     .body_max = VB_API_BODY_MAX},
+    {.methods = VB_HTTP_GET, .pattern = "/api/activities/{id}", .handle = vb_api_get_activity},
+    {.methods = VB_HTTP_PATCH,
+     .pattern = "/api/activities/{id}",
+     .handle = vb_api_update_activity,
+     .body_max = VB_API_BODY_MAX},
+    {.methods = VB_HTTP_DELETE, .pattern = "/api/activities/{id}", .handle = vb_api_delete_activity},
+    {.methods = VB_HTTP_POST,
+     .pattern = "/api/activities/{id}/join",
+     .handle = vb_api_join_activity,
+     .body_max = VB_API_BODY_MAX},
+    {.methods = VB_HTTP_DELETE, .pattern = "/api/activities/{id}/join", .handle = vb_api_leave_activity},
+    {.methods = VB_HTTP_GET,
+     .pattern = "/api/activities/{id}/participants",
+     .handle = vb_api_list_participants},
+
+    {.methods = VB_HTTP_GET, .pattern = "/api/stories", .handle = vb_api_list_stories},
+    {.methods = VB_HTTP_POST,
+     .pattern = "/api/stories",
+     .handle = vb_api_create_story,
+     .body_max = VB_API_BODY_MAX},
+    {.methods = VB_HTTP_GET, .pattern = "/api/stories/{id}", .handle = vb_api_get_story},
+    {.methods = VB_HTTP_DELETE, .pattern = "/api/stories/{id}", .handle = vb_api_delete_story},
+    {.methods = VB_HTTP_POST,
+     .pattern = "/api/stories/{id}/seen",
+     .handle = vb_api_see_story,
+     .body_max = VB_API_BODY_MAX},
+    {.methods = VB_HTTP_GET, .pattern = "/api/stories/{id}/seen", .handle = vb_api_list_story_views},
 
     {.methods = VB_HTTP_POST,
      .pattern = "/api/upload/profile-picture",
@@ -127,6 +161,7 @@ struct vb_api *vb_api_create(const struct vb_api_config *config)
     api->follow_host_s3_port = config->follow_host_s3_port;
     api->follow_host_cdn_port = config->follow_host_cdn_port;
     api->passwords = vb_password_gate_create(HASHES_AT_ONCE);
+    api->feed = vb_feed_create();
     pthread_mutex_init(&api->readiness.checking, NULL);
     pthread_mutex_init(&api->readiness.lock, NULL);
     api->uploads_ticket = uploads_counter("outcome=\"ticket\"");
@@ -147,6 +182,7 @@ void vb_api_destroy(struct vb_api *api)
     pthread_mutex_destroy(&api->readiness.checking);
     pthread_mutex_destroy(&api->readiness.lock);
     vb_password_gate_destroy(api->passwords);
+    vb_feed_destroy(api->feed);
     explicit_bzero(&api->jwt_key, sizeof(api->jwt_key));
     explicit_bzero(&api->ticket_key, sizeof(api->ticket_key));
     free(api->cdn_base_url);

@@ -32,6 +32,7 @@ struct vb_api {
     struct vb_hmac_key ticket_key;
     struct vb_password_gate *passwords;
     struct vb_readiness readiness;
+    struct vb_feed *feed;
     struct vb_counter *uploads_ticket, *uploads_completed, *uploads_rejected, *uploads_incomplete;
 };
 
@@ -58,6 +59,22 @@ void vb_api_get_me(struct vb_http_request *request);
 void vb_api_update_me(struct vb_http_request *request);
 void vb_api_delete_me(struct vb_http_request *request);
 void vb_api_get_user(struct vb_http_request *request);
+/* activities.c, activity_list.c, participants.c */
+void vb_api_list_activities(struct vb_http_request *request);
+void vb_api_create_activity(struct vb_http_request *request);
+void vb_api_get_activity(struct vb_http_request *request);
+void vb_api_update_activity(struct vb_http_request *request);
+void vb_api_delete_activity(struct vb_http_request *request);
+void vb_api_join_activity(struct vb_http_request *request);
+void vb_api_leave_activity(struct vb_http_request *request);
+void vb_api_list_participants(struct vb_http_request *request);
+/* stories.c */
+void vb_api_list_stories(struct vb_http_request *request);
+void vb_api_create_story(struct vb_http_request *request);
+void vb_api_get_story(struct vb_http_request *request);
+void vb_api_delete_story(struct vb_http_request *request);
+void vb_api_see_story(struct vb_http_request *request);
+void vb_api_list_story_views(struct vb_http_request *request);
 /* upload.c */
 void vb_api_upload_profile_picture(struct vb_http_request *request);
 /* complete.c */

@@ -27,6 +27,40 @@ void vb_api_write_user(struct vb_http_request *request, struct vb_json *json, co
     vb_json_object_end(json);
 }
 
+void vb_api_write_person(struct vb_http_request *request, struct vb_json *json, const char *id,
+                         const char *name, const char *picture_key, const char *picture_cdn_url)
+{
+    if (!id) {
+        vb_json_null(json);
+        return;
+    }
+    vb_json_object_begin(json);
+    vb_json_key_string(json, "id", id);
+    vb_json_key_string(json, "name", name);
+    vb_json_key_string(json, "profilePictureCdnUrl", vb_api_cdn_url(request, picture_key, picture_cdn_url));
+    vb_json_object_end(json);
+}
+
+void vb_api_write_image_fields(struct vb_http_request *request, struct vb_json *json, const char *url,
+                               const char *key, const char *cdn_url)
+{
+    vb_json_key_string(json, "url", url);
+    vb_json_key_string(json, "s3Key", key);
+    vb_json_key_string(json, "cdnUrl", vb_api_cdn_url(request, key, cdn_url ? cdn_url : url));
+}
+
+void vb_api_write_image(struct vb_http_request *request, struct vb_json *json, const char *url,
+                        const char *key, const char *cdn_url)
+{
+    if (!url && !key) {
+        vb_json_null(json);
+        return;
+    }
+    vb_json_object_begin(json);
+    vb_api_write_image_fields(request, json, url, key, cdn_url);
+    vb_json_object_end(json);
+}
+
 /* Answers when a query about one's own account has failed. */
 static bool me_failed(struct vb_http_request *request, int r, const struct vb_error *err)
 {

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -246,10 +247,32 @@ int vb_clock_parse_amz_date(const char *text, int64_t *ret_time_s)
     return join_utc(&tm, ret_time_s);
 }
 
+/* "Z" or "+01:30": how far local time is ahead of UTC. Returns 0 or -EINVAL. */
+static int parse_zone(const char *text, int64_t *ret_offset_s)
+{
+    int hours, minutes;
+    bool behind = *text == '-';
+
+    if (strcmp(text, "Z") == 0) {
+        *ret_offset_s = 0;
+        return 0;
+    }
+    if (*text != '+' && *text != '-')
+        return -EINVAL;
+    text = scan_digits(text + 1, 2, &hours);
+    if (!text || *text != ':')
+        return -EINVAL;
+    text = scan_digits(text + 1, 2, &minutes);
+    if (!text || *text || hours > 23 || minutes > 59)
+        return -EINVAL;
+    *ret_offset_s = (behind ? -1 : 1) * (int64_t)(hours * 3600 + minutes * 60);
+    return 0;
+}
+
 int vb_clock_parse_iso8601(const char *text, int64_t *ret_time_ms)
 {
     struct tm tm = {0};
-    int64_t time_s;
+    int64_t time_s, offset_s;
     int ms = 0;
 
     text = scan(text, "%Y-%m-%dT%H:%M:%S", &tm);
@@ -263,9 +286,9 @@ int vb_clock_parse_iso8601(const char *text, int64_t *ret_time_ms)
         if (text == fraction)
             return -EINVAL;
     }
-    if (strcmp(text, "Z") != 0 || join_utc(&tm, &time_s) < 0)
+    if (parse_zone(text, &offset_s) < 0 || join_utc(&tm, &time_s) < 0)
         return -EINVAL;
-    *ret_time_ms = time_s * 1000 + ms;
+    *ret_time_ms = (time_s - offset_s) * 1000 + ms;
     return 0;
 }
 

@@ -45,6 +45,9 @@ static inline void vb_db_releasep(struct vb_db **db)
  * transaction), -EIO. Messages hold PostgreSQL's words for what went wrong, never a parameter. */
 int vb_db_query(struct vb_db *db, const char *sql, size_t param_count, const char *const *params,
                 PGresult **ret_result, struct vb_error *err);
+/* The same, but planned anew with these values: for statements whose best plan depends on them. */
+int vb_db_query_planned(struct vb_db *db, const char *sql, size_t param_count, const char *const *params,
+                        PGresult **ret_result, struct vb_error *err);
 /* For statements whose result does not matter. ret_affected may be NULL. */
 int vb_db_execute(struct vb_db *db, const char *sql, size_t param_count, const char *const *params,
                   int64_t *ret_affected, struct vb_error *err);

@@ -239,6 +239,22 @@ int vb_db_query(struct vb_db *db, const char *sql, size_t param_count, const cha
     return r;
 }
 
+int vb_db_query_planned(struct vb_db *db, const char *sql, size_t param_count, const char *const *params,
+                        PGresult **ret_result, struct vb_error *err)
+{
+    PGresult *result VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    int r;
+
+    if (db->broken || !PQsendQueryParams(db->connection, sql, (int)param_count, NULL, params, NULL, NULL, 0))
+        return lost(db, err);
+    r = collect(db, &result, err);
+    if (r == 0)
+        r = check_result(db, result, err);
+    if (r == 0)
+        *ret_result = VB_TAKE(result);
+    return r;
+}
+
 int vb_db_execute(struct vb_db *db, const char *sql, size_t param_count, const char *const *params,
                   int64_t *ret_affected, struct vb_error *err)
 {

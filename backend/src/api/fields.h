@@ -1,0 +1,29 @@
+/*
+ * Fields of a JSON body that share their rules: text with a length, numbers in a range, times.
+ *
+ * Each returns false having answered 422 validation_failed with the field and the rule. A field that is absent
+ * leaves *ret_value as it was, null makes it NULL: so what a PATCH changes is read over what there was.
+ */
+#ifndef VB_API_FIELDS_H
+#define VB_API_FIELDS_H
+
+#include "api/request.h"
+
+struct vb_text_rule {
+    const char *field;
+    unsigned min, max; /* characters (code points) */
+    bool multiline;    /* line breaks and tabs are fine; other control characters never are */
+};
+/* The value lives as long as the JSON. */
+bool vb_api_text(struct vb_http_request *request, const json_t *json, const struct vb_text_rule *rule,
+                 const char **ret_value);
+/* As text for the database, in the arena. */
+bool vb_api_whole_number(struct vb_http_request *request, const json_t *json, const char *field, int64_t min,
+                         int64_t max, const char **ret_value);
+bool vb_api_degrees(struct vb_http_request *request, const json_t *json, const char *field, double most,
+                    const char **ret_value);
+/* ISO 8601 with a zone; comes out in UTC, in the arena. */
+bool vb_api_time_field(struct vb_http_request *request, const json_t *json, const char *field,
+                       const char **ret_value);
+
+#endif

@@ -1,0 +1,45 @@
+/* Transactions that are retried: see transaction.h. */
+#include "db/transaction.h"
+
+#include "base/random.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#define ATTEMPTS_MAX  5
+#define WAIT_FIRST_US 2000U
+
+static int attempt(struct vb_db *db, int (*work)(struct vb_db *, void *, struct vb_error *), void *context,
+                   struct vb_error *err)
+{
+    int r = vb_db_begin(db, err);
+
+    if (r == 0)
+        r = work(db, context, err);
+    if (r == 0)
+        r = vb_db_commit(db, err);
+    if (r < 0)
+        vb_db_rollback(db);
+    return r;
+}
+
+/* Each wait is twice as long as the one before, and each of those who collided waits for a time of its own. */
+static void wait_a_little(unsigned attempts)
+{
+    unsigned most_us = WAIT_FIRST_US << attempts, random;
+
+    vb_random_bytes(&random, sizeof(random));
+    usleep(most_us / 2 + random % (most_us / 2));
+}
+
+int vb_db_transact(struct vb_db *db, int (*work)(struct vb_db *db, void *context, struct vb_error *err),
+                   void *context, struct vb_error *err)
+{
+    for (unsigned attempts = 1;; attempts++) {
+        int r = attempt(db, work, context, err);
+
+        if (r != -EAGAIN || attempts == ATTEMPTS_MAX)
+            return r;
+        wait_a_little(attempts);
+    }
+}

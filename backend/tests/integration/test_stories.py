@@ -1,0 +1,91 @@
+"""Stories: who sees which, in what order, and who has seen them."""
+
+
+import pytest
+from people import Person, sql
+
+
+@pytest.fixture
+def ana(vibe):
+    return Person(vibe, "Ana")
+
+
+@pytest.fixture
+def ben(vibe):
+    return Person(vibe, "Ben")
+
+
+def tell(person, caption="hello 🌊", media=True):
+    status, body = person.call("POST", "/api/stories", {"caption": caption})
+    assert status == 201, body
+    if media:  # what completing an upload does to the row
+        sql(person.vibe, "UPDATE vibe_stories SET image_url = 'https://s3/x.jpg', published_at = now() WHERE id = :'id'",
+            id=body["story"]["id"])
+    return body["story"]["id"]
+
+
+def of(person, *people):
+    """The stories that a person sees of these people, in order."""
+    ids = {one.id for one in people}
+    return [story["id"] for story in person.pages("/api/stories", "stories", limit=3) if story["user"]["id"] in ids]
+
+
+def test_a_story_ends_a_day_after_it_was_made(vibe, ana, ben):
+    story = tell(ana)
+    made = ben.get(f"/api/stories/{story}")["story"]
+    assert made["createdAt"][:10] < made["expiresAt"][:10] and made["createdAt"][11:] == made["expiresAt"][11:]
+    sql(vibe, "UPDATE vibe_stories SET expires_at = now() WHERE id = :'id'", id=story)
+    assert ben.call("GET", f"/api/stories/{story}")[1]["code"] == "story_not_found"
+    assert of(ben, ana) == []
+    assert ana.get("/api/stories", user="me")["stories"] == []
+
+
+def test_a_story_without_media_is_its_makers_alone(ana, ben):
+    story = tell(ana, media=False)
+    assert ben.call("GET", f"/api/stories/{story}")[0] == 404
+    assert ben.call("POST", f"/api/stories/{story}/seen", {})[0] == 404
+    assert ben.get("/api/stories", user=ana.id)["stories"] == []
+    assert [one["id"] for one in ana.get("/api/stories", user="me")["stories"]] == [story]
+
+
+def test_who_told_last_comes_first_with_all_they_told(vibe, ana, ben):
+    cleo = Person(vibe, "Cleo")
+    first, second, third = tell(ana), tell(ben), tell(ana)
+    fourth, fifth = tell(cleo), tell(ben)
+    assert of(cleo, ana, ben, cleo) == [fifth, second, fourth, third, first]
+
+
+def test_a_caption_comes_back_exactly(ana):
+    for caption in ("'; DROP TABLE vibe_stories;--", "עברית\nשורה", "𝕏" * 500, "", None):
+        status, body = ana.call("POST", "/api/stories", {"caption": caption})
+        assert (status, body["story"]["caption"]) == (201, caption)
+    for caption in ("x" * 501, 5, "a\u0007"):
+        status, problem = ana.call("POST", "/api/stories", {"caption": caption})
+        assert (status, problem["errors"][0]["field"]) == (422, "caption")
+
+
+def test_seeing_counts_each_person_once_and_only_its_maker_is_told(ana, ben):
+    story = tell(ana)
+    assert ben.get(f"/api/stories/{story}")["story"]["seen"] is False
+    for _ in range(2):
+        assert ben.call("POST", f"/api/stories/{story}/seen", {})[0] == 204
+    told = ana.get(f"/api/stories/{story}")["story"]
+    assert (told["seenCount"], told["seen"]) == (1, False)
+    assert [(one["id"], one["name"]) for one in ana.get(f"/api/stories/{story}/seen")["seenBy"]] == [(ben.id, "Ben")]
+    seen = ben.get(f"/api/stories/{story}")["story"]
+    assert seen["seen"] is True and "seenCount" not in seen
+    assert ben.call("GET", f"/api/stories/{story}/seen")[1]["code"] == "forbidden"
+
+
+def test_only_its_maker_deletes_it(ana, ben):
+    story = tell(ana)
+    assert ben.call("DELETE", f"/api/stories/{story}")[0] == 403
+    assert ana.call("DELETE", f"/api/stories/{story}")[0] == 204
+    assert ana.call("DELETE", f"/api/stories/{story}")[0] == 404
+
+
+@pytest.mark.parametrize("which", ["0", "x", "5f0c6c1e-0000-4000-8000-000000000000", "%27"])
+def test_an_id_that_is_none_is_not_found(ana, which):
+    for method, path, body in (("GET", "", None), ("DELETE", "", None), ("POST", "/seen", {}), ("GET", "/seen", None)):
+        assert ana.call(method, f"/api/stories/{which}{path}", body)[0] == 404
+    assert ana.get("/api/stories", user=which)["stories"] == []
