@@ -20,6 +20,11 @@ const struct vb_route vb_api_routes[] = {
      .pattern = "/metrics",
      .handle = vb_api_metrics,
      .flags = VB_ROUTE_INLINE | VB_ROUTE_QUIET},
+    {.methods = VB_HTTP_GET,
+     .pattern = "/api/openapi.json",
+     .handle = vb_api_openapi,
+     .flags = VB_ROUTE_INLINE},
+    {.methods = VB_HTTP_GET, .pattern = "/api/docs", .handle = vb_api_docs, .flags = VB_ROUTE_INLINE},
 
     {.methods = VB_HTTP_POST,
      .pattern = "/api/auth/register",

@@ -48,6 +48,9 @@ void vb_api_add_cdn_url(const struct vb_api *api, const char *host, const char *
 void vb_api_health(struct vb_http_request *request);
 void vb_api_ready(struct vb_http_request *request);
 void vb_api_metrics(struct vb_http_request *request);
+/* docs.c */
+void vb_api_openapi(struct vb_http_request *request);
+void vb_api_docs(struct vb_http_request *request);
 /* auth.c */
 void vb_api_register(struct vb_http_request *request);
 void vb_api_login(struct vb_http_request *request);
