@@ -192,11 +192,10 @@ def render_responses(document, operation):
         else:
             problem = contents.get("application/problem+json", {})
             codes = " ".join(f"<code>{e(code)}</code>" for code in codes_of(problem.get("schema", {})))
-            bad.append(f'<tr><td><span class="status bad">{e(status)}</span></td><td class="codes">{codes}</td>'
-                       f'<td>{inline(answer["description"])}</td></tr>')
-    errors = (f'<details class="errors"><summary>Errors <span class="count">{len(bad)}</span></summary><div class="scroll"><table>'
-              f'<thead><tr><th>Status</th><th>code</th><th>When</th></tr></thead><tbody>{"".join(bad)}</tbody></table></div>'
-              "</details>") if bad else ""
+            bad.append(f'<li><span class="status bad">{e(status)}</span> {codes}<div class="said">'
+                       f'{inline(answer["description"])}</div></li>')
+    errors = (f'<details class="errors"><summary>Errors <span class="count">{len(bad)}</span></summary>'
+              f'<ul class="fields">{"".join(bad)}</ul></details>') if bad else ""
     return f'<h4>Answers</h4>{"".join(good)}{errors}'
 
 
