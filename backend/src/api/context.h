@@ -26,6 +26,7 @@ struct vb_readiness {
 struct vb_api {
     struct vb_db_pool *db;
     struct vb_s3_client *s3;
+    struct vb_ratelimit *user_rate_limit; /* NULL: none */
     char *cdn_base_url;
     uint16_t follow_host_s3_port, follow_host_cdn_port;
     struct vb_jwt_key jwt_key;
