@@ -154,7 +154,7 @@ class Operation:
             lines.append('-H "Authorization: Bearer $TOKEN"')
         if self.body:
             lines.append("-H 'Content-Type: application/json'")
-            lines.append("-d '" + json.dumps(self.body["example"], ensure_ascii=False).replace("'", "'\\''") + "'")
+            lines.append("-d '" + pretty(self.body["example"]).replace("\n", "\n  ").replace("'", "'\\''") + "'")
         return " \\\n  ".join(lines)
 
 
@@ -201,8 +201,6 @@ def render_responses(document, operation):
 
 def render_examples(operation):
     boxes = [block(operation.curl(), "curl", "shell")]
-    if operation.body:
-        boxes.append(block(pretty(operation.body["example"]), "Request", "json"))
     for status, answer in operation.responses.items():
         example = answer.get("content", {}).get("application/json", {}).get("example")
         if status < "300" and example is not None:
