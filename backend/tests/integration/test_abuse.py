@@ -1,10 +1,13 @@
 """Hostile input to every operation of the OpenAPI document, and clients that only want to be in the way."""
 
+import base64
 import contextlib
+import http.server
 import json
 import resource
 import selectors
 import socket
+import threading
 import time
 
 import openapi
@@ -22,13 +25,32 @@ ENDS_THINGS = 70
 SPENDS_ITS_SESSION = ("changePassword", "logOutEverywhere", "deleteMe")
 
 
+class Keys(http.server.BaseHTTPRequestHandler):
+    """A key set in Apple's place, whose one key has signed nothing: so that identity tokens are looked at."""
+
+    def do_GET(self):
+        number = base64.urlsafe_b64encode(b"\xc5" * 256).rstrip(b"=").decode()
+        body = json.dumps({"keys": [{"kty": "RSA", "kid": "a", "use": "sig", "alg": "RS256", "n": number, "e": "AQAB"}]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
 @pytest.fixture(scope="module")
 def walk(binary, _scratch):
     """Zoe, with one of everything that the API makes, on an instance of this module's own: what slows down those who guess
     passwords would meet the other tests, too."""
-    instance = Vibe(_scratch / "abuse").start()
-    yield openapi.Walk(openapi.Document(instance)).run_before(ENDS_THINGS)
-    instance.stop()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Keys) as keys:
+        threading.Thread(target=keys.serve_forever, daemon=True).start()
+        instance = Vibe(_scratch / "abuse", environment={
+            "APPLE_CLIENT_ID": "com.example.vibe", "APPLE_JWKS_URL": f"http://127.0.0.1:{keys.server_port}/keys"}).start()
+        yield openapi.Walk(openapi.Document(instance)).run_before(ENDS_THINGS)
+        instance.stop()
+        keys.shutdown()
 
 
 @pytest.fixture(scope="module", autouse=True)
