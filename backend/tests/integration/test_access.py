@@ -138,3 +138,14 @@ def test_a_made_up_id_is_nothing(walk):
                                                            {**headers, "Authorization": zoe})
                 answer = operation.check(status, answered, data)
                 assert status == 404, f"{operation} with {made_up}: {status} {answer}"
+
+
+def test_the_token_of_a_deleted_account_opens_nothing(walk):
+    deleted = walk.document.register("Gone")
+    authorization = f"Bearer {deleted['accessToken']}"
+    assert walk.vibe.request("DELETE", "/api/users/me", headers={"Authorization": authorization})[0] == 204
+    before = everything_of_zoe(walk)
+    opened = [f"{operation}: {status} {answer}" for operation, example in private_operations(walk)
+              for status, answer in [attempt(walk, operation, example, authorization)] if status != 401]
+    assert not opened, "\n".join(opened)
+    assert everything_of_zoe(walk) == before
