@@ -21,6 +21,11 @@ const struct vb_route vb_api_routes[] = {
      .pattern = "/metrics",
      .handle = vb_api_metrics,
      .flags = VB_ROUTE_INLINE | VB_ROUTE_QUIET},
+    {.methods = VB_HTTP_GET,
+     .pattern = "/api/openapi.json",
+     .handle = vb_api_openapi,
+     .flags = VB_ROUTE_INLINE},
+    {.methods = VB_HTTP_GET, .pattern = "/api/docs", .handle = vb_api_docs, .flags = VB_ROUTE_INLINE},
 
     {.methods = VB_HTTP_POST,
      .pattern = "/api/auth/register",
@@ -157,6 +162,7 @@ struct vb_api *vb_api_create(const struct vb_api_config *config)
     vb_ticket_derive_key(config->jwt_secret, &api->ticket_key);
     api->db = config->db;
     api->s3 = config->s3;
+    api->user_rate_limit = config->user_rate_limit;
     api->cdn_base_url = vb_xstrdup(config->cdn_base_url);
     api->follow_host_s3_port = config->follow_host_s3_port;
     api->follow_host_cdn_port = config->follow_host_cdn_port;

@@ -13,8 +13,9 @@ struct vb_api;
 struct vb_api_config {
     struct vb_db_pool *db;
     struct vb_s3_client *s3;
-    const char *jwt_secret;   /* at least 32 bytes */
-    const char *cdn_base_url; /* without a final slash */
+    const char *jwt_secret;               /* at least 32 bytes */
+    const char *cdn_base_url;             /* without a final slash */
+    struct vb_ratelimit *user_rate_limit; /* of each user; NULL: none. Belongs to the caller */
     /* `vibe up`: presigned URLs and CDN URLs carry the host the phone used, with these ports. 0: the
      * configured hosts. */
     uint16_t follow_host_s3_port, follow_host_cdn_port;

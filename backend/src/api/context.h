@@ -26,6 +26,7 @@ struct vb_readiness {
 struct vb_api {
     struct vb_db_pool *db;
     struct vb_s3_client *s3;
+    struct vb_ratelimit *user_rate_limit; /* NULL: none */
     char *cdn_base_url;
     uint16_t follow_host_s3_port, follow_host_cdn_port;
     struct vb_jwt_key jwt_key;
@@ -49,6 +50,9 @@ void vb_api_add_cdn_url(const struct vb_api *api, const char *host, const char *
 void vb_api_health(struct vb_http_request *request);
 void vb_api_ready(struct vb_http_request *request);
 void vb_api_metrics(struct vb_http_request *request);
+/* docs.c */
+void vb_api_openapi(struct vb_http_request *request);
+void vb_api_docs(struct vb_http_request *request);
 /* auth.c */
 void vb_api_register(struct vb_http_request *request);
 void vb_api_login(struct vb_http_request *request);

@@ -45,6 +45,8 @@ const char *vb_api_authenticate(struct vb_http_request *request)
                             "The access token is not one that this server signed: log in again");
         return NULL;
     }
+    if (!vb_http_take_token(request, api->user_rate_limit, "user", claims.subject))
+        return NULL;
     request->user = vb_arena_strdup(&request->arena, claims.subject);
     if (!request->user)
         vb_problem(request, 503, "overloaded", "The server is out of memory; try again in a second");

@@ -20,7 +20,8 @@ static inline void vb_json_decrefp(json_t **json)
     json_decref(*json);
 }
 
-/* The user whom the access token names, also put into request->user; NULL after a 401. Needs no database and
+/* The user whom the access token names, also put into request->user, and one request less in this user's rate limit;
+ * NULL after a 401 or 429. Needs no database and
  * does not block: an account that was deleted since is found by the queries that follow. */
 const char *vb_api_authenticate(struct vb_http_request *request);
 /* 401 with WWW-Authenticate. code: token_missing, token_invalid, token_expired, token_reused,

@@ -28,6 +28,7 @@ static const struct vb_usage usage = {
               "  CORS_ALLOWED_ORIGINS     comma-separated origins, or *; none\n"
               "  TRUSTED_PROXIES          addresses and CIDR blocks whose X-Forwarded-For is believed; none\n"
               "  RATE_LIMIT               requests a second and client address, with burst; 100/400; off\n"
+              "  USER_RATE_LIMIT          the same of each user; 50/200; off, also when RATE_LIMIT is off\n"
               "  LOG_LEVEL                debug, info, warn, error, off; info\n"
               "Credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN), the ECS "
               "task role, or\n"

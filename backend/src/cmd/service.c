@@ -13,13 +13,21 @@
 #define WORKERS   48
 #define QUEUE_MAX 1024
 
+/* Answers of an API are data: no browser is to guess their type, run, frame, or tell others where it read them. */
+static const struct vb_http_header security_headers[] = {
+    {"X-Content-Type-Options", "nosniff"},
+    {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
+    {"Referrer-Policy", "no-referrer"},
+    {NULL, NULL},
+};
+
 struct vb_service {
     struct vb_pool *pool;
     struct vb_db_pool *db;
     struct vb_http_client *http;
     struct vb_s3_client *s3;
     struct vb_api *api;
-    struct vb_ratelimit *rate_limit;
+    struct vb_ratelimit *rate_limit, *user_rate_limit;
     struct vb_http_server *server;
 };
 
@@ -36,15 +44,17 @@ static void start_clients(struct vb_service *service, const struct vb_service_co
                                                              .public_endpoint = settings->s3_public_endpoint,
                                                              .credentials = config->credentials,
                                                              .http = service->http});
-    service->api =
-        vb_api_create(&(struct vb_api_config){.db = service->db,
-                                              .s3 = service->s3,
-                                              .jwt_secret = settings->jwt_secret,
-                                              .cdn_base_url = settings->cdn_base_url,
-                                              .follow_host_s3_port = config->follow_host_s3_port,
-                                              .follow_host_cdn_port = config->follow_host_cdn_port});
     if (settings->rate_per_s)
         service->rate_limit = vb_ratelimit_create(settings->rate_per_s, settings->rate_burst);
+    if (settings->user_rate_per_s)
+        service->user_rate_limit = vb_ratelimit_create(settings->user_rate_per_s, settings->user_rate_burst);
+    service->api = vb_api_create(&(struct vb_api_config){.db = service->db,
+                                                         .s3 = service->s3,
+                                                         .jwt_secret = settings->jwt_secret,
+                                                         .cdn_base_url = settings->cdn_base_url,
+                                                         .follow_host_s3_port = config->follow_host_s3_port,
+                                                         .follow_host_cdn_port = config->follow_host_cdn_port,
+                                                         .user_rate_limit = service->user_rate_limit});
 }
 
 int vb_service_start(const struct vb_service_config *config, struct vb_service **ret_service,
@@ -64,7 +74,10 @@ int vb_service_start(const struct vb_service_config *config, struct vb_service *
                                  .pool = service->pool,
                                  .trusted_proxies = settings->trusted_proxies,
                                  .cors = {.origins = settings->origins[0] ? settings->origins : NULL,
-                                          .expose_headers = "X-Request-Id, Retry-After"},
+                                          .expose_headers = "X-Request-Id, Retry-After, RateLimit, "
+                                                            "RateLimit-Policy, Idempotency-Replayed"},
+                                 .headers = security_headers,
+                                 .strict_transport_security = "max-age=31536000",
                                  .rate_limit = service->rate_limit,
                                  .error = vb_problem_error},
         &service->server, err);
@@ -92,6 +105,7 @@ void vb_service_stop(struct vb_service *service)
     vb_api_destroy(service->api);
     vb_pool_destroy(service->pool);
     vb_ratelimit_destroy(service->rate_limit);
+    vb_ratelimit_destroy(service->user_rate_limit);
     vb_s3_client_destroy(service->s3);
     vb_http_client_destroy(service->http);
     vb_db_pool_destroy(service->db);

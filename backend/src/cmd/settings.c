@@ -11,6 +11,7 @@
 
 #define RATE_LIMIT_DEFAULT                                                                                   \
     "100/400" /* a phone that opens a feed asks for much at once; a household shares an address */
+#define USER_RATE_LIMIT_DEFAULT "50/200" /* half of that: one of the household alone does not use it up */
 
 static bool is_bucket_name(const char *name)
 {
@@ -81,6 +82,21 @@ static void read_cdn(struct vb_settings *settings, struct vb_config *config)
         settings->cdn_base_url[--length] = '\0';
 }
 
+/* Whoever turns the limit of addresses off, as for a benchmark, means no limit unless they say so. */
+static void read_rate_limits(struct vb_settings *settings, struct vb_config *config)
+{
+    static const char problem[] = "must be off, 100 (requests a second) or 100/400 (with a burst)";
+    const char *user_default;
+
+    if (vb_ratelimit_parse(vb_config_string(config, "RATE_LIMIT", RATE_LIMIT_DEFAULT), &settings->rate_per_s,
+                           &settings->rate_burst) < 0)
+        vb_config_problem(config, "RATE_LIMIT", problem);
+    user_default = settings->rate_per_s ? USER_RATE_LIMIT_DEFAULT : "off";
+    if (vb_ratelimit_parse(vb_config_string(config, "USER_RATE_LIMIT", user_default),
+                           &settings->user_rate_per_s, &settings->user_rate_burst) < 0)
+        vb_config_problem(config, "USER_RATE_LIMIT", problem);
+}
+
 void vb_settings_read_common(struct vb_settings *settings, struct vb_config *config)
 {
     struct vb_proxies *proxies;
@@ -105,10 +121,7 @@ void vb_settings_read_common(struct vb_settings *settings, struct vb_config *con
         vb_config_problem(config, "TRUSTED_PROXIES", "%s; %s", err.message, err.hint);
     else
         vb_proxies_destroy(proxies);
-    if (vb_ratelimit_parse(vb_config_string(config, "RATE_LIMIT", RATE_LIMIT_DEFAULT), &settings->rate_per_s,
-                           &settings->rate_burst) < 0)
-        vb_config_problem(config, "RATE_LIMIT",
-                          "must be off, 100 (requests a second) or 100/400 (with a burst)");
+    read_rate_limits(settings, config);
     if (vb_log_parse_level(vb_config_string(config, "LOG_LEVEL", "info"), &settings->log_level) < 0)
         vb_config_problem(config, "LOG_LEVEL", "must be debug, info, warn, error or off");
     read_origins(settings, config);

@@ -26,12 +26,13 @@ struct vb_settings {
     const char *origins[VB_SETTINGS_ORIGINS_MAX + 1]; /* CORS_ALLOWED_ORIGINS; NULL-terminated, empty: none */
     char *origins_text;                               /* what origins points into; owned */
     const char *trusted_proxies;
-    unsigned rate_per_s, rate_burst; /* 0: off */
+    unsigned rate_per_s, rate_burst;           /* of an address; 0: off */
+    unsigned user_rate_per_s, user_rate_burst; /* of a user; 0: off */
     enum vb_log_level log_level;
 };
 
-/* Reads what both commands take: CORS_ALLOWED_ORIGINS TRUSTED_PROXIES RATE_LIMIT LOG_LEVEL AWS_REGION
- * S3_BUCKET_NAME S3_PUBLIC_ENDPOINT JWT_SECRET, and the CDN's address. Problems go to config. */
+/* Reads what both commands take: CORS_ALLOWED_ORIGINS TRUSTED_PROXIES RATE_LIMIT USER_RATE_LIMIT LOG_LEVEL
+ * AWS_REGION S3_BUCKET_NAME S3_PUBLIC_ENDPOINT JWT_SECRET, and the CDN's address. Problems go to config. */
 void vb_settings_read_common(struct vb_settings *settings, struct vb_config *config);
 /* … and what production needs on top: PORT DATABASE_URL S3_ENDPOINT, with the required ones required. */
 void vb_settings_read_production(struct vb_settings *settings, struct vb_config *config);

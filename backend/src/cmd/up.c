@@ -417,8 +417,8 @@ static int parse(struct options *options, int argc, char **argv)
                                    .options = table,
                                    .footer = "A port of 0 takes a free one. The environment may set "
                                              "S3_BUCKET_NAME, AWS_REGION, S3_PUBLIC_ENDPOINT,\n"
-                                             "JWT_SECRET, CORS_ALLOWED_ORIGINS, TRUSTED_PROXIES, RATE_LIMIT "
-                                             "and LOG_LEVEL; see vibe serve --help."};
+                                             "JWT_SECRET, CORS_ALLOWED_ORIGINS, TRUSTED_PROXIES, RATE_LIMIT, "
+                                             "USER_RATE_LIMIT and LOG_LEVEL; see vibe serve --help."};
 
     return vb_options_parse(&usage, argc, argv, NULL, 0);
 }

@@ -63,6 +63,21 @@ bool vb_http_has_header(const struct vb_http_request *request, const char *name)
     return false;
 }
 
+/* What the server says with every answer, where the handler has not said it itself. */
+static void add_own_headers(const struct request *request, struct MHD_Response *response)
+{
+    const struct vb_http_config *config = &request->server->config;
+
+    for (const struct vb_http_header *header = config->headers; header && header->name; header++)
+        if (!request->headers || !vb_http_has_header(&request->http, header->name))
+            MHD_add_response_header(response, header->name, header->value);
+    if (request->http.secure && config->strict_transport_security)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_STRICT_TRANSPORT_SECURITY,
+                                config->strict_transport_security);
+    MHD_add_response_header(response, "X-Request-Id", request->id);
+    vb_http_add_limits(request, response);
+}
+
 /* Gives the response its headers and keeps it for the event loop to send. Takes the response; NULL: memory is
  * out. */
 static void set_answer(struct request *request, int status, const char *content_type,
@@ -78,7 +93,7 @@ static void set_answer(struct request *request, int status, const char *content_
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
     for (struct added_header *header = request->headers; header; header = header->next)
         MHD_add_response_header(response, header->name, header->value);
-    MHD_add_response_header(response, "X-Request-Id", request->id);
+    add_own_headers(request, response);
     if (atomic_load_explicit(&request->server->draining, memory_order_relaxed))
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     request->response = response;

@@ -74,6 +74,15 @@ struct added_header {
     const char *name, *value;
 };
 
+/* A limit that a request has taken a token from. */
+struct taken_token {
+    const char *name;
+    const struct vb_ratelimit *limiter;
+    unsigned remaining;
+};
+
+#define VB_HTTP_TOKENS_MAX 2 /* of the address and of the user */
+
 struct request {
     struct vb_http_request http; /* first: handlers hold a pointer to it */
     struct vb_http_server *server;
@@ -87,6 +96,8 @@ struct request {
     atomic_int holders; /* the handler's thread and, of a parked request, who answers: the last one resumes */
     struct vb_http_params params;
     struct added_header *headers, **headers_end;
+    struct taken_token tokens[VB_HTTP_TOKENS_MAX];
+    unsigned token_count;
     struct MHD_Response *response;
     int status;
     int64_t answer_size; /* for the log; VB_HTTP_LENGTH_UNKNOWN for streams of unknown size */
@@ -129,6 +140,9 @@ void vb_http_route_names_free(char **names);
 
 /* answer.c: the server's own errors, through config.error */
 void vb_http_error(struct request *request, int status, const char *code, const char *detail);
+
+/* limit.c: says in the headers of the response how the limits of the request stand */
+void vb_http_add_limits(const struct request *request, struct MHD_Response *response);
 
 /* cors.c: true if the request was a preflight and has been answered */
 bool vb_http_cors_apply(struct vb_http_request *request, const struct vb_http_cors *cors);

@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,6 +41,7 @@ struct shard {
 struct vb_ratelimit {
     int64_t interval_ns; /* between tokens */
     unsigned burst;
+    char policy[32];
     uint64_t secret[2];
     struct bucket (*table)[WAYS];
     struct shard shards[SHARDS];
@@ -92,6 +94,7 @@ struct vb_ratelimit *vb_ratelimit_create(unsigned rate_per_s, unsigned burst)
     vb_assert(rate_per_s >= 1 && rate_per_s <= VB_RATELIMIT_RATE_MAX && burst >= 1);
     limiter->interval_ns = NS_PER_S / rate_per_s;
     limiter->burst = burst;
+    snprintf(limiter->policy, sizeof(limiter->policy), "q=%u;w=%u", burst, vb_ratelimit_reset_s(limiter, 0));
     vb_random_bytes(limiter->secret, sizeof(limiter->secret));
     /* From calloc: pages that no client hashes to stay the kernel's. */
     limiter->table = vb_xcalloc((size_t)SHARDS * SETS, sizeof(*limiter->table));
@@ -233,4 +236,16 @@ int vb_ratelimit_take(struct vb_ratelimit *limiter, const char *key, int64_t now
         *ret_retry_after_s = taken ? 0 : (unsigned)((wait_ns + NS_PER_S - 1) / NS_PER_S);
     }
     return taken ? 0 : -EAGAIN;
+}
+
+const char *vb_ratelimit_policy(const struct vb_ratelimit *limiter)
+{
+    return limiter->policy;
+}
+
+unsigned vb_ratelimit_reset_s(const struct vb_ratelimit *limiter, unsigned remaining)
+{
+    int64_t missing = remaining < limiter->burst ? limiter->burst - remaining : 0;
+
+    return (unsigned)((missing * limiter->interval_ns + NS_PER_S - 1) / NS_PER_S);
 }

@@ -28,4 +28,10 @@ void vb_ratelimit_destroy(struct vb_ratelimit *limiter); /* NULL is let pass */
 int vb_ratelimit_take(struct vb_ratelimit *limiter, const char *key, int64_t now_ms,
                       unsigned *ret_retry_after_s, unsigned *ret_remaining);
 
+/* The limit as parameters of a RateLimit-Policy item (draft-ietf-httpapi-ratelimit-headers-10): "q=400;w=4",
+ * which is the burst and the seconds that an empty bucket takes to be full. Lives as long as the limiter. */
+const char *vb_ratelimit_policy(const struct vb_ratelimit *limiter);
+/* Seconds until a bucket with that many tokens left is full again, rounded up. */
+unsigned vb_ratelimit_reset_s(const struct vb_ratelimit *limiter, unsigned remaining);
+
 #endif

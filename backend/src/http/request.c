@@ -220,17 +220,9 @@ static void answer_no_route(struct request *request, unsigned allowed)
 static bool within_rate(struct request *request)
 {
     struct vb_http_request *http = &request->http;
-    unsigned retry_after_s;
 
-    if (http->route->flags & VB_ROUTE_QUIET)
-        return true;
-    if (vb_ratelimit_take(request->server->config.rate_limit, http->client_address, vb_clock_coarse_ms(),
-                          &retry_after_s, NULL) == 0)
-        return true;
-    vb_http_add_headerf(http, "Retry-After", "%u", retry_after_s);
-    vb_http_error(request, 429, "rate_limited",
-                  "too many requests from this address; wait as Retry-After says");
-    return false;
+    return http->route->flags & VB_ROUTE_QUIET ||
+           vb_http_take_token(http, request->server->config.rate_limit, "address", http->client_address);
 }
 
 /* All headers are in: finds the route and lets it refuse before a byte of the body is read. */

@@ -118,6 +118,13 @@ void vb_http_add_headerf(struct vb_http_request *request, const char *name, cons
 /* Whether the answer has been given that header. */
 bool vb_http_has_header(const struct vb_http_request *request, const char *name);
 
+/* Takes a token for key from a limiter (NULL: no limit). Returns true, or false after a 429 with Retry-After.
+ * The answer says how the limits of its request stand, in RateLimit-Policy and RateLimit
+ * (draft-ietf-httpapi-ratelimit-headers-10). name: of the limit there, and the noun in the 429 ("address",
+ * "user"); static text. */
+bool vb_http_take_token(struct vb_http_request *request, struct vb_ratelimit *limiter, const char *name,
+                        const char *key);
+
 /* Copies data. content_type may be NULL. */
 void vb_http_answer(struct vb_http_request *request, int status, const char *content_type, const void *data,
                     size_t size);
@@ -190,6 +197,9 @@ struct vb_http_config {
     /* Counts requests per client address, but for those to VB_ROUTE_QUIET routes: 429 with Retry-After
      * beyond. NULL: no limit. Belongs to the caller. */
     struct vb_ratelimit *rate_limit;
+    /* Added to every answer whose handler has not given that header itself; ended by a NULL name. NULL: none */
+    const struct vb_http_header *headers;
+    const char *strict_transport_security; /* the same, for clients that came over TLS; NULL: none */
     /* Answers for what no route can: 404, 405, 413, 431, 503 …, in the server's own dialect (problem+json, S3
      * XML). NULL: plain text. code is a stable word ("not_found", "method_not_allowed", "payload_too_large",
      * "overloaded", …). */

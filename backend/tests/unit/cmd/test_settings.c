@@ -13,7 +13,7 @@ static const char *const names[] = {"PORT",           "DATABASE_URL",         "A
                                     "S3_BUCKET_NAME", "S3_ENDPOINT",          "S3_PUBLIC_ENDPOINT",
                                     "CDN_BASE_URL",   "CLOUDFRONT_DOMAIN",    "JWT_SECRET",
                                     "RATE_LIMIT",     "CORS_ALLOWED_ORIGINS", "TRUSTED_PROXIES",
-                                    "LOG_LEVEL"};
+                                    "LOG_LEVEL",      "USER_RATE_LIMIT"};
 
 static int clear_environment(void **state)
 {
@@ -115,6 +115,27 @@ static void lists_and_limits_are_read(void **state)
     vb_settings_release(&settings);
 }
 
+static void no_limit_of_addresses_means_none_of_users_unless_it_is_set(void **state)
+{
+    struct vb_settings settings;
+
+    (void)state;
+    set_required();
+    assert_int_equal(read_all(&settings, NULL), 0);
+    assert_int_equal(settings.user_rate_per_s, 50);
+    assert_int_equal(settings.user_rate_burst, 200);
+    vb_settings_release(&settings);
+    setenv("RATE_LIMIT", "off", 1);
+    assert_int_equal(read_all(&settings, NULL), 0);
+    assert_int_equal(settings.user_rate_per_s, 0);
+    vb_settings_release(&settings);
+    setenv("USER_RATE_LIMIT", "5", 1);
+    assert_int_equal(read_all(&settings, NULL), 0);
+    assert_int_equal(settings.user_rate_per_s, 5);
+    assert_int_equal(settings.user_rate_burst, 10);
+    vb_settings_release(&settings);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +143,7 @@ int main(void)
         cmocka_unit_test_setup(everything_missing_is_named_at_once, clear_environment),
         cmocka_unit_test_setup(everything_malformed_is_named_at_once_without_values, clear_environment),
         cmocka_unit_test_setup(lists_and_limits_are_read, clear_environment),
+        cmocka_unit_test_setup(no_limit_of_addresses_means_none_of_users_unless_it_is_set, clear_environment),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -205,6 +205,21 @@ static void threads_together_get_the_burst_and_no_more(void **state)
     vb_ratelimit_destroy(crowd.limiter);
 }
 
+static void the_policy_and_the_way_back_to_full_are_told(void **state)
+{
+    struct vb_ratelimit *limiter = vb_ratelimit_create(100, 400), *slow = vb_ratelimit_create(2, 5);
+
+    (void)state;
+    assert_string_equal(vb_ratelimit_policy(limiter), "q=400;w=4");
+    assert_string_equal(vb_ratelimit_policy(slow), "q=5;w=3"); /* two and a half seconds */
+    assert_int_equal(vb_ratelimit_reset_s(slow, 5), 0);
+    assert_int_equal(vb_ratelimit_reset_s(slow, 4), 1);
+    assert_int_equal(vb_ratelimit_reset_s(slow, 1), 2);
+    assert_int_equal(vb_ratelimit_reset_s(slow, UINT32_MAX), 0);
+    vb_ratelimit_destroy(limiter);
+    vb_ratelimit_destroy(slow);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +232,7 @@ int main(void)
         cmocka_unit_test(a_flood_of_addresses_does_not_free_the_abuser),
         cmocka_unit_test(no_limiter_lets_everything_pass),
         cmocka_unit_test(threads_together_get_the_burst_and_no_more),
+        cmocka_unit_test(the_policy_and_the_way_back_to_full_are_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,151 @@
+"""Who may do what: every operation of the OpenAPI document, tried by those who may not."""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+import time
+
+import openapi
+import pytest
+
+ENDS_THINGS = 70  # from this place in the order on, examples delete what the ones before have made
+
+
+@pytest.fixture(scope="module")
+def walk(vibe):
+    """Zoe, with one of everything that the API makes."""
+    return openapi.Walk(openapi.Document(vibe)).run_before(ENDS_THINGS)
+
+
+def private_operations(walk):
+    return [(operation, operation.examples[0]) for operation in walk.document.operations if not operation.public]
+
+
+def everything_of_zoe(walk):
+    """What she sees of all that she has."""
+    seen = {}
+    for operation, example in private_operations(walk):
+        if operation.method == "GET":
+            target, _, _ = walk.prepare(operation, {**example, "as": "zoe"})
+            status, _, body = walk.vibe.request("GET", target, None, {"Authorization": f"Bearer {walk.token('zoe')}"})
+            assert status == 200, f"{operation}: {status}"
+            seen[operation.id] = json.loads(body)
+    return seen
+
+
+def attempt(walk, operation, example, authorization):
+    """Zoe's request, with somebody else's authorization. Returns (status, problem or answer)."""
+    target, body, headers = walk.prepare(operation, example)
+    headers.pop("Authorization")
+    if authorization is not None:
+        headers["Authorization"] = authorization
+    status, answered, data = walk.vibe.request(operation.method, target, None if body is None else json.dumps(body), headers)
+    answer = operation.check(status, answered, data)
+    if status == 401:
+        assert answered["WWW-Authenticate"].startswith("Bearer"), f"{operation} does not ask for a token"
+    return status, answer
+
+
+def encode(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def decode(text):
+    return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+
+
+def resigned(vibe, token, header=None, secret=None, **claims):
+    """The token with other claims, signed as the server would: with the secret in its folder."""
+    secrets = (vibe.data_dir / "secrets").read_text()
+    key = secret or re.search(r"^JWT_SECRET=(.+)$", secrets, re.MULTILINE)[1]
+    head, payload, _ = token.split(".")
+    parts = [encode(json.dumps({**decode(head), **(header or {})}).encode()),
+             encode(json.dumps({**decode(payload), **claims}).encode())]
+    signature = hmac.new(key.encode(), ".".join(parts).encode(), hashlib.sha256).digest()
+    return ".".join([*parts, encode(signature)])
+
+
+def refused_everywhere(walk, authorization, code):
+    before = everything_of_zoe(walk)
+    wrong = []
+    for operation, example in private_operations(walk):
+        status, answer = attempt(walk, operation, example, authorization)
+        if (status, answer and answer.get("code")) != (401, code):
+            wrong.append(f"{operation}: {status} {answer}")
+    assert not wrong, "\n".join(wrong)
+    assert everything_of_zoe(walk) == before
+
+
+def test_no_token_opens_nothing(walk):
+    refused_everywhere(walk, None, "token_missing")
+
+
+def test_another_scheme_opens_nothing(walk):
+    refused_everywhere(walk, "Basic " + encode(b"zoe@example.com:correct horse battery"), "token_missing")
+
+
+@pytest.mark.parametrize("token", ["garbage", "a.b.c", "..", "x" * 5000, "' OR 1=1 --"])
+def test_a_garbage_token_opens_nothing(walk, token):
+    refused_everywhere(walk, f"Bearer {token}", "token_invalid")
+
+
+def test_an_expired_token_opens_nothing(walk):
+    now = int(time.time())
+    expired = resigned(walk.vibe, walk.token("zoe"), iat=now - 2000, nbf=now - 2000, exp=now - 1000)
+    refused_everywhere(walk, f"Bearer {expired}", "token_expired")
+
+
+def test_a_token_signed_by_somebody_else_opens_nothing(walk):
+    refused_everywhere(walk, f"Bearer {resigned(walk.vibe, walk.token('zoe'), secret='x' * 48)}", "token_invalid")
+
+
+def test_a_token_that_names_another_algorithm_opens_nothing(walk):
+    head, payload, _ = walk.token("zoe").split(".")
+    unsigned = encode(json.dumps({**decode(head), "alg": "none"}).encode())
+    refused_everywhere(walk, f"Bearer {unsigned}.{payload}.", "token_invalid")
+
+
+def test_nobody_reads_or_changes_what_is_somebody_elses(walk):
+    """Where the document declares that it may be "forbidden", only the owner may; elsewhere everybody may, and learns no
+    secrets."""
+    zoe = walk.answers["registerUser"]["user"]
+    for operation, example in private_operations(walk):
+        stranger = walk.document.register("Mallory")
+        before = everything_of_zoe(walk)
+        status, answer = attempt(walk, operation, {**example, "as": "zoe"}, f"Bearer {stranger['accessToken']}")
+        text = json.dumps(answer, ensure_ascii=False)
+        assert zoe["email"] not in text, f"{operation} tells Zoe's address"
+        owners_only = 403 in operation.responses and {"forbidden", "upload_forbidden"} & set(operation.codes(403))
+        if owners_only:
+            assert status in (403, 404), f"{operation}: {status} {text}"
+            assert answer["code"] in operation.codes(status)
+        if owners_only or not operation.parameters_in("path"):
+            assert everything_of_zoe(walk) == before, f"{operation} has changed what is Zoe's"
+
+
+def test_a_made_up_id_is_nothing(walk):
+    zoe = f"Bearer {walk.token('zoe')}"
+    for operation, example in private_operations(walk):
+        names = [p["name"] for p in operation.parameters_in("path")]
+        for made_up in ("nobody", "0", "-1", "99999999999999999999", "00000000-0000-4000-8000-000000000000", "%00", "..%2f.."):
+            if names:
+                target, body, headers = walk.prepare(operation, example)
+                target = operation.target({name: "MADE-UP" for name in names}).replace("MADE-UP", made_up)
+                status, answered, data = walk.vibe.request(operation.method, target,
+                                                           None if body is None else json.dumps(body),
+                                                           {**headers, "Authorization": zoe})
+                answer = operation.check(status, answered, data)
+                assert status == 404, f"{operation} with {made_up}: {status} {answer}"
+
+
+def test_the_token_of_a_deleted_account_opens_nothing(walk):
+    deleted = walk.document.register("Gone")
+    authorization = f"Bearer {deleted['accessToken']}"
+    assert walk.vibe.request("DELETE", "/api/users/me", headers={"Authorization": authorization})[0] == 204
+    before = everything_of_zoe(walk)
+    opened = [f"{operation}: {status} {answer}" for operation, example in private_operations(walk)
+              for status, answer in [attempt(walk, operation, example, authorization)] if status != 401]
+    assert not opened, "\n".join(opened)
+    assert everything_of_zoe(walk) == before
