@@ -32,7 +32,7 @@ const char *vb_api_authenticate(struct vb_http_request *request)
     }
     header += 7;
     header += strspn(header, " ");
-    switch (vb_jwt_verify(&api->jwt_key, 1, header, strnlen(header, VB_JWT_TOKEN_MAX + 1),
+    switch (vb_jwt_verify(api->jwt_keys, api->secret_count, header, strnlen(header, VB_JWT_TOKEN_MAX + 1),
                           vb_clock_realtime_s(), &claims)) {
     case VB_JWT_OK:
         break;
@@ -43,6 +43,12 @@ const char *vb_api_authenticate(struct vb_http_request *request)
     default:
         vb_api_unauthorized(request, "token_invalid",
                             "The access token is not one that this server signed: log in again");
+        return NULL;
+    }
+    if (vb_revocations_cover(api->revocations, claims.subject, claims.issued_ms)) {
+        vb_api_unauthorized(request, "token_revoked",
+                            "This access token was ended early: get a new one from POST /api/auth/refresh, "
+                            "or log in again");
         return NULL;
     }
     request->user = vb_arena_strdup(&request->arena, claims.subject);

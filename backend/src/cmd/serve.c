@@ -16,22 +16,29 @@ static const struct vb_usage usage = {
     .summary = "Runs the API until SIGTERM, then finishes what is in flight. Apply the migrations first: "
                "vibe db migrate.",
     .options = no_options,
-    .footer = "Environment (required ones with *):\n"
-              "  PORT                     where to listen; 3000\n"
-              "  DATABASE_URL *           postgresql://user:password@host/database\n"
-              "  AWS_REGION *             the bucket's region\n"
-              "  S3_BUCKET_NAME *         the bucket\n"
-              "  S3_ENDPOINT              an S3 other than AWS, e.g. http://garage:3900\n"
-              "  S3_PUBLIC_ENDPOINT       what presigned URLs carry; S3_ENDPOINT\n"
-              "  CLOUDFRONT_DOMAIN *      the CDN's host name (or CDN_BASE_URL, a URL)\n"
-              "  JWT_SECRET *             signs access tokens; at least 32 bytes\n"
-              "  CORS_ALLOWED_ORIGINS     comma-separated origins, or *; none\n"
-              "  TRUSTED_PROXIES          addresses and CIDR blocks whose X-Forwarded-For is believed; none\n"
-              "  RATE_LIMIT               requests a second and client address, with burst; 100/400; off\n"
-              "  LOG_LEVEL                debug, info, warn, error, off; info\n"
-              "Credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN), the ECS "
-              "task role, or\n"
-              "the EC2 instance role (IMDSv2), in this order.",
+    .footer =
+        "Environment (required ones with *):\n"
+        "  PORT                     where to listen; 3000\n"
+        "  DATABASE_URL *           postgresql://user:password@host/database\n"
+        "  AWS_REGION *             the bucket's region\n"
+        "  S3_BUCKET_NAME *         the bucket\n"
+        "  S3_ENDPOINT              an S3 other than AWS, e.g. http://garage:3900\n"
+        "  S3_PUBLIC_ENDPOINT       what presigned URLs carry; S3_ENDPOINT\n"
+        "  CLOUDFRONT_DOMAIN *      the CDN's host name (or CDN_BASE_URL, a URL)\n"
+        "  JWT_SECRET *             signs access tokens; at least 32 bytes\n"
+        "  JWT_SECRET_PREVIOUS      up to 3 earlier values of JWT_SECRET, comma-separated: what they "
+        "signed stays good\n"
+        "  SMTP_URL                 sends mail: smtp[s]://user:password@host:port; none\n"
+        "  MAIL_FROM                the sender, e.g. Vibe <no-reply@example.com>; needed with SMTP_URL\n"
+        "  PASSWORD_RESET_URL       the app's link to a new password, with {token} in it; needed with "
+        "SMTP_URL\n"
+        "  CORS_ALLOWED_ORIGINS     comma-separated origins, or *; none\n"
+        "  TRUSTED_PROXIES          addresses and CIDR blocks whose X-Forwarded-For is believed; none\n"
+        "  RATE_LIMIT               requests a second and client address, with burst; 100/400; off\n"
+        "  LOG_LEVEL                debug, info, warn, error, off; info\n"
+        "Credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN), the ECS "
+        "task role, or\n"
+        "the EC2 instance role (IMDSv2), in this order.",
 };
 
 static int run(const struct vb_settings *settings, struct vb_error *err)

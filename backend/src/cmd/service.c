@@ -40,6 +40,11 @@ static void start_clients(struct vb_service *service, const struct vb_service_co
         vb_api_create(&(struct vb_api_config){.db = service->db,
                                               .s3 = service->s3,
                                               .jwt_secret = settings->jwt_secret,
+                                              .previous_jwt_secrets = settings->previous_jwt_secrets,
+                                              .smtp_url = settings->smtp_url,
+                                              .mail_from = settings->mail_from,
+                                              .password_reset_url = settings->password_reset_url,
+                                              .log_reset_links = config->log_reset_links,
                                               .cdn_base_url = settings->cdn_base_url,
                                               .follow_host_s3_port = config->follow_host_s3_port,
                                               .follow_host_cdn_port = config->follow_host_cdn_port});
