@@ -14,6 +14,17 @@ CREATE UNIQUE INDEX IF NOT EXISTS vibe_users_login_email ON users (lower(email))
 -- Access tokens are checked without the database. Those of a user that were issued before revoked_at are void; the
 -- API's copies read this table about once a second. A row is of no use once such tokens have expired: it is deleted
 -- then. user_id is text without a reference: the user may be gone.
+DO $$
+DECLARE
+    table_name text;
+BEGIN
+    FOREACH table_name IN ARRAY ARRAY['access_revocations', 'password_resets'] LOOP
+        IF to_regclass(table_name) IS NOT NULL THEN
+            RAISE EXCEPTION 'This database already has a table %, which is not Vibe''s', table_name
+                USING HINT = format('Rename it (ALTER TABLE %s RENAME TO …), then migrate again.', table_name);
+        END IF;
+    END LOOP;
+END $$;
 CREATE TABLE access_revocations (
     user_id    text PRIMARY KEY,
     revoked_at timestamptz NOT NULL

@@ -19,6 +19,7 @@ static const struct command {
     {"serve", "run the API in production, configured by the environment", vb_cmd_serve},
     {"upload", "upload a file as the app would and print its CDN address", vb_cmd_upload},
     {"db", "show or apply the database's migrations", vb_cmd_db},
+    {"user", "list, disable, enable, reset or export accounts", vb_cmd_user},
 };
 
 static void print_usage(FILE *out)

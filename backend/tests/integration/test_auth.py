@@ -1,7 +1,6 @@
 """Sessions that end early, passwords that are changed or forgotten, guessing that is slow, and secrets that rotate."""
 
 import re
-import time
 import uuid
 
 import pytest
@@ -10,7 +9,7 @@ import images
 from conftest import wait_until
 from smtp import SmtpServer
 from test_api import call
-from test_upload import Phone
+from test_upload import Phone, sql
 
 PASSWORD = "correct horse"
 
@@ -212,11 +211,9 @@ def test_a_mail_that_is_put_off_is_sent_again(mailing):
 
 
 def test_reset_tokens_are_not_stored(mailing):
-    import psycopg
     account = register(mailing)
     token = mailed_token(mailing, account["user"]["email"])
-    with psycopg.connect(mailing.beside.database_url) as db:
-        rows = db.execute("SELECT * FROM password_resets WHERE user_id::text = %s", [account["user"]["id"]]).fetchall()
+    rows = sql(mailing, "SELECT * FROM password_resets WHERE user_id::text = :'id'", id=account["user"]["id"])
     assert len(rows) == 1 and token not in str(rows)
 
 
