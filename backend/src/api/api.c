@@ -1,6 +1,7 @@
 /* The API's routes and what its handlers share: see api.h. */
 #include "api/context.h"
 
+#include "api/apple.h"
 #include "api/reset_mail.h"
 #include "api/ticket.h"
 #include "base/encode.h"
@@ -53,6 +54,11 @@ const struct vb_route vb_api_routes[] = {
     {.methods = VB_HTTP_POST,
      .pattern = "/api/auth/password/reset",
      .handle = vb_api_reset_password,
+     .body_max = VB_API_BODY_MAX},
+
+    {.methods = VB_HTTP_POST,
+     .pattern = "/api/auth/apple",
+     .handle = vb_api_apple,
      .body_max = VB_API_BODY_MAX},
 
     {.methods = VB_HTTP_GET, .pattern = "/api/users/me", .handle = vb_api_get_me},
@@ -169,6 +175,11 @@ struct vb_api *vb_api_create(const struct vb_api_config *config)
     api->throttle = vb_throttle_create();
     api->revocations = vb_revocations_create(&(struct vb_revocations_config){
         .db = config->db, .lifetime_s = VB_ACCESS_TOKEN_LIFETIME_S + 2 * VB_JWT_LEEWAY_S});
+    if (config->apple_client_ids)
+        api->apple = vb_apple_create(&(struct vb_apple_config){.http = config->http,
+                                                               .client_ids = config->apple_client_ids,
+                                                               .issuer = config->apple_issuer,
+                                                               .jwks_url = config->apple_jwks_url});
     api->reset_mail =
         vb_reset_mail_create(&(struct vb_reset_mail_config){.db = config->db,
                                                             .smtp_url = config->smtp_url,
@@ -194,6 +205,7 @@ void vb_api_destroy(struct vb_api *api)
         vb_metrics_gauge(gauges[i].name, gauges[i].help, "", NULL, NULL);
     pthread_mutex_destroy(&api->readiness.checking);
     pthread_mutex_destroy(&api->readiness.lock);
+    vb_apple_destroy(api->apple);
     vb_reset_mail_destroy(api->reset_mail);
     vb_revocations_destroy(api->revocations);
     vb_throttle_destroy(api->throttle);

@@ -37,6 +37,7 @@ struct vb_api {
     struct vb_revocations *revocations;
     struct vb_throttle *throttle;
     struct vb_reset_mail *reset_mail;
+    struct vb_apple *apple; /* NULL: not configured */
     struct vb_password_gate *passwords;
     struct vb_readiness readiness;
     struct vb_counter *uploads_ticket, *uploads_completed, *uploads_rejected, *uploads_incomplete;
@@ -70,6 +71,8 @@ void vb_api_logout_all(struct vb_http_request *request);
 void vb_api_change_password(struct vb_http_request *request);
 void vb_api_forgot_password(struct vb_http_request *request);
 void vb_api_reset_password(struct vb_http_request *request);
+/* apple.c */
+void vb_api_apple(struct vb_http_request *request);
 /* users.c */
 void vb_api_get_me(struct vb_http_request *request);
 void vb_api_update_me(struct vb_http_request *request);

@@ -64,33 +64,6 @@ static bool is_json_type(const char *content_type)
     return length == strlen("application/json") && strncasecmp(content_type, "application/json", length) == 0;
 }
 
-/* jansson's parser calls itself for each level, and workers' stacks are small: so depth is limited before it
- * begins. */
-static bool is_too_deep(const char *text, size_t length)
-{
-    unsigned depth = 0;
-    bool in_string = false;
-
-    for (size_t i = 0; i < length; i++) {
-        char c = text[i];
-
-        if (in_string) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                in_string = false;
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > VB_API_JSON_DEPTH_MAX)
-                return true;
-        } else if ((c == '}' || c == ']') && depth > 0) {
-            depth--;
-        }
-    }
-    return false;
-}
-
 bool vb_api_body_is_json(struct vb_http_request *request)
 {
     if (is_json_type(vb_http_header(request, "Content-Type")))
@@ -107,7 +80,7 @@ json_t *vb_api_read_json(struct vb_http_request *request)
 
     if (!vb_api_body_is_json(request))
         return NULL;
-    if (is_too_deep(request->body.data, request->body.length)) {
+    if (vb_json_too_deep(request->body.data, request->body.length, VB_API_JSON_DEPTH_MAX)) {
         vb_problem(request, 400, "json_too_deep", "The body is nested more than %d levels deep",
                    VB_API_JSON_DEPTH_MAX);
         return NULL;

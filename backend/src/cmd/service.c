@@ -39,6 +39,10 @@ static void start_clients(struct vb_service *service, const struct vb_service_co
     service->api =
         vb_api_create(&(struct vb_api_config){.db = service->db,
                                               .s3 = service->s3,
+                                              .http = service->http,
+                                              .apple_client_ids = settings->apple_client_ids,
+                                              .apple_issuer = settings->apple_issuer,
+                                              .apple_jwks_url = settings->apple_jwks_url,
                                               .jwt_secret = settings->jwt_secret,
                                               .previous_jwt_secrets = settings->previous_jwt_secrets,
                                               .smtp_url = settings->smtp_url,

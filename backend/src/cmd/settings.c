@@ -152,6 +152,13 @@ void vb_settings_read_common(struct vb_settings *settings, struct vb_config *con
     settings->s3_public_endpoint = vb_config_url(config, "S3_PUBLIC_ENDPOINT", NULL);
     read_secrets(settings, config);
     read_mail(settings, config);
+    settings->apple_client_ids = vb_config_string(config, "APPLE_CLIENT_ID", NULL);
+    if (settings->apple_client_ids && !settings->apple_client_ids[strspn(settings->apple_client_ids, ", ")])
+        vb_config_problem(
+            config, "APPLE_CLIENT_ID",
+            "must be the app's bundle id, such as com.example.vibe, or several, comma-separated");
+    settings->apple_issuer = vb_config_url(config, "APPLE_ISSUER", NULL);
+    settings->apple_jwks_url = vb_config_url(config, "APPLE_JWKS_URL", NULL);
     settings->trusted_proxies = vb_config_string(config, "TRUSTED_PROXIES", "");
     if (vb_proxies_parse(settings->trusted_proxies, &proxies, &err) < 0)
         vb_config_problem(config, "TRUSTED_PROXIES", "%s; %s", err.message, err.hint);

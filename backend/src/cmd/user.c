@@ -136,9 +136,11 @@ static int export(struct vb_db *db, const struct command_line *line, struct vb_e
 {
     struct vb_user user VB_CLEANUP(vb_user_release) = {0};
     struct vb_strbuf document VB_CLEANUP(vb_strbuf_release);
-    int r = lock(db, line->words[1], &user, err);
+    int r = vb_operator_find_user(db, line->words[1], &user, err);
 
     vb_strbuf_init(&document, EXPORT_MAX);
+    if (r == 0)
+        r = vb_db_begin(db, err);
     if (r == 0)
         r = vb_operator_export_user(db, user.id, &document, err);
     if (r == 0)

@@ -112,8 +112,12 @@ static int has_table(struct vb_db *db, const char *name, bool *ret_has, struct v
 int vb_operator_export_user(struct vb_db *db, const char *user_id, struct vb_strbuf *out,
                             struct vb_error *err)
 {
+    static const char snapshot[] = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ";
     struct vb_json json;
+    int began = vb_db_execute(db, snapshot, 0, NULL, NULL, err);
 
+    if (began < 0)
+        return began;
     vb_json_init(&json, out);
     vb_json_object_begin(&json);
     for (size_t i = 0; i < VB_ARRAY_SIZE(parts); i++) {

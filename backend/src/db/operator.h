@@ -18,8 +18,8 @@ int vb_operator_list_users(struct vb_db *db, const char *search, unsigned limit,
 int vb_operator_find_user(struct vb_db *db, const char *id_or_email, struct vb_user *ret_user,
                           struct vb_error *err);
 
-/* Appends one JSON document with what every table holds of the user, rows and columns as they are; but for
- * what is secret (hashes). To be called in a transaction, which makes it one point in time. */
+/* Appends one JSON document with what every table holds of the user at one point in time, rows and columns as
+ * they are; but for what is secret (hashes). To be called at the beginning of a transaction. */
 int vb_operator_export_user(struct vb_db *db, const char *user_id, struct vb_strbuf *out,
                             struct vb_error *err);
 
