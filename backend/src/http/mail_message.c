@@ -12,7 +12,7 @@
 
 #define ADDRESS_MAX    254
 #define NAME_MAX_BYTES 200
-#define WORD_BYTES     45 /* in one encoded word, which has at most 75 characters (RFC 2047) */
+#define WORD_BYTES     42 /* in one encoded word (RFC 2047), so that its line keeps to 78 characters */
 #define LINE_BYTES     57 /* become a line of 76 characters in base64 */
 
 static bool has_controls(const char *text, size_t length)
