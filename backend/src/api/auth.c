@@ -134,8 +134,7 @@ static int log_in(struct vb_api *api, struct vb_db *db, const struct vb_user *ch
 
     if (r == 0)
         r = vb_users_lock_shared(db, checked->id, &user, err);
-    if (r == -ENOENT ||
-        (r == 0 && (!user.password_hash || strcmp(user.password_hash, checked->password_hash))))
+    if (r == -ENOENT || (r == 0 && !vb_session_same_password(checked, &user)))
         return -EKEYREJECTED;
     if (r == 0 && user.disabled)
         return -EACCES;

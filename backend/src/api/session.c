@@ -66,6 +66,12 @@ void vb_session_answer(struct vb_http_request *request, int status, const struct
     vb_api_answer_json(request, status, &body);
 }
 
+bool vb_session_same_password(const struct vb_user *before, const struct vb_user *now)
+{
+    return before->password_hash && now->password_hash &&
+           strcmp(before->password_hash, now->password_hash) == 0;
+}
+
 int vb_session_end_all(struct vb_db *db, const char *user_id, int64_t *ret_revoked_ms, struct vb_error *err)
 {
     *ret_revoked_ms = vb_revocations_now_ms();

@@ -31,6 +31,9 @@ int vb_session_begin(struct vb_api *api, struct vb_db *db, const char *user_id, 
 void vb_session_answer(struct vb_http_request *request, int status, const struct vb_user *user,
                        const struct vb_session *session);
 
+/* Whether a user, found again, has the password that the one before was checked against. */
+bool vb_session_same_password(const struct vb_user *before, const struct vb_user *now);
+
 /* Ends all sessions of a user whose row is held by vb_users_lock(). After the commit, *ret_revoked_ms is for
  * vb_revocations_add(). */
 int vb_session_end_all(struct vb_db *db, const char *user_id, int64_t *ret_revoked_ms, struct vb_error *err);
