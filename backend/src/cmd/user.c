@@ -52,12 +52,21 @@ static int list(struct vb_db *db, const struct command_line *line, struct vb_err
     return 0;
 }
 
+static int find(struct vb_db *db, const char *who, struct vb_user *ret_user, struct vb_error *err)
+{
+    int r = vb_operator_find_user(db, who, ret_user, err);
+
+    if (r == -ENOENT)
+        return vb_error_set(err, ENXIO, "there is no user with the id or e-mail address \"%.300s\"", who);
+    return r;
+}
+
 /* Finds who is meant and holds the row until the transaction ends. */
 static int lock(struct vb_db *db, const char *who, struct vb_user *ret_user, struct vb_error *err)
 {
     struct vb_user found VB_CLEANUP(vb_user_release) = {0};
     /* Before the transaction, which an id that is none would end. */
-    int r = vb_operator_find_user(db, who, &found, err);
+    int r = find(db, who, &found, err);
 
     if (r == 0)
         r = vb_db_begin(db, err);
@@ -136,7 +145,7 @@ static int export(struct vb_db *db, const struct command_line *line, struct vb_e
 {
     struct vb_user user VB_CLEANUP(vb_user_release) = {0};
     struct vb_strbuf document VB_CLEANUP(vb_strbuf_release);
-    int r = vb_operator_find_user(db, line->words[1], &user, err);
+    int r = find(db, line->words[1], &user, err);
 
     vb_strbuf_init(&document, EXPORT_MAX);
     if (r == 0)
@@ -186,7 +195,8 @@ static const struct action *find_action(const struct command_line *line, const s
         problem = "--search is for list alone";
     else if (line->output && action->run != export)
         problem = "--output is for export alone";
-    else if (!line->database || !*line->database)
+    else if (!line->database || (strncmp(line->database, "postgresql://", 13) != 0 &&
+                                 strncmp(line->database, "postgres://", 11) != 0))
         problem = "which database? Set DATABASE_URL or say --database "
                   "postgresql://user:password@host:5432/database";
     if (problem)
@@ -205,9 +215,6 @@ static int run(const struct action *action, const struct command_line *line, str
         r = action->run(db, line, err);
     vb_db_release(db);
     vb_db_pool_destroy(pool);
-    if (r == -ENOENT)
-        vb_error_set(err, ENOENT, "there is no user with the id or e-mail address \"%.300s\"",
-                     line->words[1]);
     return r;
 }
 
@@ -246,5 +253,5 @@ int vb_cmd_user(int argc, char **argv)
     fflush(stdout);
     if (r < 0)
         vb_cmd_fail(&err);
-    return r == -ENOENT || r == -EMLINK ? 2 : r < 0 ? 1 : 0;
+    return r == -ENXIO || r == -EMLINK || r == -EINVAL ? 2 : r < 0 ? 1 : 0;
 }

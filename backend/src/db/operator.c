@@ -50,13 +50,13 @@ int vb_operator_find_user(struct vb_db *db, const char *id_or_email, struct vb_u
     return 0;
 }
 
-/* A part of the export. Each statement gives one value, a JSON array of rows. The tables of a newer or older
+/* A part of the export. Each statement gives one value: the user's row, or an array of rows. The tables of a newer or older
  * database may be missing, and with them that part. */
 static const struct part {
     const char *key, *table, *sql;
 } parts[] = {
     {"profile", "users",
-     "SELECT jsonb_agg(to_jsonb(u) - 'password_hash')\n"
+     "SELECT to_jsonb(u) - 'password_hash'\n"
      "FROM users u\n"
      "WHERE u.id = $1"},
     {"activities", "activities",
@@ -92,8 +92,9 @@ static const struct part {
      "SELECT jsonb_agg(to_jsonb(e))\n"
      "FROM access_revocations e\n"
      "WHERE e.user_id = $1"},
+    /* Answers that are kept for a day may hold presigned URLs. */
     {"idempotencyKeys", "idempotency_keys",
-     "SELECT jsonb_agg(to_jsonb(k) - ARRAY['body_hash', 'request_hash'])\n"
+     "SELECT jsonb_agg(to_jsonb(k) - ARRAY['request_hash', 'body'])\n"
      "FROM idempotency_keys k\n"
      "WHERE to_jsonb(k) ->> 'user_id' = $1"},
 };

@@ -74,7 +74,7 @@ def test_export_is_everything_of_one_person_without_secrets(vibe, tmp_path):
     assert (tmp_path / "person.json").stat().st_mode & 0o777 == 0o600
     text = (tmp_path / "person.json").read_text()
     document = json.loads(text)
-    (profile,) = document["profile"]
+    profile = document["profile"]
     assert profile["id"] == phone.id and profile["name"] == "Zoë 🌸" and "password_hash" not in profile
     assert len(document["media"]) == 1 and document["media"][0]["user_id"] == phone.id
     assert len(document["sessions"]) == 1 and "token_hash" not in document["sessions"][0]
@@ -90,6 +90,17 @@ def test_export_is_everything_of_one_person_without_secrets(vibe, tmp_path):
 def test_nonsense_is_answered_with_a_sentence_and_status_2(vibe, arguments, word):
     done = user(vibe, *arguments)
     assert done.returncode == 2 and word in done.stderr and done.stderr.startswith("vibe: ") and done.stdout == ""
+
+
+def test_a_file_that_cannot_be_written_is_named(vibe):
+    account = register(vibe)
+    done = user(vibe, "export", account["user"]["id"], "-o", "/nonexistent/person.json")
+    assert done.returncode == 1 and "/nonexistent" in done.stderr and "no user" not in done.stderr
+
+
+def test_a_database_that_is_none_is_a_wrong_use(vibe):
+    done = user(vibe, "list", "--database", "nonsense")
+    assert done.returncode == 2 and "postgresql://" in done.stderr
 
 
 def test_without_a_database_it_says_what_to_set(vibe):
