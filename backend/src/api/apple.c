@@ -33,7 +33,8 @@ struct vb_apple *vb_apple_create(const struct vb_apple_config *config)
 
     apple->client_ids = vb_xstrdup(config->client_ids);
     apple->issuer = vb_xstrdup(config->issuer ? config->issuer : ISSUER);
-    apple->keys = vb_apple_cache_create(config->http, config->jwks_url ? config->jwks_url : JWKS_URL);
+    apple->keys = vb_apple_cache_create(&(struct vb_apple_cache_config){
+        .http = config->http, .url = config->jwks_url ? config->jwks_url : JWKS_URL});
     return apple;
 }
 

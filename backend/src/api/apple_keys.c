@@ -9,12 +9,12 @@
 #include <stdlib.h>
 
 #define FRESH_MS         (60 * 60 * 1000)
-#define RETRY_MS         (60 * 1000) /* after a fetch, while there are keys */
-#define RETRY_WITHOUT_MS 1000        /* while there are none */
+#define RETRY_MS         (60 * 1000)
+#define RETRY_WITHOUT_MS 1000
 #define FETCH_TIMEOUT_MS 5000
 
 struct vb_apple_cache {
-    struct vb_http_client *http;
+    struct vb_apple_cache_config config; /* with a url of our own */
     char *url;
     pthread_mutex_t fetching; /* held by the one that fetches; taken before lock */
     pthread_mutex_t lock;     /* of what follows */
@@ -22,12 +22,18 @@ struct vb_apple_cache {
     int64_t fetched_ms, tried_ms; /* monotonic; 0: never */
 };
 
-struct vb_apple_cache *vb_apple_cache_create(struct vb_http_client *http, const char *url)
+struct vb_apple_cache *vb_apple_cache_create(const struct vb_apple_cache_config *config)
 {
     struct vb_apple_cache *cache = vb_xcalloc(1, sizeof(*cache));
 
-    cache->http = http;
-    cache->url = vb_xstrdup(url);
+    cache->config = *config;
+    cache->config.url = cache->url = vb_xstrdup(config->url);
+    if (!config->fresh_ms)
+        cache->config.fresh_ms = FRESH_MS;
+    if (!config->retry_ms)
+        cache->config.retry_ms = RETRY_MS;
+    if (!config->retry_without_ms)
+        cache->config.retry_without_ms = RETRY_WITHOUT_MS;
     pthread_mutex_init(&cache->fetching, NULL);
     pthread_mutex_init(&cache->lock, NULL);
     return cache;
@@ -50,7 +56,7 @@ static int fetch(struct vb_apple_cache *cache, struct vb_apple_keys **ret_keys, 
     int r;
 
     vb_strbuf_init(&exchange.response, VB_APPLE_KEYS_BYTES);
-    r = vb_http_client_perform(cache->http, &exchange, err);
+    r = vb_http_client_perform(cache->config.http, &exchange, err);
     if (r == 0 && exchange.status != 200)
         r = vb_error_set(err, EIO, "Apple's keys were answered with status %d", exchange.status);
     if (r == 0 && vb_apple_keys_read(exchange.response.data, exchange.response.length, ret_keys) < 0)
@@ -67,8 +73,8 @@ static struct vb_apple_keys *look(struct vb_apple_cache *cache, bool unknown_key
 
     pthread_mutex_lock(&cache->lock);
     keys = cache->keys ? vb_apple_keys_ref(cache->keys) : NULL;
-    retry_ms = keys ? RETRY_MS : RETRY_WITHOUT_MS;
-    *ret_fetch = (!keys || unknown_key || now_ms - cache->fetched_ms >= FRESH_MS) &&
+    retry_ms = keys ? cache->config.retry_ms : cache->config.retry_without_ms;
+    *ret_fetch = (!keys || unknown_key || now_ms - cache->fetched_ms >= cache->config.fresh_ms) &&
                  (cache->tried_ms == 0 || now_ms - cache->tried_ms >= retry_ms);
     pthread_mutex_unlock(&cache->lock);
     return keys;

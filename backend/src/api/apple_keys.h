@@ -11,8 +11,15 @@
 
 struct vb_apple_cache;
 
-/* url is copied; http must outlive the cache. */
-struct vb_apple_cache *vb_apple_cache_create(struct vb_http_client *http, const char *url);
+struct vb_apple_cache_config {
+    struct vb_http_client *http; /* must outlive the cache */
+    const char *url;             /* copied */
+    unsigned fresh_ms;           /* 0: an hour */
+    unsigned retry_ms;           /* least time between two fetches while there are keys; 0: a minute */
+    unsigned retry_without_ms;   /* … and while there are none; 0: a second */
+};
+
+struct vb_apple_cache *vb_apple_cache_create(const struct vb_apple_cache_config *config);
 void vb_apple_cache_destroy(struct vb_apple_cache *cache); /* NULL is fine */
 
 /* unknown_key: a token has named a key that was not in the last result. ret_keys: to be released with

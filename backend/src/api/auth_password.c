@@ -71,7 +71,7 @@ static bool check_current(struct vb_http_request *request, const struct vb_user 
 }
 
 /* Sets the password if it is still the one that was checked, ends all sessions and begins a new one. Returns
- * -EKEYREJECTED if it is not. */
+ * -EKEYREJECTED if it is not, -EACCES for a user who was disabled just now, maybe elsewhere. */
 static int change(struct vb_api *api, struct vb_db *db, const struct vb_user *checked, const char *hash,
                   struct vb_session *ret_session, int64_t *ret_revoked_ms, struct vb_error *err)
 {
@@ -82,6 +82,8 @@ static int change(struct vb_api *api, struct vb_db *db, const struct vb_user *ch
         r = vb_users_lock(db, checked->id, &user, err);
     if (r == -ENOENT || (r == 0 && !vb_session_same_password(checked, &user)))
         return -EKEYREJECTED;
+    if (r == 0 && user.disabled)
+        return -EACCES;
     if (r == 0)
         r = vb_accounts_set_password(db, user.id, hash, false, err);
     if (r == 0)
@@ -122,6 +124,9 @@ void vb_api_change_password(struct vb_http_request *request)
     r = change(api, db, &user, hash, &session, &revoked_ms, &err);
     if (r == -EKEYREJECTED) {
         vb_problem(request, 409, "password_changed", "The password was changed by somebody else just now");
+    } else if (r == -EACCES) {
+        vb_api_unauthorized(request, "account_disabled",
+                            "This account is disabled: write to those who run Vibe");
     } else if (r < 0) {
         vb_api_database_problem(request, r, &err);
     } else {

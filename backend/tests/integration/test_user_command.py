@@ -106,3 +106,11 @@ def test_a_database_that_is_none_is_a_wrong_use(vibe):
 def test_without_a_database_it_says_what_to_set(vibe):
     done = user(vibe, "list", DATABASE_URL=None)
     assert done.returncode == 2 and "DATABASE_URL" in done.stderr
+
+
+def test_a_copy_that_does_not_know_yet_gives_a_disabled_account_no_new_session(vibe):
+    account = register(vibe)
+    change = {"currentPassword": PASSWORD, "newPassword": "battery staple"}
+    assert user(vibe, "disable", account["user"]["id"]).returncode == 0
+    status, _, body = call(vibe, "POST", "/api/auth/password", change, token=account["accessToken"])
+    assert status == 401 and body["code"] in ("account_disabled", "token_revoked")
