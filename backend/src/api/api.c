@@ -1,7 +1,9 @@
 /* The API's routes and what its handlers share: see api.h. */
 #include "api/context.h"
 
+#include "api/apple.h"
 #include "api/feed.h"
+#include "api/reset_mail.h"
 #include "api/ticket.h"
 #include "base/encode.h"
 #include "base/memory.h"
@@ -42,6 +44,27 @@ const struct vb_route vb_api_routes[] = {
     {.methods = VB_HTTP_POST,
      .pattern = "/api/auth/logout",
      .handle = vb_api_logout,
+     .body_max = VB_API_BODY_MAX},
+    {.methods = VB_HTTP_POST,
+     .pattern = "/api/auth/logout-all",
+     .handle = vb_api_logout_all,
+     .body_max = VB_API_BODY_MAX},
+    {.methods = VB_HTTP_POST,
+     .pattern = "/api/auth/password",
+     .handle = vb_api_change_password,
+     .body_max = VB_API_BODY_MAX},
+    {.methods = VB_HTTP_POST,
+     .pattern = "/api/auth/password/forgot",
+     .handle = vb_api_forgot_password,
+     .body_max = VB_API_BODY_MAX},
+    {.methods = VB_HTTP_POST,
+     .pattern = "/api/auth/password/reset",
+     .handle = vb_api_reset_password,
+     .body_max = VB_API_BODY_MAX},
+
+    {.methods = VB_HTTP_POST,
+     .pattern = "/api/auth/apple",
+     .handle = vb_api_apple,
      .body_max = VB_API_BODY_MAX},
 
     {.methods = VB_HTTP_GET, .pattern = "/api/users/me", .handle = vb_api_get_me},
@@ -154,12 +177,34 @@ void vb_api_add_cdn_url(const struct vb_api *api, const char *host, const char *
     vb_percent_encode(out, key, strlen(key), true);
 }
 
+int vb_api_read_ticket(const struct vb_api *api, const char *user_id, const char *upload_id,
+                       struct vb_ticket *ret_ticket)
+{
+    int r = vb_ticket_read(&api->ticket_key, user_id, upload_id, ret_ticket);
+
+    for (size_t i = 0; r < 0 && i + 1 < api->secret_count; i++)
+        r = vb_ticket_read(&api->previous_ticket_keys[i], user_id, upload_id, ret_ticket);
+    return r;
+}
+
+static void derive_keys(struct vb_api *api, const struct vb_api_config *config)
+{
+    vb_assert(vb_jwt_key_init(&api->jwt_keys[0], config->jwt_secret) == 0);
+    vb_ticket_derive_key(config->jwt_secret, &api->ticket_key);
+    api->secret_count = 1;
+    for (const char *const *secret = config->previous_jwt_secrets; secret && *secret; secret++) {
+        vb_assert(api->secret_count < VB_API_SECRETS_MAX);
+        vb_assert(vb_jwt_key_init(&api->jwt_keys[api->secret_count], *secret) == 0);
+        vb_ticket_derive_key(*secret, &api->previous_ticket_keys[api->secret_count - 1]);
+        api->secret_count++;
+    }
+}
+
 struct vb_api *vb_api_create(const struct vb_api_config *config)
 {
     struct vb_api *api = vb_xcalloc(1, sizeof(*api));
 
-    vb_assert(vb_jwt_key_init(&api->jwt_key, config->jwt_secret) == 0);
-    vb_ticket_derive_key(config->jwt_secret, &api->ticket_key);
+    derive_keys(api, config);
     api->db = config->db;
     api->s3 = config->s3;
     api->user_rate_limit = config->user_rate_limit;
@@ -168,6 +213,20 @@ struct vb_api *vb_api_create(const struct vb_api_config *config)
     api->follow_host_cdn_port = config->follow_host_cdn_port;
     api->passwords = vb_password_gate_create(HASHES_AT_ONCE);
     api->feed = vb_feed_create();
+    api->throttle = vb_throttle_create();
+    api->revocations = vb_revocations_create(&(struct vb_revocations_config){
+        .db = config->db, .lifetime_s = VB_ACCESS_TOKEN_LIFETIME_S + 2 * VB_JWT_LEEWAY_S});
+    if (config->apple_client_ids)
+        api->apple = vb_apple_create(&(struct vb_apple_config){.http = config->http,
+                                                               .client_ids = config->apple_client_ids,
+                                                               .issuer = config->apple_issuer,
+                                                               .jwks_url = config->apple_jwks_url});
+    api->reset_mail =
+        vb_reset_mail_create(&(struct vb_reset_mail_config){.db = config->db,
+                                                            .smtp_url = config->smtp_url,
+                                                            .from = config->mail_from,
+                                                            .link = config->password_reset_url,
+                                                            .log_links = config->log_reset_links});
     pthread_mutex_init(&api->readiness.checking, NULL);
     pthread_mutex_init(&api->readiness.lock, NULL);
     api->uploads_ticket = uploads_counter("outcome=\"ticket\"");
@@ -187,10 +246,15 @@ void vb_api_destroy(struct vb_api *api)
         vb_metrics_gauge(gauges[i].name, gauges[i].help, "", NULL, NULL);
     pthread_mutex_destroy(&api->readiness.checking);
     pthread_mutex_destroy(&api->readiness.lock);
+    vb_apple_destroy(api->apple);
+    vb_reset_mail_destroy(api->reset_mail);
+    vb_revocations_destroy(api->revocations);
+    vb_throttle_destroy(api->throttle);
     vb_password_gate_destroy(api->passwords);
     vb_feed_destroy(api->feed);
-    explicit_bzero(&api->jwt_key, sizeof(api->jwt_key));
+    explicit_bzero(api->jwt_keys, sizeof(api->jwt_keys));
     explicit_bzero(&api->ticket_key, sizeof(api->ticket_key));
+    explicit_bzero(api->previous_ticket_keys, sizeof(api->previous_ticket_keys));
     free(api->cdn_base_url);
     free(api);
 }

@@ -1,75 +1,18 @@
 /*
- * Accounts and sessions: register, login, refresh, logout.
+ * Accounts and sessions: register, login, refresh, logout, logout-all.
  *
  * A session is a family of refresh tokens: each can be exchanged once, for a new access token and the next of
  * the family. One that comes a second time has been copied: the family is revoked, and thief and owner are
  * both out.
  */
 #include "api/account.h"
-#include "api/request.h"
-#include "api/users.h"
+#include "api/session.h"
 
-#include "base/clock.h"
-#include "base/encode.h"
-#include "base/random.h"
 #include "db/tokens.h"
 #include "http/problem.h"
 
 #include <errno.h>
 #include <string.h>
-
-#define REFRESH_BYTES 32
-
-struct refresh_token {
-    char text[VB_BASE64_SIZE(REFRESH_BYTES)];
-    unsigned char hash[VB_SHA256_SIZE];
-};
-
-static void make_refresh_token(struct refresh_token *token)
-{
-    unsigned char bytes[REFRESH_BYTES];
-    size_t length;
-
-    vb_random_bytes(bytes, sizeof(bytes));
-    length = vb_base64url_encode(bytes, sizeof(bytes), token->text);
-    vb_sha256(token->text, length, token->hash);
-    explicit_bzero(bytes, sizeof(bytes));
-}
-
-static void answer_session(struct vb_http_request *request, int status, const struct vb_user *user,
-                           const struct refresh_token *refresh)
-{
-    struct vb_strbuf access, body;
-    struct vb_json json;
-
-    vb_strbuf_init(&access, VB_JWT_TOKEN_MAX);
-    vb_strbuf_init(&body, (size_t)32 * 1024);
-    if (vb_jwt_sign(&vb_api_of(request)->jwt_key, user->id, vb_clock_realtime_s(), VB_ACCESS_TOKEN_LIFETIME_S,
-                    &access) < 0) {
-        vb_problem(request, 500, "internal",
-                   "The id of this user cannot be put into an access token: it has "
-                   "control characters or more than %d bytes",
-                   VB_JWT_SUBJECT_MAX);
-        vb_strbuf_release(&access);
-        return;
-    }
-    vb_json_init(&json, &body);
-    vb_json_object_begin(&json);
-    vb_json_key(&json, "user");
-    vb_api_write_user(request, &json, user);
-    vb_json_key_string(&json, "accessToken", access.data);
-    vb_json_key_string(&json, "refreshToken", refresh->text);
-    vb_json_key_string(&json, "tokenType", "Bearer");
-    vb_json_key_int(&json, "expiresIn", VB_ACCESS_TOKEN_LIFETIME_S);
-    vb_json_object_end(&json);
-    vb_strbuf_release(&access);
-    vb_api_answer_json(request, status, &body);
-}
-
-static void password_problem(struct vb_http_request *request)
-{
-    vb_problem(request, 503, "overloaded", "Too many people are logging in at once; try again in a second");
-}
 
 /* What register was asked for, once it keeps the rules. */
 struct registration {
@@ -94,24 +37,13 @@ static bool read_registration(struct vb_http_request *request, const json_t *jso
     return !problem;
 }
 
-/* Begins a session: the first token of a new family. */
-static int begin_session(struct vb_db *db, const char *user_id, struct refresh_token *ret_refresh,
-                         struct vb_error *err)
-{
-    char family_id[VB_UUID_SIZE];
-
-    make_refresh_token(ret_refresh);
-    vb_random_uuid(family_id);
-    return vb_tokens_insert(db, user_id, family_id, ret_refresh->hash, VB_REFRESH_TOKEN_LIFETIME_S, err);
-}
-
 void vb_api_register(struct vb_http_request *request)
 {
     json_t *json VB_CLEANUP(vb_json_decrefp) = vb_api_read_json(request);
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
     struct vb_user user VB_CLEANUP(vb_user_release) = {0};
     struct registration wanted = {0};
-    struct refresh_token refresh;
+    struct vb_session session;
     struct vb_error err = {0};
     char hash[VB_PASSWORD_HASH_SIZE];
     int r;
@@ -119,7 +51,7 @@ void vb_api_register(struct vb_http_request *request)
     if (!json || !read_registration(request, json, &wanted))
         return;
     if (vb_password_hash(vb_api_of(request)->passwords, wanted.password, hash) < 0) {
-        password_problem(request);
+        vb_session_password_problem(request);
         return;
     }
     db = vb_api_acquire_db(request);
@@ -134,15 +66,13 @@ void vb_api_register(struct vb_http_request *request)
         return;
     }
     if (r == 0)
-        r = begin_session(db, user.id, &refresh, &err);
+        r = vb_session_begin(vb_api_of(request), db, user.id, NULL, &session, &err);
     if (r == 0)
         r = vb_db_commit(db, &err);
-    if (r < 0) {
+    if (r < 0)
         vb_api_database_problem(request, r, &err);
-        return;
-    }
-    request->user = vb_arena_strdup(&request->arena, user.id);
-    answer_session(request, 201, &user, &refresh);
+    else
+        vb_session_answer(request, 201, &user, &session);
 }
 
 /* Finds who wants to log in; ret_user stays zeroed when there is nobody of that address. */
@@ -163,42 +93,84 @@ static bool find_login(struct vb_http_request *request, const char *email, struc
     return false;
 }
 
+static void wrong_credentials(struct vb_http_request *request)
+{
+    vb_api_unauthorized(request, "invalid_credentials", "The e-mail address or the password is wrong");
+}
+
+/* Whether the password is that of the user (zeroed: of nobody). account: whose log-ins are counted. */
+static bool check_password(struct vb_http_request *request, const char *account, const char *password,
+                           const struct vb_user *user)
+{
+    struct vb_api *api = vb_api_of(request);
+    unsigned retry_after_s = 0;
+    int r;
+
+    if (vb_throttle_begin(api->throttle, account, request->client_address, &retry_after_s) < 0) {
+        vb_session_throttled_problem(request, retry_after_s);
+        return false;
+    }
+    /* No connection is held meanwhile: this takes tens of milliseconds, whether there is such a user or not.
+     */
+    r = vb_password_verify(api->passwords, password, user->password_hash);
+    if (r == 0) {
+        vb_throttle_succeeded(api->throttle, account, request->client_address);
+    } else if (r == -EAGAIN) {
+        vb_throttle_abandon(api->throttle, account, request->client_address);
+        vb_session_password_problem(request);
+    } else {
+        wrong_credentials(request);
+    }
+    return r == 0;
+}
+
+/* Begins a session of a user whose password was right a moment ago, if it is the user's still. Returns
+ * -EKEYREJECTED if not, -EACCES for a disabled user. */
+static int log_in(struct vb_api *api, struct vb_db *db, const struct vb_user *checked,
+                  struct vb_session *ret_session, struct vb_error *err)
+{
+    struct vb_user user VB_CLEANUP(vb_user_release) = {0};
+    int r = vb_db_begin(db, err);
+
+    if (r == 0)
+        r = vb_users_lock_shared(db, checked->id, &user, err);
+    if (r == -ENOENT || (r == 0 && !vb_session_same_password(checked, &user)))
+        return -EKEYREJECTED;
+    if (r == 0 && user.disabled)
+        return -EACCES;
+    if (r == 0)
+        r = vb_session_begin(api, db, user.id, NULL, ret_session, err);
+    return r < 0 ? r : vb_db_commit(db, err);
+}
+
 void vb_api_login(struct vb_http_request *request)
 {
     json_t *json VB_CLEANUP(vb_json_decrefp) = vb_api_read_json(request);
     struct vb_user user VB_CLEANUP(vb_user_release) = {0};
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
     const char *email = NULL, *password = NULL;
-    struct refresh_token refresh;
+    struct vb_session session;
     struct vb_error err = {0};
     int r;
 
     if (!json || !vb_api_string_field(request, json, "email", VB_API_REQUIRED, &email) ||
         !vb_api_string_field(request, json, "password", VB_API_REQUIRED, &password) ||
-        !find_login(request, email, &user))
+        !find_login(request, email, &user) ||
+        !check_password(request, user.email ? user.email : email, password, &user))
         return;
-    /* No connection is held meanwhile: this takes tens of milliseconds, whether there is such a user or not.
-     */
-    r = vb_password_verify(vb_api_of(request)->passwords, password, user.password_hash);
-    if (r == -EAGAIN) {
-        password_problem(request);
-        return;
-    }
-    if (r < 0) {
-        vb_api_unauthorized(request, "invalid_credentials", "The e-mail address or the password is wrong");
-        return;
-    }
     request->user = vb_arena_strdup(&request->arena, user.id);
     db = vb_api_acquire_db(request);
     if (!db)
         return;
-    r = begin_session(db, user.id, &refresh, &err);
-    if (r == -ESRCH) /* deleted this instant */
-        vb_api_unauthorized(request, "invalid_credentials", "The e-mail address or the password is wrong");
+    r = log_in(vb_api_of(request), db, &user, &session, &err);
+    if (r == -EKEYREJECTED)
+        wrong_credentials(request);
+    else if (r == -EACCES)
+        vb_problem(request, 403, "account_disabled", "This account is disabled: write to those who run Vibe");
     else if (r < 0)
         vb_api_database_problem(request, r, &err);
     else
-        answer_session(request, 200, &user, &refresh);
+        vb_session_answer(request, 200, &user, &session);
 }
 
 /* Reads {refreshToken} and hashes it. */
@@ -213,22 +185,26 @@ static bool read_refresh_token(struct vb_http_request *request, unsigned char re
     return true;
 }
 
-/* Uses up the token and inserts the next of its family, in a transaction that the caller ends. */
-static int rotate(struct vb_db *db, const unsigned char hash[VB_SHA256_SIZE], struct vb_token_owner *owner,
-                  struct refresh_token *ret_next, struct vb_user *ret_user, struct vb_error *err)
+/* Uses up the token and inserts the next of its family, in a transaction that the caller ends. -EACCES: its
+ * owner is disabled. */
+static int rotate(struct vb_api *api, struct vb_db *db, const unsigned char hash[VB_SHA256_SIZE],
+                  struct vb_session *ret_session, struct vb_user *ret_user, struct vb_error *err)
 {
-    int r = vb_tokens_use(db, hash, owner, err);
+    struct vb_token_owner owner;
+    bool disabled = false;
+    int r = vb_tokens_lock_owner(db, hash, &disabled, err);
 
-    if (r == 0) {
-        make_refresh_token(ret_next);
-        r = vb_tokens_insert(db, owner->user_id, owner->family_id, ret_next->hash,
-                             VB_REFRESH_TOKEN_LIFETIME_S, err);
-    }
+    if (r == 0 && disabled)
+        return -EACCES;
     if (r == 0)
-        r = vb_users_find(db, owner->user_id, ret_user, err);
+        r = vb_tokens_use(db, hash, &owner, err);
+    if (r == 0)
+        r = vb_session_begin(api, db, owner.user_id, owner.family_id, ret_session, err);
+    if (r == 0)
+        r = vb_users_find(db, owner.user_id, ret_user, err);
     /* What was found to be stolen is revoked, in the same transaction. */
     if (r == -EKEYREVOKED) {
-        int revoked = vb_tokens_revoke_family(db, owner->family_id, err);
+        int revoked = vb_tokens_revoke_family(db, owner.family_id, err);
 
         if (revoked < 0)
             return revoked;
@@ -240,8 +216,7 @@ void vb_api_refresh(struct vb_http_request *request)
 {
     struct vb_user user VB_CLEANUP(vb_user_release) = {0};
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
-    struct vb_token_owner owner;
-    struct refresh_token next;
+    struct vb_session session;
     struct vb_error err = {0};
     unsigned char hash[VB_SHA256_SIZE];
     int r, committed = 0;
@@ -253,20 +228,23 @@ void vb_api_refresh(struct vb_http_request *request)
         return;
     r = vb_db_begin(db, &err);
     if (r == 0)
-        r = rotate(db, hash, &owner, &next, &user, &err);
+        r = rotate(vb_api_of(request), db, hash, &session, &user, &err);
     if (r == 0 || r == -EKEYREVOKED)
         committed = vb_db_commit(db, &err);
     if (committed < 0)
         r = committed;
     switch (r) {
     case 0:
-        request->user = vb_arena_strdup(&request->arena, user.id);
-        answer_session(request, 200, &user, &next);
+        vb_session_answer(request, 200, &user, &session);
         break;
     case -EKEYREVOKED:
         vb_api_unauthorized(
             request, "token_reused",
             "This refresh token has been used before; for safety its session was ended: log in again");
+        break;
+    case -EACCES:
+        vb_api_unauthorized(request, "account_disabled",
+                            "This account is disabled: write to those who run Vibe");
         break;
     case -EKEYEXPIRED:
         vb_api_unauthorized(request, "token_expired", "The refresh token has expired: log in again");
@@ -297,4 +275,32 @@ void vb_api_logout(struct vb_http_request *request)
         vb_api_database_problem(request, r, &err);
     else
         vb_http_answer(request, 204, NULL, "", 0);
+}
+
+void vb_api_logout_all(struct vb_http_request *request)
+{
+    const char *id = vb_api_authenticate(request);
+    struct vb_db *db VB_CLEANUP(vb_db_releasep) = id ? vb_api_acquire_db(request) : NULL;
+    struct vb_user user VB_CLEANUP(vb_user_release) = {0};
+    struct vb_error err = {0};
+    int64_t revoked_ms = 0;
+    int r;
+
+    if (!db)
+        return;
+    r = vb_db_begin(db, &err);
+    if (r == 0)
+        r = vb_users_lock(db, id, &user, &err);
+    if (r == 0)
+        r = vb_session_end_all(db, id, &revoked_ms, &err);
+    if (r == 0)
+        r = vb_db_commit(db, &err);
+    if (r == -ENOENT) {
+        vb_api_unauthorized(request, "token_invalid", "The account of this access token no longer exists");
+    } else if (r < 0) {
+        vb_api_database_problem(request, r, &err);
+    } else {
+        vb_revocations_add(vb_api_of(request)->revocations, id, revoked_ms);
+        vb_http_answer(request, 204, NULL, "", 0);
+    }
 }

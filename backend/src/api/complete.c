@@ -74,8 +74,7 @@ static bool read_ticket(struct vb_http_request *request, const char *user_id, st
         vb_problem(request, 403, "upload_forbidden", "This key does not belong to an upload of yours");
         return false;
     }
-    if (!upload_id ||
-        vb_ticket_read(&vb_api_of(request)->ticket_key, user_id, upload_id, &promotion->ticket) < 0) {
+    if (!upload_id || vb_api_read_ticket(vb_api_of(request), user_id, upload_id, &promotion->ticket) < 0) {
         not_found(request);
         return false;
     }

@@ -7,12 +7,15 @@
 #include "api/api.h"
 #include "api/jwt.h"
 #include "api/password.h"
+#include "api/revocations.h"
+#include "api/throttle.h"
 #include "base/metrics.h"
 
 #include <pthread.h>
 
 #define VB_ACCESS_TOKEN_LIFETIME_S  (15 * 60)
 #define VB_REFRESH_TOKEN_LIFETIME_S (60 * 24 * 3600)
+#define VB_API_SECRETS_MAX          4 /* JWT_SECRET and those before it */
 #define VB_API_BODY_MAX             ((int64_t)64 * 1024)
 
 /* The last readiness check, kept for a second so that probes cost nothing. */
@@ -29,8 +32,13 @@ struct vb_api {
     struct vb_ratelimit *user_rate_limit; /* NULL: none */
     char *cdn_base_url;
     uint16_t follow_host_s3_port, follow_host_cdn_port;
-    struct vb_jwt_key jwt_key;
-    struct vb_hmac_key ticket_key;
+    struct vb_jwt_key jwt_keys[VB_API_SECRETS_MAX]; /* the first signs; all of them verify */
+    struct vb_hmac_key ticket_key, previous_ticket_keys[VB_API_SECRETS_MAX - 1];
+    size_t secret_count;
+    struct vb_revocations *revocations;
+    struct vb_throttle *throttle;
+    struct vb_reset_mail *reset_mail;
+    struct vb_apple *apple; /* NULL: not configured */
     struct vb_password_gate *passwords;
     struct vb_readiness readiness;
     struct vb_feed *feed;
@@ -46,6 +54,11 @@ static inline struct vb_api *vb_api_of(const struct vb_http_request *request)
  * or NULL. */
 void vb_api_add_cdn_url(const struct vb_api *api, const char *host, const char *key, struct vb_strbuf *out);
 
+/* Reads an upload id that was signed with the secret or one of those before it: as vb_ticket_read(). */
+struct vb_ticket;
+int vb_api_read_ticket(const struct vb_api *api, const char *user_id, const char *upload_id,
+                       struct vb_ticket *ret_ticket);
+
 /* health.c */
 void vb_api_health(struct vb_http_request *request);
 void vb_api_ready(struct vb_http_request *request);
@@ -58,6 +71,13 @@ void vb_api_register(struct vb_http_request *request);
 void vb_api_login(struct vb_http_request *request);
 void vb_api_refresh(struct vb_http_request *request);
 void vb_api_logout(struct vb_http_request *request);
+void vb_api_logout_all(struct vb_http_request *request);
+/* auth_password.c */
+void vb_api_change_password(struct vb_http_request *request);
+void vb_api_forgot_password(struct vb_http_request *request);
+void vb_api_reset_password(struct vb_http_request *request);
+/* apple.c */
+void vb_api_apple(struct vb_http_request *request);
 /* users.c */
 void vb_api_get_me(struct vb_http_request *request);
 void vb_api_update_me(struct vb_http_request *request);

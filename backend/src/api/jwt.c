@@ -31,8 +31,8 @@ int vb_jwt_key_init(struct vb_jwt_key *key, const char *secret)
     return 0;
 }
 
-int vb_jwt_sign(const struct vb_jwt_key *key, const char *subject, int64_t now_s, unsigned lifetime_s,
-                struct vb_strbuf *out)
+int vb_jwt_sign_ms(const struct vb_jwt_key *key, const char *subject, int64_t now_ms, unsigned lifetime_s,
+                   struct vb_strbuf *out)
 {
     struct vb_strbuf claims;
     struct vb_json json;
@@ -50,8 +50,9 @@ int vb_jwt_sign(const struct vb_jwt_key *key, const char *subject, int64_t now_s
     vb_json_init(&json, &claims);
     vb_json_object_begin(&json);
     vb_json_key_string(&json, "sub", subject);
-    vb_json_key_int(&json, "iat", now_s);
-    vb_json_key_int(&json, "exp", now_s + lifetime_s);
+    vb_json_key_int(&json, "iat", now_ms / 1000);
+    vb_json_key_int(&json, "iat_ms", now_ms);
+    vb_json_key_int(&json, "exp", now_ms / 1000 + lifetime_s);
     vb_json_key_string(&json, "iss", VB_JWT_ISSUER);
     vb_json_object_end(&json);
     if (vb_strbuf_failed(&claims)) {
@@ -71,6 +72,12 @@ int vb_jwt_sign(const struct vb_jwt_key *key, const char *subject, int64_t now_s
     length += vb_base64url_encode(mac, sizeof(mac), token + length);
     vb_strbuf_add(out, token, length);
     return vb_strbuf_failed(out) ? -EINVAL : 0;
+}
+
+int vb_jwt_sign(const struct vb_jwt_key *key, const char *subject, int64_t now_s, unsigned lifetime_s,
+                struct vb_strbuf *out)
+{
+    return vb_jwt_sign_ms(key, subject, now_s * 1000, lifetime_s, out);
 }
 
 static bool is_text(const struct vb_json_flat_member *member, const char *text)
@@ -153,7 +160,14 @@ struct payload {
     unsigned seen; /* a bit for each claim below: a second one of the name is refused */
 };
 
-enum { SEEN_SUBJECT = 1, SEEN_ISSUED = 2, SEEN_EXPIRES = 4, SEEN_ISSUER = 8, SEEN_NOT_BEFORE = 16 };
+enum {
+    SEEN_SUBJECT = 1,
+    SEEN_ISSUED = 2,
+    SEEN_EXPIRES = 4,
+    SEEN_ISSUER = 8,
+    SEEN_NOT_BEFORE = 16,
+    SEEN_ISSUED_MS = 32
+};
 #define SEEN_REQUIRED (SEEN_SUBJECT | SEEN_ISSUED | SEEN_EXPIRES | SEEN_ISSUER)
 
 static bool take_claim(struct payload *payload, const struct vb_json_flat_member *member)
@@ -173,6 +187,9 @@ static bool take_claim(struct payload *payload, const struct vb_json_flat_member
     } else if (vb_json_flat_named(member, "iat")) {
         claim = SEEN_ISSUED;
         integer = &payload->claims.issued_s;
+    } else if (vb_json_flat_named(member, "iat_ms")) {
+        claim = SEEN_ISSUED_MS;
+        integer = &payload->claims.issued_ms;
     } else if (vb_json_flat_named(member, "exp")) {
         claim = SEEN_EXPIRES;
         integer = &payload->claims.expires_s;
@@ -218,6 +235,10 @@ static enum vb_jwt_result check_payload(const char *encoded, size_t length, int6
         return VB_JWT_EXPIRED;
     if (payload.claims.issued_s > now_s + VB_JWT_LEEWAY_S || payload.not_before_s > now_s + VB_JWT_LEEWAY_S)
         return VB_JWT_NOT_YET_VALID;
+    if (!(payload.seen & SEEN_ISSUED_MS))
+        payload.claims.issued_ms = payload.claims.issued_s * 1000;
+    else if (payload.claims.issued_ms / 1000 != payload.claims.issued_s)
+        return VB_JWT_MALFORMED;
     *ret_claims = payload.claims;
     return VB_JWT_OK;
 }

@@ -29,7 +29,9 @@ struct vb_jwt_key {
 int vb_jwt_key_init(struct vb_jwt_key *key, const char *secret);
 
 /* Appends a token. subject: at most VB_JWT_SUBJECT_MAX bytes without control characters. Returns 0 or
- * -EINVAL. */
+ * -EINVAL. The claim iat_ms says to the millisecond when it was issued, as iat cannot. */
+int vb_jwt_sign_ms(const struct vb_jwt_key *key, const char *subject, int64_t now_ms, unsigned lifetime_s,
+                   struct vb_strbuf *out);
 int vb_jwt_sign(const struct vb_jwt_key *key, const char *subject, int64_t now_s, unsigned lifetime_s,
                 struct vb_strbuf *out);
 
@@ -45,6 +47,7 @@ enum vb_jwt_result {
 struct vb_jwt_claims {
     char subject[VB_JWT_SUBJECT_MAX + 1];
     int64_t issued_s, expires_s;
+    int64_t issued_ms; /* iat_ms; without one, the beginning of the second issued_s */
 };
 
 /* Checks signature, issuer and times. Nothing of the payload is looked at before its signature has been

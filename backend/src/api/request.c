@@ -32,7 +32,7 @@ const char *vb_api_authenticate(struct vb_http_request *request)
     }
     header += 7;
     header += strspn(header, " ");
-    switch (vb_jwt_verify(&api->jwt_key, 1, header, strnlen(header, VB_JWT_TOKEN_MAX + 1),
+    switch (vb_jwt_verify(api->jwt_keys, api->secret_count, header, strnlen(header, VB_JWT_TOKEN_MAX + 1),
                           vb_clock_realtime_s(), &claims)) {
     case VB_JWT_OK:
         break;
@@ -43,6 +43,12 @@ const char *vb_api_authenticate(struct vb_http_request *request)
     default:
         vb_api_unauthorized(request, "token_invalid",
                             "The access token is not one that this server signed: log in again");
+        return NULL;
+    }
+    if (vb_revocations_cover(api->revocations, claims.subject, claims.issued_ms)) {
+        vb_api_unauthorized(request, "token_revoked",
+                            "This access token was ended early: get a new one from POST /api/auth/refresh, "
+                            "or log in again");
         return NULL;
     }
     if (!vb_http_take_token(request, api->user_rate_limit, "user", claims.subject))
@@ -58,33 +64,6 @@ static bool is_json_type(const char *content_type)
     size_t length = content_type ? strcspn(content_type, "; \t") : 0;
 
     return length == strlen("application/json") && strncasecmp(content_type, "application/json", length) == 0;
-}
-
-/* jansson's parser calls itself for each level, and workers' stacks are small: so depth is limited before it
- * begins. */
-static bool is_too_deep(const char *text, size_t length)
-{
-    unsigned depth = 0;
-    bool in_string = false;
-
-    for (size_t i = 0; i < length; i++) {
-        char c = text[i];
-
-        if (in_string) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                in_string = false;
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > VB_API_JSON_DEPTH_MAX)
-                return true;
-        } else if ((c == '}' || c == ']') && depth > 0) {
-            depth--;
-        }
-    }
-    return false;
 }
 
 bool vb_api_body_is_json(struct vb_http_request *request)
@@ -103,7 +82,7 @@ json_t *vb_api_read_json(struct vb_http_request *request)
 
     if (!vb_api_body_is_json(request))
         return NULL;
-    if (is_too_deep(request->body.data, request->body.length)) {
+    if (vb_json_too_deep(request->body.data, request->body.length, VB_API_JSON_DEPTH_MAX)) {
         vb_problem(request, 400, "json_too_deep", "The body is nested more than %d levels deep",
                    VB_API_JSON_DEPTH_MAX);
         return NULL;

@@ -21,10 +21,10 @@ static inline void vb_json_decrefp(json_t **json)
 }
 
 /* The user whom the access token names, also put into request->user, and one request less in this user's rate limit;
- * NULL after a 401 or 429. Needs no database and
- * does not block: an account that was deleted since is found by the queries that follow. */
+ * NULL after a 401 or 429. Needs no database and does not block: tokens that have ended early (an account that is
+ * deleted or disabled, a changed password) are known from memory. */
 const char *vb_api_authenticate(struct vb_http_request *request);
-/* 401 with WWW-Authenticate. code: token_missing, token_invalid, token_expired, token_reused,
+/* 401 with WWW-Authenticate. code: token_missing, token_invalid, token_expired, token_revoked, token_reused,
  * invalid_credentials. */
 void vb_api_unauthorized(struct vb_http_request *request, const char *code, const char *detail);
 

@@ -2,6 +2,7 @@
 #include "api/users.h"
 
 #include "api/account.h"
+#include "api/session.h"
 #include "base/log.h"
 #include "db/media.h"
 #include "http/problem.h"
@@ -160,8 +161,10 @@ void vb_api_get_user(struct vb_http_request *request)
 
 /* Deletes the rows, in one transaction, and says which objects are to follow: their media rows remember them
  * until they are gone. */
-static int delete_rows(struct vb_db *db, const char *id, PGresult **ret_keys, struct vb_error *err)
+static int delete_rows(struct vb_db *db, const char *id, PGresult **ret_keys, int64_t *ret_revoked_ms,
+                       struct vb_error *err)
 {
+    struct vb_user user VB_CLEANUP(vb_user_release) = {0};
     PGresult *keys VB_CLEANUP(vb_pgresult_clearp) = NULL;
     int r = vb_db_begin(db, err);
 
@@ -169,6 +172,10 @@ static int delete_rows(struct vb_db *db, const char *id, PGresult **ret_keys, st
         r = vb_media_mark_user_deleting(db, id, err);
     if (r == 0)
         r = vb_media_keys_of_user(db, id, &keys, err);
+    if (r == 0)
+        r = vb_users_lock(db, id, &user, err);
+    if (r == 0)
+        r = vb_session_end_all(db, id, ret_revoked_ms, err);
     if (r == 0)
         r = vb_users_delete(db, id, err);
     if (r == 0)
@@ -217,9 +224,11 @@ void vb_api_delete_me(struct vb_http_request *request)
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = id ? vb_api_acquire_db(request) : NULL;
     PGresult *keys VB_CLEANUP(vb_pgresult_clearp) = NULL;
     struct vb_error err = {0};
+    int64_t revoked_ms = 0;
 
-    if (!db || me_failed(request, delete_rows(db, id, &keys, &err), &err))
+    if (!db || me_failed(request, delete_rows(db, id, &keys, &revoked_ms, &err), &err))
         return;
+    vb_revocations_add(vb_api_of(request)->revocations, id, revoked_ms);
     delete_objects(request, db, id, keys);
     vb_http_answer(request, 204, NULL, "", 0);
 }

@@ -208,3 +208,28 @@ void vb_json_key_bool(struct vb_json *json, const char *key, bool value)
     vb_json_key(json, key);
     vb_json_bool(json, value);
 }
+
+bool vb_json_too_deep(const char *text, size_t length, unsigned depth_max)
+{
+    unsigned depth = 0;
+    bool in_string = false;
+
+    for (size_t i = 0; i < length; i++) {
+        char c = text[i];
+
+        if (in_string) {
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                in_string = false;
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '{' || c == '[') {
+            if (++depth > depth_max)
+                return true;
+        } else if ((c == '}' || c == ']') && depth > 0) {
+            depth--;
+        }
+    }
+    return false;
+}

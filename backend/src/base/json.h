@@ -33,6 +33,10 @@ void vb_json_null(struct vb_json *json);
 /* Text that is JSON already. */
 void vb_json_raw(struct vb_json *json, const char *text);
 
+/* Whether text is nested more than depth_max levels deep. jansson's parser calls itself for each level, and
+ * workers' stacks are small: so this is asked before it begins. */
+bool vb_json_too_deep(const char *text, size_t length, unsigned depth_max);
+
 void vb_json_key_string(struct vb_json *json, const char *key, const char *text);
 void vb_json_key_int(struct vb_json *json, const char *key, int64_t value);
 void vb_json_key_bool(struct vb_json *json, const char *key, bool value);

@@ -20,6 +20,7 @@ static const struct command {
     {"upload", "upload a file as the app would and print its CDN address", vb_cmd_upload},
     {"demo", "fill a running system with a little world to look at", vb_cmd_demo},
     {"db", "show or apply the database's migrations", vb_cmd_db},
+    {"user", "list, disable, enable, reset or export accounts", vb_cmd_user},
 };
 
 static void print_usage(FILE *out)

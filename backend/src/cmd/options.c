@@ -17,8 +17,9 @@ static void print_help(const struct vb_usage *usage)
     for (const struct vb_option *option = usage->options; option->name; option++) {
         char left[64];
 
-        snprintf(left, sizeof(left), "--%s%s%s", option->name, option->argument ? " " : "",
-                 option->argument ? option->argument : "");
+        snprintf(left, sizeof(left), "%.*s%s--%s%s%s", option->letter ? 2 : 0,
+                 (const char[]){'-', option->letter, '\0'}, option->letter ? ", " : "", option->name,
+                 option->argument ? " " : "", option->argument ? option->argument : "");
         printf("  %-24s %s\n", left, option->help);
     }
     printf("  %-24s %s\n", "--help", "show this");
@@ -61,11 +62,21 @@ static bool store(const struct vb_option *option, const char *text)
     return false;
 }
 
+static const struct vb_option *find_letter(const struct vb_usage *usage, const char *word)
+{
+    for (const struct vb_option *option = usage->options; option->name; option++)
+        if (option->letter && word[1] == option->letter && word[2] == '\0')
+            return option;
+    return NULL;
+}
+
 /* Reads the option at argv[*at] and moves *at past its value. */
 static int parse_option(const struct vb_usage *usage, int argc, char **argv, int *at)
 {
-    const char *word = argv[*at] + 2, *equals = strchr(word, '=');
-    const struct vb_option *option = find(usage, word, equals ? (size_t)(equals - word) : strlen(word));
+    const char *word = argv[*at] + 2, *equals = argv[*at][1] == '-' ? strchr(word, '=') : NULL;
+    const struct vb_option *option = argv[*at][1] == '-'
+                                         ? find(usage, word, equals ? (size_t)(equals - word) : strlen(word))
+                                         : find_letter(usage, argv[*at]);
     const char *text = equals ? equals + 1 : NULL;
 
     if (!option)
@@ -98,8 +109,7 @@ int vb_options_parse(const struct vb_usage *usage, int argc, char **argv, const 
         if (!only_positional && strcmp(argv[i], "--") == 0) {
             only_positional = true;
         } else if (!only_positional && argv[i][0] == '-' && argv[i][1] != '\0') {
-            int rc = argv[i][1] == '-' ? parse_option(usage, argc, argv, &i)
-                                       : complain(usage, "unknown option", argv[i]);
+            int rc = parse_option(usage, argc, argv, &i);
 
             if (rc < 0)
                 return rc;

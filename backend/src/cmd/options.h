@@ -19,6 +19,7 @@ struct vb_option {
     const char *argument; /* what the help calls the value, e.g. "DIR"; NULL for flags */
     const char *help;
     void *value; /* keeps what it holds when the option is not given */
+    char letter; /* "-o VALUE" is the same; 0: none */
 };
 
 struct vb_usage {

@@ -48,13 +48,23 @@ static void start_clients(struct vb_service *service, const struct vb_service_co
         service->rate_limit = vb_ratelimit_create(settings->rate_per_s, settings->rate_burst);
     if (settings->user_rate_per_s)
         service->user_rate_limit = vb_ratelimit_create(settings->user_rate_per_s, settings->user_rate_burst);
-    service->api = vb_api_create(&(struct vb_api_config){.db = service->db,
-                                                         .s3 = service->s3,
-                                                         .jwt_secret = settings->jwt_secret,
-                                                         .cdn_base_url = settings->cdn_base_url,
-                                                         .follow_host_s3_port = config->follow_host_s3_port,
-                                                         .follow_host_cdn_port = config->follow_host_cdn_port,
-                                                         .user_rate_limit = service->user_rate_limit});
+    service->api =
+        vb_api_create(&(struct vb_api_config){.db = service->db,
+                                              .s3 = service->s3,
+                                              .http = service->http,
+                                              .apple_client_ids = settings->apple_client_ids,
+                                              .apple_issuer = settings->apple_issuer,
+                                              .apple_jwks_url = settings->apple_jwks_url,
+                                              .jwt_secret = settings->jwt_secret,
+                                              .previous_jwt_secrets = settings->previous_jwt_secrets,
+                                              .smtp_url = settings->smtp_url,
+                                              .mail_from = settings->mail_from,
+                                              .password_reset_url = settings->password_reset_url,
+                                              .log_reset_links = config->log_reset_links,
+                                              .cdn_base_url = settings->cdn_base_url,
+                                              .user_rate_limit = service->user_rate_limit,
+                                              .follow_host_s3_port = config->follow_host_s3_port,
+                                              .follow_host_cdn_port = config->follow_host_cdn_port});
 }
 
 int vb_service_start(const struct vb_service_config *config, struct vb_service **ret_service,

@@ -17,6 +17,7 @@ struct vb_service_config {
     uint16_t port;
     struct vb_credentials_provider *credentials;        /* must outlive the service */
     uint16_t follow_host_s3_port, follow_host_cdn_port; /* of `vibe up`; 0: none */
+    bool log_reset_links;                               /* of `vibe up` without SMTP_URL */
 };
 
 int vb_service_start(const struct vb_service_config *config, struct vb_service **ret_service,

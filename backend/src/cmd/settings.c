@@ -2,6 +2,7 @@
 #include "cmd/settings.h"
 
 #include "base/memory.h"
+#include "http/mail.h"
 #include "http/proxies.h"
 #include "http/ratelimit.h"
 
@@ -97,6 +98,60 @@ static void read_rate_limits(struct vb_settings *settings, struct vb_config *con
         vb_config_problem(config, "USER_RATE_LIMIT", problem);
 }
 
+static void read_secrets(struct vb_settings *settings, struct vb_config *config)
+{
+    size_t count = 0;
+    char *save = NULL;
+
+    settings->jwt_secret = vb_config_string(config, "JWT_SECRET", NULL);
+    if (settings->jwt_secret && strlen(settings->jwt_secret) < VB_SETTINGS_JWT_SECRET_MIN)
+        vb_config_problem(config, "JWT_SECRET",
+                          "must be at least %d bytes; make one with: openssl rand -base64 48",
+                          VB_SETTINGS_JWT_SECRET_MIN);
+    settings->previous_jwt_text = vb_xstrdup(vb_config_string(config, "JWT_SECRET_PREVIOUS", ""));
+    for (char *secret = strtok_r(settings->previous_jwt_text, ", ", &save); secret;
+         secret = strtok_r(NULL, ", ", &save)) {
+        if (count == VB_SETTINGS_PREVIOUS_MAX || strlen(secret) < VB_SETTINGS_JWT_SECRET_MIN) {
+            vb_config_problem(config, "JWT_SECRET_PREVIOUS",
+                              "must be at most %d earlier values of JWT_SECRET, comma-separated, of at least "
+                              "%d bytes each",
+                              VB_SETTINGS_PREVIOUS_MAX, VB_SETTINGS_JWT_SECRET_MIN);
+            return;
+        }
+        settings->previous_jwt_secrets[count++] = secret;
+    }
+}
+
+static bool is_reset_url(const char *url)
+{
+    for (const char *c = url; *c; c++)
+        if ((unsigned char)*c <= 0x20 || (unsigned char)*c >= 0x7f)
+            return false;
+    return strlen(url) < 1024 && strchr(url, ':') && strstr(url, "{token}");
+}
+
+static void read_mail(struct vb_settings *settings, struct vb_config *config)
+{
+    const char *problem;
+
+    settings->smtp_url = vb_config_string(config, "SMTP_URL", NULL);
+    settings->mail_from = vb_config_string(config, "MAIL_FROM", NULL);
+    settings->password_reset_url = vb_config_string(config, "PASSWORD_RESET_URL", NULL);
+    if (settings->smtp_url && (problem = vb_mail_check_url(settings->smtp_url)))
+        vb_config_problem(config, "SMTP_URL", "%s", problem);
+    if (settings->mail_from && (problem = vb_mail_check_from(settings->mail_from)))
+        vb_config_problem(config, "MAIL_FROM", "%s", problem);
+    if (settings->password_reset_url && !is_reset_url(settings->password_reset_url))
+        vb_config_problem(config, "PASSWORD_RESET_URL",
+                          "must be the app's link with {token} in it, such as "
+                          "https://app.example.com/reset?token={token}");
+    if (settings->smtp_url && !settings->mail_from)
+        vb_config_problem(config, "MAIL_FROM", "is missing: SMTP_URL is set, and mail needs a sender");
+    if (settings->smtp_url && !settings->password_reset_url)
+        vb_config_problem(config, "PASSWORD_RESET_URL",
+                          "is missing: SMTP_URL is set, and mails carry this link");
+}
+
 void vb_settings_read_common(struct vb_settings *settings, struct vb_config *config)
 {
     struct vb_proxies *proxies;
@@ -111,11 +166,15 @@ void vb_settings_read_common(struct vb_settings *settings, struct vb_config *con
         vb_config_problem(config, "S3_BUCKET_NAME",
                           "must be 3 to 63 lower-case letters, digits, '-' and '.'");
     settings->s3_public_endpoint = vb_config_url(config, "S3_PUBLIC_ENDPOINT", NULL);
-    settings->jwt_secret = vb_config_string(config, "JWT_SECRET", NULL);
-    if (settings->jwt_secret && strlen(settings->jwt_secret) < VB_SETTINGS_JWT_SECRET_MIN)
-        vb_config_problem(config, "JWT_SECRET",
-                          "must be at least %d bytes; make one with: openssl rand -base64 48",
-                          VB_SETTINGS_JWT_SECRET_MIN);
+    read_secrets(settings, config);
+    read_mail(settings, config);
+    settings->apple_client_ids = vb_config_string(config, "APPLE_CLIENT_ID", NULL);
+    if (settings->apple_client_ids && !settings->apple_client_ids[strspn(settings->apple_client_ids, ", ")])
+        vb_config_problem(
+            config, "APPLE_CLIENT_ID",
+            "must be the app's bundle id, such as com.example.vibe, or several, comma-separated");
+    settings->apple_issuer = vb_config_url(config, "APPLE_ISSUER", NULL);
+    settings->apple_jwks_url = vb_config_url(config, "APPLE_JWKS_URL", NULL);
     settings->trusted_proxies = vb_config_string(config, "TRUSTED_PROXIES", "");
     if (vb_proxies_parse(settings->trusted_proxies, &proxies, &err) < 0)
         vb_config_problem(config, "TRUSTED_PROXIES", "%s; %s", err.message, err.hint);
@@ -155,4 +214,5 @@ void vb_settings_release(struct vb_settings *settings)
 {
     free(settings->cdn_base_url);
     free(settings->origins_text);
+    free(settings->previous_jwt_text);
 }

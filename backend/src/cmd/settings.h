@@ -13,6 +13,7 @@
 
 #define VB_SETTINGS_ORIGINS_MAX    32
 #define VB_SETTINGS_JWT_SECRET_MIN 32 /* bytes */
+#define VB_SETTINGS_PREVIOUS_MAX   3
 #define VB_SETTINGS_BUCKET         "vibe-app-production"
 
 struct vb_settings {
@@ -23,6 +24,11 @@ struct vb_settings {
     const char *s3_public_endpoint; /* NULL: as s3_endpoint */
     char *cdn_base_url;             /* from CLOUDFRONT_DOMAIN or CDN_BASE_URL, without a final slash; owned */
     const char *jwt_secret;
+    const char *previous_jwt_secrets[VB_SETTINGS_PREVIOUS_MAX + 1]; /* NULL-terminated */
+    char *previous_jwt_text;                                        /* what they point into; owned */
+    const char *smtp_url, *mail_from;                               /* NULL: no mail */
+    const char *apple_client_ids, *apple_issuer, *apple_jwks_url;   /* NULL: no Sign in with Apple; Apple's */
+    const char *password_reset_url; /* with {token} in it; NULL without SMTP_URL, unless it is set */
     const char *origins[VB_SETTINGS_ORIGINS_MAX + 1]; /* CORS_ALLOWED_ORIGINS; NULL-terminated, empty: none */
     char *origins_text;                               /* what origins points into; owned */
     const char *trusted_proxies;
@@ -31,8 +37,9 @@ struct vb_settings {
     enum vb_log_level log_level;
 };
 
-/* Reads what both commands take: CORS_ALLOWED_ORIGINS TRUSTED_PROXIES RATE_LIMIT USER_RATE_LIMIT LOG_LEVEL
- * AWS_REGION S3_BUCKET_NAME S3_PUBLIC_ENDPOINT JWT_SECRET, and the CDN's address. Problems go to config. */
+/* Reads what both commands take: CORS_ALLOWED_ORIGINS TRUSTED_PROXIES RATE_LIMIT USER_RATE_LIMIT LOG_LEVEL AWS_REGION
+ * S3_BUCKET_NAME S3_PUBLIC_ENDPOINT JWT_SECRET JWT_SECRET_PREVIOUS SMTP_URL MAIL_FROM PASSWORD_RESET_URL
+ * APPLE_CLIENT_ID APPLE_ISSUER APPLE_JWKS_URL, and the CDN's address. Problems go to config. */
 void vb_settings_read_common(struct vb_settings *settings, struct vb_config *config);
 /* … and what production needs on top: PORT DATABASE_URL S3_ENDPOINT, with the required ones required. */
 void vb_settings_read_production(struct vb_settings *settings, struct vb_config *config);

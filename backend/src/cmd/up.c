@@ -203,7 +203,8 @@ static int start_api(struct up *up, struct vb_error *err)
                                     .follow_host_s3_port = up->store && !up->settings.s3_public_endpoint
                                                                ? vb_http_server_port(up->store_server)
                                                                : 0,
-                                    .follow_host_cdn_port = vb_http_server_port(up->edge_server)},
+                                    .follow_host_cdn_port = vb_http_server_port(up->edge_server),
+                                    .log_reset_links = !up->settings.smtp_url},
         &up->service, err);
 }
 
@@ -392,6 +393,8 @@ static int read_settings(struct up *up, struct vb_error *err)
         up->settings.region = DEFAULT_REGION;
     if (!up->settings.origins[0])
         up->settings.origins[0] = "*"; /* a laptop: web builds of the app come from any port */
+    if (!up->settings.password_reset_url)
+        up->settings.password_reset_url = "vibe://reset-password?token={token}";
     rc = vb_config_finish(&config, err);
     vb_config_release(&config);
     return rc;
@@ -418,7 +421,8 @@ static int parse(struct options *options, int argc, char **argv)
                                    .footer = "A port of 0 takes a free one. The environment may set "
                                              "S3_BUCKET_NAME, AWS_REGION, S3_PUBLIC_ENDPOINT,\n"
                                              "JWT_SECRET, CORS_ALLOWED_ORIGINS, TRUSTED_PROXIES, RATE_LIMIT, "
-                                             "USER_RATE_LIMIT and LOG_LEVEL; see vibe serve --help."};
+                                             "USER_RATE_LIMIT, LOG_LEVEL and those for mail;\n"
+                                             "see vibe serve --help."};
 
     return vb_options_parse(&usage, argc, argv, NULL, 0);
 }

@@ -8,15 +8,19 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BYTEA_SIZE (2 + 2 * VB_SHA256_SIZE + 1)
+#define BYTEA_SIZE VB_TOKEN_BYTEA_SIZE
 
-/* PostgreSQL's hex form of bytea. */
-static const char *bytea(const unsigned char hash[VB_SHA256_SIZE], char buffer[BYTEA_SIZE])
+const char *vb_token_bytea(const unsigned char hash[VB_SHA256_SIZE], char buffer[BYTEA_SIZE])
 {
     buffer[0] = '\\';
     buffer[1] = 'x';
     vb_hex_encode(hash, VB_SHA256_SIZE, buffer + 2);
     return buffer;
+}
+
+static const char *bytea(const unsigned char hash[VB_SHA256_SIZE], char buffer[BYTEA_SIZE])
+{
+    return vb_token_bytea(hash, buffer);
 }
 
 int vb_tokens_insert(struct vb_db *db, const char *user_id, const char *family_id,
@@ -83,6 +87,25 @@ int vb_tokens_use(struct vb_db *db, const unsigned char token_hash[VB_SHA256_SIZ
         return r < 0 ? r : vb_error_set(err, EKEYREVOKED, "this refresh token has been used before");
     }
     return vb_error_set(err, EKEYEXPIRED, "this refresh token has expired");
+}
+
+int vb_tokens_lock_owner(struct vb_db *db, const unsigned char token_hash[VB_SHA256_SIZE], bool *ret_disabled,
+                         struct vb_error *err)
+{
+    static const char sql[] = "SELECT disabled_at IS NOT NULL\n"
+                              "FROM users\n"
+                              "WHERE id = (SELECT user_id FROM refresh_tokens WHERE token_hash = $1)\n"
+                              "FOR SHARE";
+    PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    char hash[BYTEA_SIZE];
+    int r = vb_db_query(db, sql, 1, (const char *[]){bytea(token_hash, hash)}, &row, err);
+
+    if (r < 0)
+        return r;
+    if (PQntuples(row) == 0)
+        return vb_error_set(err, ENOENT, "there is no such refresh token");
+    *ret_disabled = *PQgetvalue(row, 0, 0) == 't';
+    return 0;
 }
 
 int vb_tokens_revoke_family(struct vb_db *db, const char *family_id, struct vb_error *err)

@@ -10,12 +10,21 @@
 
 #define VB_TOKEN_FAMILY_SIZE 37 /* a UUID's text */
 #define VB_TOKEN_USER_SIZE   513
+#define VB_TOKEN_BYTEA_SIZE  (2 + 2 * VB_SHA256_SIZE + 1)
+
+/* A hash in PostgreSQL's hex form of bytea; returns buffer. */
+const char *vb_token_bytea(const unsigned char hash[VB_SHA256_SIZE], char buffer[VB_TOKEN_BYTEA_SIZE]);
 
 /* family_id: one login; a new UUID for a new one. Forgets tokens of the user that have expired. -ESRCH: the
  * user is gone. */
 int vb_tokens_insert(struct vb_db *db, const char *user_id, const char *family_id,
                      const unsigned char token_hash[VB_SHA256_SIZE], unsigned lifetime_s,
                      struct vb_error *err);
+
+/* Before vb_tokens_use(), in its transaction: waits for whoever is ending the sessions of the token's owner
+ * (vb_users_lock()), and keeps others from it. -ENOENT: an unknown token. */
+int vb_tokens_lock_owner(struct vb_db *db, const unsigned char token_hash[VB_SHA256_SIZE], bool *ret_disabled,
+                         struct vb_error *err);
 
 struct vb_token_owner {
     char user_id[VB_TOKEN_USER_SIZE];

@@ -5,9 +5,7 @@
 
 #include <errno.h>
 
-#define COLUMNS                                                                                              \
-    "id::text, email, name, profile_picture, profile_picture_s3_key, profile_picture_cdn_url, "              \
-    "password_hash, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+#define COLUMNS VB_USER_COLUMNS
 
 void vb_user_release(struct vb_user *user)
 {
@@ -20,9 +18,8 @@ static const char *text_or_null(const PGresult *row, int column)
     return PQgetisnull(row, 0, column) ? NULL : PQgetvalue(row, 0, column);
 }
 
-/* Runs a statement that gives COLUMNS of one row or of none. */
-static int query_user(struct vb_db *db, const char *sql, size_t param_count, const char *const *params,
-                      struct vb_user *ret_user, struct vb_error *err)
+int vb_users_query(struct vb_db *db, const char *sql, size_t param_count, const char *const *params,
+                   struct vb_user *ret_user, struct vb_error *err)
 {
     PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
     int r = vb_db_query(db, sql, param_count, params, &row, err);
@@ -40,6 +37,7 @@ static int query_user(struct vb_db *db, const char *sql, size_t param_count, con
         .profile_picture_cdn_url = text_or_null(row, 5),
         .password_hash = text_or_null(row, 6),
         .created_at = text_or_null(row, 7),
+        .disabled = *PQgetvalue(row, 0, 8) == 't',
     };
     ret_user->row = VB_TAKE(row);
     return 0;
@@ -52,7 +50,7 @@ int vb_users_insert(struct vb_db *db, const char *email, const char *password_ha
                               "VALUES ($1, $2, $3)\n"
                               "RETURNING " COLUMNS;
 
-    return query_user(db, sql, 3, (const char *[]){email, password_hash, name}, ret_user, err);
+    return vb_users_query(db, sql, 3, (const char *[]){email, password_hash, name}, ret_user, err);
 }
 
 int vb_users_find(struct vb_db *db, const char *id, struct vb_user *ret_user, struct vb_error *err)
@@ -61,7 +59,27 @@ int vb_users_find(struct vb_db *db, const char *id, struct vb_user *ret_user, st
                               "FROM users\n"
                               "WHERE id = $1";
 
-    return query_user(db, sql, 1, (const char *[]){id}, ret_user, err);
+    return vb_users_query(db, sql, 1, (const char *[]){id}, ret_user, err);
+}
+
+int vb_users_lock(struct vb_db *db, const char *id, struct vb_user *ret_user, struct vb_error *err)
+{
+    static const char sql[] = "SELECT " COLUMNS "\n"
+                              "FROM users\n"
+                              "WHERE id = $1\n"
+                              "FOR NO KEY UPDATE";
+
+    return vb_users_query(db, sql, 1, (const char *[]){id}, ret_user, err);
+}
+
+int vb_users_lock_shared(struct vb_db *db, const char *id, struct vb_user *ret_user, struct vb_error *err)
+{
+    static const char sql[] = "SELECT " COLUMNS "\n"
+                              "FROM users\n"
+                              "WHERE id = $1\n"
+                              "FOR SHARE";
+
+    return vb_users_query(db, sql, 1, (const char *[]){id}, ret_user, err);
 }
 
 int vb_users_find_by_email(struct vb_db *db, const char *email, struct vb_user *ret_user,
@@ -71,7 +89,7 @@ int vb_users_find_by_email(struct vb_db *db, const char *email, struct vb_user *
                               "FROM users\n"
                               "WHERE lower(email) = lower($1) AND password_hash IS NOT NULL";
 
-    return query_user(db, sql, 1, (const char *[]){email}, ret_user, err);
+    return vb_users_query(db, sql, 1, (const char *[]){email}, ret_user, err);
 }
 
 int vb_users_rename(struct vb_db *db, const char *id, const char *name, struct vb_user *ret_user,
@@ -82,7 +100,7 @@ int vb_users_rename(struct vb_db *db, const char *id, const char *name, struct v
                               "WHERE id = $1\n"
                               "RETURNING " COLUMNS;
 
-    return query_user(db, sql, 2, (const char *[]){id, name}, ret_user, err);
+    return vb_users_query(db, sql, 2, (const char *[]){id, name}, ret_user, err);
 }
 
 /* Runs a statement that must touch a row. */

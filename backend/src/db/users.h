@@ -15,14 +15,28 @@ struct vb_user {
     const char *profile_picture, *profile_picture_s3_key, *profile_picture_cdn_url;
     const char *password_hash;
     const char *created_at; /* ISO 8601, UTC */
+    bool disabled;          /* by an operator: may not log in */
 };
 void vb_user_release(struct vb_user *user); /* a zeroed struct is fine */
 
-/* -EEXIST: somebody with a password has this address, in any case. */
+/* For queries elsewhere in db/: the columns of a struct vb_user, and how a statement is run that gives them
+ * for one row or for none (-ENOENT). */
+#define VB_USER_COLUMNS                                                                                      \
+    "id::text, email, name, profile_picture, profile_picture_s3_key, profile_picture_cdn_url, "              \
+    "password_hash, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), "           \
+    "disabled_at IS NOT NULL"
+int vb_users_query(struct vb_db *db, const char *sql, size_t param_count, const char *const *params,
+                   struct vb_user *ret_user, struct vb_error *err);
+
+/* -EEXIST: somebody who can log in has this address, in any case. */
 int vb_users_insert(struct vb_db *db, const char *email, const char *password_hash, const char *name,
                     struct vb_user *ret_user, struct vb_error *err);
 int vb_users_find(struct vb_db *db, const char *id, struct vb_user *ret_user, struct vb_error *err);
-/* Among those who can log in: rows without a password are not found. email: in any case. */
+/* The same, and nobody else changes the row until the transaction ends: for what ends sessions … */
+int vb_users_lock(struct vb_db *db, const char *id, struct vb_user *ret_user, struct vb_error *err);
+/* … and for what begins them: several at once, but none while another transaction holds vb_users_lock(). */
+int vb_users_lock_shared(struct vb_db *db, const char *id, struct vb_user *ret_user, struct vb_error *err);
+/* Among those with a password: other rows are not found. email: in any case. */
 int vb_users_find_by_email(struct vb_db *db, const char *email, struct vb_user *ret_user,
                            struct vb_error *err);
 int vb_users_rename(struct vb_db *db, const char *id, const char *name, struct vb_user *ret_user,

@@ -28,6 +28,10 @@
 #define NS_PER_S     INT64_C(1000000000)
 #define KEY_TEXT_MAX 256 /* bytes of a key that count */
 
+/* Together far below what 63 bits of nanoseconds hold. */
+#define SLOW_INTERVAL_MAX_S 86400
+#define SLOW_BURST_MAX      10000
+
 struct bucket {
     uint64_t client; /* hash; 0: free */
     int64_t full_at_ns;
@@ -87,12 +91,12 @@ int vb_ratelimit_parse(const char *text, unsigned *ret_rate_per_s, unsigned *ret
     return 0;
 }
 
-struct vb_ratelimit *vb_ratelimit_create(unsigned rate_per_s, unsigned burst)
+static struct vb_ratelimit *create(int64_t interval_ns, unsigned burst)
 {
     struct vb_ratelimit *limiter = vb_xcalloc(1, sizeof(*limiter));
 
-    vb_assert(rate_per_s >= 1 && rate_per_s <= VB_RATELIMIT_RATE_MAX && burst >= 1);
-    limiter->interval_ns = NS_PER_S / rate_per_s;
+    vb_assert(burst >= 1);
+    limiter->interval_ns = interval_ns;
     limiter->burst = burst;
     snprintf(limiter->policy, sizeof(limiter->policy), "q=%u;w=%u", burst, vb_ratelimit_reset_s(limiter, 0));
     vb_random_bytes(limiter->secret, sizeof(limiter->secret));
@@ -103,6 +107,18 @@ struct vb_ratelimit *vb_ratelimit_create(unsigned rate_per_s, unsigned burst)
         limiter->shards[i].sets = limiter->table + i * SETS;
     }
     return limiter;
+}
+
+struct vb_ratelimit *vb_ratelimit_create(unsigned rate_per_s, unsigned burst)
+{
+    vb_assert(rate_per_s >= 1 && rate_per_s <= VB_RATELIMIT_RATE_MAX);
+    return create(NS_PER_S / rate_per_s, burst);
+}
+
+struct vb_ratelimit *vb_ratelimit_create_slow(unsigned interval_s, unsigned burst)
+{
+    vb_assert(interval_s >= 1 && interval_s <= SLOW_INTERVAL_MAX_S && burst <= SLOW_BURST_MAX);
+    return create(interval_s * NS_PER_S, burst);
 }
 
 void vb_ratelimit_destroy(struct vb_ratelimit *limiter)
@@ -248,4 +264,28 @@ unsigned vb_ratelimit_reset_s(const struct vb_ratelimit *limiter, unsigned remai
     int64_t missing = remaining < limiter->burst ? limiter->burst - remaining : 0;
 
     return (unsigned)((missing * limiter->interval_ns + NS_PER_S - 1) / NS_PER_S);
+}
+
+/* Moves the bucket's time of being full back by that much, if it is there. */
+static void fill(struct vb_ratelimit *limiter, const char *key, int64_t by_ns)
+{
+    uint64_t client = hash_client(limiter, key);
+    struct shard *shard = &limiter->shards[client % SHARDS];
+    struct bucket *set = shard->sets[client / SHARDS % SETS];
+
+    pthread_mutex_lock(&shard->lock);
+    for (size_t i = 0; i < WAYS; i++)
+        if (set[i].client == client)
+            set[i].full_at_ns = set[i].full_at_ns > by_ns ? set[i].full_at_ns - by_ns : 0;
+    pthread_mutex_unlock(&shard->lock);
+}
+
+void vb_ratelimit_give_back(struct vb_ratelimit *limiter, const char *key)
+{
+    fill(limiter, key, limiter->interval_ns);
+}
+
+void vb_ratelimit_refill(struct vb_ratelimit *limiter, const char *key)
+{
+    fill(limiter, key, INT64_MAX);
 }

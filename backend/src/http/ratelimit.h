@@ -19,6 +19,8 @@ int vb_ratelimit_parse(const char *text, unsigned *ret_rate_per_s, unsigned *ret
 
 /* rate_per_s: 1 … VB_RATELIMIT_RATE_MAX. burst: requests that may come at once; at least 1. */
 struct vb_ratelimit *vb_ratelimit_create(unsigned rate_per_s, unsigned burst);
+/* The same for what may happen seldom: one token every interval_s seconds, 1 … 86400. */
+struct vb_ratelimit *vb_ratelimit_create_slow(unsigned interval_s, unsigned burst);
 void vb_ratelimit_destroy(struct vb_ratelimit *limiter); /* NULL is let pass */
 
 /* Takes one token for key, a client's address as text (IPv6 ones count by /64, which is what one subscriber
@@ -27,6 +29,10 @@ void vb_ratelimit_destroy(struct vb_ratelimit *limiter); /* NULL is let pass */
  * ret_remaining: whole tokens left. Either result may be NULL. A limiter of NULL lets everything pass. */
 int vb_ratelimit_take(struct vb_ratelimit *limiter, const char *key, int64_t now_ms,
                       unsigned *ret_retry_after_s, unsigned *ret_remaining);
+/* Puts back the token that was taken last: it was for something that does not count after all. */
+void vb_ratelimit_give_back(struct vb_ratelimit *limiter, const char *key);
+/* Fills the bucket of key. */
+void vb_ratelimit_refill(struct vb_ratelimit *limiter, const char *key);
 
 /* The limit as parameters of a RateLimit-Policy item (draft-ietf-httpapi-ratelimit-headers-10): "q=400;w=4",
  * which is the burst and the seconds that an empty bucket takes to be full. Lives as long as the limiter. */

@@ -301,7 +301,7 @@ static void a_deleted_account_is_gone_with_its_sessions(void **state)
         ANSWER = api_call(&fixture, "GET", "/api/users/me", api_text(&ida, "accessToken"), NULL, NULL);
 
         assert_int_equal(answer.status, 401);
-        assert_string_equal(api_text(&answer, "code"), "token_invalid");
+        assert_string_equal(api_text(&answer, "code"), "token_revoked");
     }
     {
         ANSWER = refresh(api_text(&ida, "refreshToken"));

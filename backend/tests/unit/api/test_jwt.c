@@ -77,6 +77,27 @@ static void what_is_signed_is_verified(void **state)
     vb_strbuf_release(&token);
 }
 
+static void the_time_of_issue_is_known_to_the_millisecond(void **state)
+{
+    struct vb_jwt_claims claims = {0};
+    struct vb_strbuf token;
+
+    (void)state;
+    vb_strbuf_init(&token, VB_JWT_TOKEN_MAX);
+    assert_int_equal(vb_jwt_sign_ms(&key, "u1", NOW * INT64_C(1000) + 123, 900, &token), 0);
+    assert_int_equal(verify_at(token.data, NOW, &claims), VB_JWT_OK);
+    assert_int_equal(claims.issued_s, NOW);
+    assert_int_equal(claims.issued_ms, NOW * INT64_C(1000) + 123);
+    vb_strbuf_release(&token);
+    /* A token without it counts from the beginning of its second; one that contradicts itself is none of ours. */
+    assert_int_equal(verify_at(forge(SECRET, GOOD_HEADER, GOOD_PAYLOAD), NOW, &claims), VB_JWT_OK);
+    assert_int_equal(claims.issued_ms, NOW * INT64_C(1000));
+    assert_int_equal(verify(forge(SECRET, GOOD_HEADER,
+                                  "{\"sub\":\"u1\",\"iat\":1790000000,\"iat_ms\":1790000001000,"
+                                  "\"exp\":1790000900,\"iss\":\"vibe\"}")),
+                     VB_JWT_MALFORMED);
+}
+
 static void a_token_of_another_library_with_our_key_is_verified(void **state)
 {
     struct vb_jwt_claims claims = {0};
@@ -289,6 +310,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_signed_is_verified),
+        cmocka_unit_test(the_time_of_issue_is_known_to_the_millisecond),
         cmocka_unit_test(a_token_of_another_library_with_our_key_is_verified),
         cmocka_unit_test(a_short_secret_is_refused),
         cmocka_unit_test(a_secret_longer_than_a_block_works_as_hmac_defines_it),

@@ -20,7 +20,7 @@ struct values {
 
 static int parse(struct values *values, int argc, const char *const *words)
 {
-    const struct vb_option options[] = {{VB_OPTION_STRING, "text", "TEXT", "a text", &values->text},
+    const struct vb_option options[] = {{VB_OPTION_STRING, "text", "TEXT", "a text", &values->text, 't'},
                                         {VB_OPTION_PORT, "port", "PORT", "a port", &values->port},
                                         {VB_OPTION_FLAG, "flag", NULL, "a flag", &values->flag},
                                         {.name = NULL}};
@@ -47,6 +47,18 @@ static void both_forms_of_values_are_taken(void **state)
     assert_true(values.flag);
     assert_int_equal(PARSE(&values, "--text=b=c"), 0);
     assert_string_equal(values.text, "b=c");
+}
+
+static void a_letter_is_as_good_as_the_name(void **state)
+{
+    struct values values = {0};
+
+    (void)state;
+    assert_int_equal(PARSE(&values, "-t", "a=b"), 0);
+    assert_string_equal(values.text, "a=b");
+    assert_int_equal(PARSE(&values, "-t"), -2);
+    assert_int_equal(PARSE(&values, "-tx"), -2);
+    assert_int_equal(PARSE(&values, "-p", "1"), -2);
 }
 
 static void positional_arguments_may_stand_anywhere(void **state)
@@ -98,6 +110,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_forms_of_values_are_taken),
+        cmocka_unit_test(a_letter_is_as_good_as_the_name),
         cmocka_unit_test(positional_arguments_may_stand_anywhere),
         cmocka_unit_test(what_is_not_given_keeps_its_value),
         cmocka_unit_test(nonsense_is_refused),

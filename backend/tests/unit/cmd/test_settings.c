@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,9 @@ static const char *const names[] = {"PORT",           "DATABASE_URL",         "A
                                     "S3_BUCKET_NAME", "S3_ENDPOINT",          "S3_PUBLIC_ENDPOINT",
                                     "CDN_BASE_URL",   "CLOUDFRONT_DOMAIN",    "JWT_SECRET",
                                     "RATE_LIMIT",     "CORS_ALLOWED_ORIGINS", "TRUSTED_PROXIES",
-                                    "LOG_LEVEL",      "USER_RATE_LIMIT"};
+                                    "LOG_LEVEL",      "JWT_SECRET_PREVIOUS",  "SMTP_URL",
+                                    "MAIL_FROM",      "PASSWORD_RESET_URL",   "APPLE_ISSUER",
+                                    "APPLE_JWKS_URL", "USER_RATE_LIMIT"};
 
 static int clear_environment(void **state)
 {
@@ -133,6 +136,44 @@ static void no_limit_of_addresses_means_none_of_users_unless_it_is_set(void **st
     assert_int_equal(read_all(&settings, NULL), 0);
     assert_int_equal(settings.user_rate_per_s, 5);
     assert_int_equal(settings.user_rate_burst, 10);
+}
+
+static void mail_needs_a_sender_and_a_link(void **state)
+{
+    struct vb_settings settings;
+    struct vb_error err;
+
+    (void)state;
+    set_required();
+    setenv("SMTP_URL", "smtp://user:hunter2@mail.example.com", 1);
+    assert_int_equal(read_all(&settings, &err), -EINVAL);
+    assert_non_null(strstr(err.message, "MAIL_FROM"));
+    assert_non_null(strstr(err.message, "PASSWORD_RESET_URL"));
+    assert_null(strstr(err.message, "hunter2"));
+    vb_settings_release(&settings);
+    setenv("MAIL_FROM", "Vibe <no-reply@example.com>", 1);
+    setenv("PASSWORD_RESET_URL", "vibe://reset/{token}", 1);
+    assert_int_equal(read_all(&settings, NULL), 0);
+    vb_settings_release(&settings);
+}
+
+static void up_to_three_earlier_secrets_are_read(void **state)
+{
+    static const char three[] = "11111111111111111111111111111111,22222222222222222222222222222222, "
+                                "33333333333333333333333333333333";
+    struct vb_settings settings;
+    char four[160];
+
+    (void)state;
+    set_required();
+    setenv("JWT_SECRET_PREVIOUS", three, 1);
+    assert_int_equal(read_all(&settings, NULL), 0);
+    assert_string_equal(settings.previous_jwt_secrets[2], "33333333333333333333333333333333");
+    assert_null(settings.previous_jwt_secrets[3]);
+    vb_settings_release(&settings);
+    snprintf(four, sizeof(four), "%s,44444444444444444444444444444444", three);
+    setenv("JWT_SECRET_PREVIOUS", four, 1);
+    assert_int_equal(read_all(&settings, NULL), -EINVAL);
     vb_settings_release(&settings);
 }
 
@@ -142,6 +183,8 @@ int main(void)
         cmocka_unit_test_setup(required_settings_are_enough, clear_environment),
         cmocka_unit_test_setup(everything_missing_is_named_at_once, clear_environment),
         cmocka_unit_test_setup(everything_malformed_is_named_at_once_without_values, clear_environment),
+        cmocka_unit_test_setup(mail_needs_a_sender_and_a_link, clear_environment),
+        cmocka_unit_test_setup(up_to_three_earlier_secrets_are_read, clear_environment),
         cmocka_unit_test_setup(lists_and_limits_are_read, clear_environment),
         cmocka_unit_test_setup(no_limit_of_addresses_means_none_of_users_unless_it_is_set, clear_environment),
     };

@@ -163,6 +163,28 @@ static void a_flood_of_addresses_does_not_free_the_abuser(void **state)
     vb_ratelimit_destroy(limiter);
 }
 
+static void what_is_given_back_or_refilled_can_be_taken_again(void **state)
+{
+    struct vb_ratelimit *limiter = vb_ratelimit_create_slow(60, 3);
+    unsigned retry_after_s = 0;
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(take(limiter, "a", START_MS), 0);
+    assert_int_equal(vb_ratelimit_take(limiter, "a", START_MS, &retry_after_s, NULL), -EAGAIN);
+    assert_int_equal(retry_after_s, 60);
+    vb_ratelimit_give_back(limiter, "a");
+    vb_ratelimit_give_back(limiter, "nobody");
+    assert_int_equal(take(limiter, "a", START_MS), 0);
+    assert_int_equal(take(limiter, "a", START_MS), -EAGAIN);
+    assert_int_equal(take(limiter, "a", START_MS + 60000), 0);
+    vb_ratelimit_refill(limiter, "a");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(take(limiter, "a", START_MS + 60000), 0);
+    assert_int_equal(take(limiter, "a", START_MS + 60000), -EAGAIN);
+    vb_ratelimit_destroy(limiter);
+}
+
 static void no_limiter_lets_everything_pass(void **state)
 {
     unsigned retry_after_s = 9, remaining = 0;
@@ -230,6 +252,7 @@ int main(void)
         cmocka_unit_test(a_clock_that_steps_back_does_no_harm),
         cmocka_unit_test(an_ipv6_subscriber_has_one_bucket),
         cmocka_unit_test(a_flood_of_addresses_does_not_free_the_abuser),
+        cmocka_unit_test(what_is_given_back_or_refilled_can_be_taken_again),
         cmocka_unit_test(no_limiter_lets_everything_pass),
         cmocka_unit_test(threads_together_get_the_burst_and_no_more),
         cmocka_unit_test(the_policy_and_the_way_back_to_full_are_told),

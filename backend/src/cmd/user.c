@@ -1,0 +1,257 @@
+/* vibe user list | disable | enable | reset | export: what the people who run Vibe do for and to an account. */
+#include "cmd/command.h"
+#include "cmd/options.h"
+
+#include "api/session.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "db/accounts.h"
+#include "db/operator.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIST_MAX          1000
+#define EXPORT_MAX        ((size_t)256 * 1024 * 1024)
+#define EXPORT_TIMEOUT_MS 60000
+
+struct command_line {
+    const char *database, *search, *output;
+    const char *words[2]; /* action, and who */
+    int count;
+};
+
+/* "-" for what is not there; names may hold anything that is no control character. */
+static const char *text_or_dash(const PGresult *rows, int row, int column)
+{
+    return PQgetisnull(rows, row, column) ? "-" : PQgetvalue(rows, row, column);
+}
+
+static int list(struct vb_db *db, const struct command_line *line, struct vb_error *err)
+{
+    PGresult *rows VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    int r = vb_operator_list_users(db, line->search, LIST_MAX + 1, &rows, err);
+    int count = r < 0 ? 0 : PQntuples(rows);
+
+    if (r < 0)
+        return r;
+    if (count == 0) {
+        printf("no users%s\n", line->search ? " match" : "");
+        return 0;
+    }
+    printf("%-36s  %-20s  %-20s  %-16s  %s\n", "id", "created", "disabled", "signs in with", "e-mail, name");
+    for (int row = 0; row < count && row < LIST_MAX; row++)
+        printf("%-36s  %-20s  %-20s  %-16s  %s, %s\n", PQgetvalue(rows, row, 0), text_or_dash(rows, row, 3),
+               text_or_dash(rows, row, 4), text_or_dash(rows, row, 5), text_or_dash(rows, row, 1),
+               text_or_dash(rows, row, 2));
+    if (count > LIST_MAX)
+        printf("… and more: narrow it with --search TEXT\n");
+    return 0;
+}
+
+static int find(struct vb_db *db, const char *who, struct vb_user *ret_user, struct vb_error *err)
+{
+    int r = vb_operator_find_user(db, who, ret_user, err);
+
+    if (r == -ENOENT)
+        return vb_error_set(err, ENXIO, "there is no user with the id or e-mail address \"%.300s\"", who);
+    return r;
+}
+
+/* Finds who is meant and holds the row until the transaction ends. */
+static int lock(struct vb_db *db, const char *who, struct vb_user *ret_user, struct vb_error *err)
+{
+    struct vb_user found VB_CLEANUP(vb_user_release) = {0};
+    /* Before the transaction, which an id that is none would end. */
+    int r = find(db, who, &found, err);
+
+    if (r == 0)
+        r = vb_db_begin(db, err);
+    return r < 0 ? r : vb_users_lock(db, found.id, ret_user, err);
+}
+
+static int disable(struct vb_db *db, const struct command_line *line, struct vb_error *err)
+{
+    struct vb_user user VB_CLEANUP(vb_user_release) = {0};
+    int64_t revoked_ms = 0;
+    int r = lock(db, line->words[1], &user, err);
+
+    if (r == 0)
+        r = vb_accounts_set_disabled(db, user.id, true, err);
+    if (r == 0)
+        r = vb_accounts_end_resets(db, user.id, err);
+    if (r == 0)
+        r = vb_session_end_all(db, user.id, &revoked_ms, err);
+    if (r == 0)
+        r = vb_db_commit(db, err);
+    if (r == 0)
+        printf("disabled: %s cannot log in, and every session ends within seconds\n", user.id);
+    return r;
+}
+
+static int enable(struct vb_db *db, const struct command_line *line, struct vb_error *err)
+{
+    struct vb_user user VB_CLEANUP(vb_user_release) = {0};
+    int r = lock(db, line->words[1], &user, err);
+
+    if (r == 0)
+        r = vb_accounts_set_disabled(db, user.id, false, err);
+    if (r == 0)
+        r = vb_db_commit(db, err);
+    if (r == 0)
+        printf("enabled: %s can log in\n", user.id);
+    return r;
+}
+
+static void print_reset(const struct vb_user *user, const char *token)
+{
+    const char *link = getenv("PASSWORD_RESET_URL"), *place = link ? strstr(link, "{token}") : NULL;
+
+    printf("For %s, once and within an hour:\n\n", user->email ? user->email : user->id);
+    if (place)
+        printf("  %.*s%s%s\n", (int)(place - link), link, token, place + strlen("{token}"));
+    else
+        printf("  %s\n\n(PASSWORD_RESET_URL is not set, so this is the token alone, for POST "
+               "/api/auth/password/reset.)\n",
+               token);
+}
+
+static int reset(struct vb_db *db, const struct command_line *line, struct vb_error *err)
+{
+    struct vb_user user VB_CLEANUP(vb_user_release) = {0};
+    struct vb_secret_token token;
+    int r = lock(db, line->words[1], &user, err);
+
+    if (r == 0 && user.disabled)
+        return vb_error_set(err, EACCES, "this account is disabled: enable it first");
+    if (r == 0 && (!user.email || !user.password_hash))
+        return vb_error_set(err, ENOKEY, "this account has no %s, so there is nothing to reset",
+                            user.email ? "password" : "e-mail address");
+    vb_secret_token_make(&token);
+    if (r == 0)
+        r = vb_accounts_insert_reset(db, user.id, token.hash, false, err);
+    if (r == 0)
+        r = vb_db_commit(db, err);
+    if (r == 0)
+        print_reset(&user, token.text);
+    explicit_bzero(&token, sizeof(token));
+    return r;
+}
+
+static int export(struct vb_db *db, const struct command_line *line, struct vb_error *err)
+{
+    struct vb_user user VB_CLEANUP(vb_user_release) = {0};
+    struct vb_strbuf document VB_CLEANUP(vb_strbuf_release);
+    int r = find(db, line->words[1], &user, err);
+
+    vb_strbuf_init(&document, EXPORT_MAX);
+    if (r == 0)
+        r = vb_db_begin(db, err);
+    if (r == 0)
+        r = vb_operator_export_user(db, user.id, &document, err);
+    if (r == 0)
+        r = vb_db_commit(db, err);
+    if (r < 0)
+        return r;
+    vb_strbuf_addc(&document, '\n');
+    if (!line->output || strcmp(line->output, "-") == 0)
+        return fwrite(document.data, 1, document.length, stdout) == document.length
+                   ? 0
+                   : vb_error_set(err, EIO, "the document could not be written: %s", strerror(errno));
+    r = vb_file_write_durable(line->output, document.data, document.length, 0600, err);
+    if (r == 0)
+        printf("wrote %s, %zu bytes\n", line->output, document.length);
+    return r;
+}
+
+static const struct action {
+    const char *name;
+    int words; /* that follow, itself among them */
+    int (*run)(struct vb_db *db, const struct command_line *line, struct vb_error *err);
+} actions[] = {
+    {"list", 1, list},   {"disable", 2, disable}, {"enable", 2, enable},
+    {"reset", 2, reset}, {"export", 2, export},
+};
+
+/* What was asked for; NULL after saying what is wrong. */
+static const struct action *find_action(const struct command_line *line, const struct vb_usage *usage)
+{
+    const struct action *action = NULL;
+    const char *problem = NULL;
+
+    for (size_t i = 0; line->count > 0 && i < VB_ARRAY_SIZE(actions); i++)
+        if (strcmp(line->words[0], actions[i].name) == 0)
+            action = &actions[i];
+    if (!action)
+        problem = "user is followed by list, disable, enable, reset or export";
+    else if (line->count < action->words)
+        problem = "which user? Give the id or the e-mail address";
+    else if (line->count > action->words)
+        problem = "list takes no user: use --search TEXT";
+    else if (line->search && action->run != list)
+        problem = "--search is for list alone";
+    else if (line->output && action->run != export)
+        problem = "--output is for export alone";
+    else if (!line->database || (strncmp(line->database, "postgresql://", 13) != 0 &&
+                                 strncmp(line->database, "postgres://", 11) != 0))
+        problem = "which database? Set DATABASE_URL or say --database "
+                  "postgresql://user:password@host:5432/database";
+    if (problem)
+        fprintf(stderr, "vibe: %s\nusage: %s   (--help shows all)\n", problem, usage->synopsis);
+    return problem ? NULL : action;
+}
+
+static int run(const struct action *action, const struct command_line *line, struct vb_error *err)
+{
+    struct vb_db_pool *pool = vb_db_pool_create(&(struct vb_db_config){
+        .url = line->database, .connections_max = 1, .statement_timeout_ms = EXPORT_TIMEOUT_MS});
+    struct vb_db *db = NULL;
+    int r = vb_db_acquire(pool, &db, err);
+
+    if (r == 0)
+        r = action->run(db, line, err);
+    vb_db_release(db);
+    vb_db_pool_destroy(pool);
+    return r;
+}
+
+int vb_cmd_user(int argc, char **argv)
+{
+    struct command_line line = {.database = getenv("DATABASE_URL")};
+    const struct vb_option options[] = {
+        {VB_OPTION_STRING, "search", "TEXT", "list: those with this in their id, e-mail address or name",
+         &line.search, 0},
+        {VB_OPTION_STRING, "output", "FILE", "export: where to write (default: standard output)",
+         &line.output, 'o'},
+        {VB_OPTION_STRING, "database", "URL", "the PostgreSQL to use (default: DATABASE_URL)", &line.database,
+         0},
+        {0},
+    };
+    const struct vb_usage usage = {
+        .synopsis = "vibe user list | disable | enable | reset | export [ID|EMAIL] [options]",
+        .summary =
+            "list shows accounts, newest first.\n"
+            "disable ends every session of an account and refuses its log-ins; enable takes that back.\n"
+            "reset prints a link (or token) with which the owner sets a new password, once.\n"
+            "export writes everything the database holds of a person as one JSON document.",
+        .options = options,
+    };
+    const struct action *action;
+    struct vb_error err = {0};
+    int r;
+
+    line.count = vb_options_parse(&usage, argc, argv, line.words, 2);
+    if (line.count < 0)
+        return line.count == -1 ? 0 : 2;
+    action = find_action(&line, &usage);
+    if (!action)
+        return 2;
+    r = run(action, &line, &err);
+    fflush(stdout);
+    if (r < 0)
+        vb_cmd_fail(&err);
+    return r == -ENXIO || r == -EMLINK || r == -EINVAL ? 2 : r < 0 ? 1 : 0;
+}

@@ -1,0 +1,26 @@
+/*
+ * What operators ask of accounts: who there is, and everything the database holds of one person. Errors are those
+ * of vb_db_query() and the ones named.
+ */
+#ifndef VB_DB_OPERATOR_H
+#define VB_DB_OPERATOR_H
+
+#include "base/strbuf.h"
+#include "db/users.h"
+
+/* Rows of (id, email, name, created_at, disabled_at, how: "password", "apple", both or NULL), newest first;
+ * limit at most. search: what id, address or name must hold, in any case; NULL: everybody. Freed with
+ * PQclear. */
+int vb_operator_list_users(struct vb_db *db, const char *search, unsigned limit, PGresult **ret_rows,
+                           struct vb_error *err);
+/* The user of this id, or else of this address (in any case). -ENOENT; -EMLINK: several rows have the address,
+ * so only an id will do. */
+int vb_operator_find_user(struct vb_db *db, const char *id_or_email, struct vb_user *ret_user,
+                          struct vb_error *err);
+
+/* Appends one JSON document with what every table holds of the user at one point in time, rows and columns as
+ * they are; but for what is secret (hashes). To be called at the beginning of a transaction. */
+int vb_operator_export_user(struct vb_db *db, const char *user_id, struct vb_strbuf *out,
+                            struct vb_error *err);
+
+#endif
