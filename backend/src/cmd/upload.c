@@ -31,12 +31,17 @@
 
 static const struct kind {
     const char *name, *path;
+    bool activity, story; /* whether it may be for one */
 } kinds[] = {
-    {"profile-picture", "/api/upload/profile-picture"},
+    {"profile-picture", "/api/upload/profile-picture", false, false},
+    {"activity-image", "/api/upload/activity-image", true, false},
+    {"story-media", "/api/upload/story-media", false, true},
 };
+#define KINDS "profile-picture, activity-image or story-media"
 
 struct upload {
     const struct kind *kind;
+    const char *activity, *slot, *index, *story; /* options; NULL: not given */
     const char *file;
     int fd;
     int64_t size;
@@ -207,6 +212,16 @@ static int ask_ticket(const struct vb_api_call *call, const struct upload *uploa
     json_t *body = json_pack("{s:s, s:I, s:s}", "contentType", vb_media_mime(upload->type), "contentLength",
                              (json_int_t)upload->size, "checksumSha256", upload->checksum);
     vb_assert(body);
+    if (upload->activity) {
+        const char *slot = upload->index ? "gallery" : "hero";
+
+        json_object_set_new(body, "activityId", json_string(upload->activity));
+        json_object_set_new(body, "slot", json_string(upload->slot ? upload->slot : slot));
+    }
+    if (upload->index)
+        json_object_set_new(body, "index", json_integer(atoi(upload->index)));
+    if (upload->story)
+        json_object_set_new(body, "storyId", json_string(upload->story));
     return vb_api_post(call, upload->kind->path, body, ret_ticket, err);
 }
 
@@ -291,12 +306,37 @@ static const struct kind *find_kind(const char *name)
     return NULL;
 }
 
+/* What is wrong with the command line; NULL if nothing is. What values may be is for the API to say. */
+static const char *check_options(const struct upload *upload)
+{
+    if (!upload->file)
+        return "which file is to be uploaded?";
+    if (!upload->kind)
+        return "what is the file to be? Say --as " KINDS;
+    if (upload->kind->activity && !upload->activity)
+        return "of which activity is it to be an image? Say --activity ID";
+    if (!upload->kind->activity && (upload->activity || upload->slot || upload->index))
+        return "--activity, --slot and --index are for --as activity-image";
+    if (!upload->kind->story && upload->story)
+        return "--story is for --as story-media";
+    if (upload->index &&
+        (!*upload->index || strlen(upload->index) > 9 || upload->index[strspn(upload->index, "0123456789")]))
+        return "--index must be a whole number";
+    return NULL;
+}
+
 int vb_cmd_upload(int argc, char **argv)
 {
-    const char *as = NULL, *api_option = NULL, *files[1];
+    const char *as = NULL, *api_option = NULL, *files[1] = {NULL}, *problem;
     struct login login = {getenv("VIBE_EMAIL"), getenv("VIBE_PASSWORD"), getenv("VIBE_TOKEN")};
+    struct upload upload = {.fd = -1};
     const struct vb_option options[] = {
-        {VB_OPTION_STRING, "as", "KIND", "what the file is to be: profile-picture", &as},
+        {VB_OPTION_STRING, "as", "KIND", "what the file is to be: " KINDS, &as},
+        {VB_OPTION_STRING, "activity", "ID", "the activity that it is an image of", &upload.activity},
+        {VB_OPTION_STRING, "slot", "SLOT",
+         "where in the activity: hero (the default) or gallery (with --index)", &upload.slot},
+        {VB_OPTION_STRING, "index", "N", "where in the gallery: 0 to 9", &upload.index},
+        {VB_OPTION_STRING, "story", "ID", "the story that it belongs to (default: a new one)", &upload.story},
         {VB_OPTION_STRING, "api", "URL", "the API (default: VIBE_API_URL, .vibe/env or " DEFAULT_API ")",
          &api_option},
         {VB_OPTION_STRING, "email", "ADDRESS", "log in with this account (VIBE_EMAIL)", &login.email},
@@ -306,13 +346,12 @@ int vb_cmd_upload(int argc, char **argv)
         {0},
     };
     const struct vb_usage usage = {
-        .synopsis = "vibe upload FILE --as profile-picture [options]",
+        .synopsis = "vibe upload FILE --as KIND [options]",
         .summary = "Uploads a file as the app does and prints its CDN address.",
         .options = options,
         .footer = "Without an account or a token, a demo account is registered on first use and kept in the "
                   "state folder.",
     };
-    struct upload upload = {.fd = -1};
     struct vb_error err = {0};
     char *api;
     int rc, count = vb_options_parse(&usage, argc, argv, files, 1);
@@ -320,14 +359,12 @@ int vb_cmd_upload(int argc, char **argv)
     if (count < 0)
         return count == -1 ? 0 : 2;
     upload.kind = find_kind(as);
-    if (count == 0 || !upload.kind) {
-        fprintf(stderr, "vibe: %s\nusage: %s   (--help shows all)\n",
-                count == 0 ? "which file is to be uploaded?"
-                           : "what is the file to be? Say --as profile-picture",
-                usage.synopsis);
+    upload.file = files[0];
+    problem = check_options(&upload);
+    if (problem) {
+        fprintf(stderr, "vibe: %s\nusage: %s   (--help shows all)\n", problem, usage.synopsis);
         return 2;
     }
-    upload.file = files[0];
     api = find_api(api_option);
     rc = upload_as(api, &login, &upload, &err);
     if (upload.fd >= 0)

@@ -108,6 +108,16 @@ int vb_users_set_profile_picture(struct vb_db *db, const char *id, const char *u
     return change_user(db, sql, 4, (const char *[]){id, url, s3_key, cdn_url}, err);
 }
 
+int vb_users_lock(struct vb_db *db, const char *id, struct vb_error *err)
+{
+    static const char sql[] = "SELECT\n"
+                              "FROM users\n"
+                              "WHERE id = $1\n"
+                              "FOR NO KEY UPDATE";
+
+    return change_user(db, sql, 1, (const char *[]){id}, err);
+}
+
 int vb_users_delete(struct vb_db *db, const char *id, struct vb_error *err)
 {
     static const char sql[] = "DELETE FROM users\n"

@@ -29,6 +29,9 @@ int vb_users_rename(struct vb_db *db, const char *id, const char *name, struct v
                     struct vb_error *err);
 int vb_users_set_profile_picture(struct vb_db *db, const char *id, const char *url, const char *s3_key,
                                  const char *cdn_url, struct vb_error *err);
+/* In a transaction, before the user's media are touched: whoever changes them does it one after another, and
+ * in one order, so that none waits for the other for ever. -ENOENT: there is no such user. */
+int vb_users_lock(struct vb_db *db, const char *id, struct vb_error *err);
 /* Refresh tokens, activities and stories go with the user; media rows stay, without an owner. */
 int vb_users_delete(struct vb_db *db, const char *id, struct vb_error *err);
 

@@ -301,7 +301,7 @@ static void a_table_of_the_same_name_is_not_taken_for_ours(void **state)
     assert_non_null(strstr(err.message, "0003_media failed: This database already has a table media"));
     assert_non_null(strstr(err.hint, "RENAME TO"));
     run_sql(url, "ALTER TABLE media RENAME TO their_media");
-    assert_int_equal(migrate(url), 1); /* the first two stayed */
+    assert_int_equal(migrate(url), vb_migration_count - 2); /* the first two stayed */
 }
 
 static void ten_at_once_apply_each_migration_once(void **state)
