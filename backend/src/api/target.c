@@ -65,7 +65,8 @@ int vb_target_read(const struct vb_hmac_key *key, const char *upload_id, const s
     vb_s3_metadata(object, "vibe-slot", target.slot, sizeof(target.slot));
     vb_s3_metadata(object, "vibe-story", target.story, sizeof(target.story));
     vb_s3_metadata(object, "vibe-seal", found, sizeof(found));
-    if (vb_s3_metadata(object, "vibe-index", index, sizeof(index)) && *index >= '0' && *index <= '9')
+    if (vb_s3_metadata(object, "vibe-index", index, sizeof(index)) ||
+        strcmp(target.slot, "gallery") == 0) /* without one it is -'0', which is never sealed */
         target.index = *index - '0';
     seal(key, upload_id, &target, expected);
     if (!vb_equal_constant_time(found, strlen(found), expected, strlen(expected)))
