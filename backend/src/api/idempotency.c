@@ -73,7 +73,7 @@ bool vb_api_idempotency_begin(struct vb_http_request *request, struct vb_db *db,
         return true;
     }
     vb_db_rollback(db);
-    if (r != -EALREADY)
+    if (r != -EALREADY || !before.row)
         vb_api_database_problem(request, r, &err);
     else if (strcmp(before.operation, operation) != 0 || strcmp(before.request_hash, hash) != 0)
         vb_problem(request, 422, "idempotency_key_reused",
