@@ -6,13 +6,8 @@ ALTER TABLE vibe_stories
     ADD COLUMN IF NOT EXISTS published_at timestamptz,
     ADD COLUMN IF NOT EXISTS seen_count   integer NOT NULL DEFAULT 0;
 
--- Rows that were there before have been seen by whoever was to see them, and end as all do.
-UPDATE vibe_stories
-SET expires_at = coalesce(expires_at, created_at + interval '24 hours'),
-    published_at = CASE WHEN coalesce(image_url, video_url) IS NOT NULL THEN coalesce(published_at, created_at) END;
-ALTER TABLE vibe_stories
-    ALTER COLUMN expires_at SET DEFAULT now() + interval '24 hours',
-    ALTER COLUMN expires_at SET NOT NULL;
+-- Rows that were there before have no such time: they are not live any more, and nothing deletes them.
+ALTER TABLE vibe_stories ALTER COLUMN expires_at SET DEFAULT now() + interval '24 hours';
 
 DO $$
 DECLARE

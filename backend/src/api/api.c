@@ -114,8 +114,22 @@ const struct vb_route vb_api_routes[] = {
      .flags = VB_ROUTE_INLINE,
      .body_max = VB_API_BODY_MAX},
     {.methods = VB_HTTP_POST,
+     .pattern = "/api/upload/activity-image",
+     .handle = vb_api_upload_activity_image,
+     .flags = VB_ROUTE_INLINE,
+     .body_max = VB_API_BODY_MAX},
+    {.methods = VB_HTTP_POST,
+     .pattern = "/api/upload/story-media",
+     .handle = vb_api_upload_story_media,
+     .flags = VB_ROUTE_INLINE,
+     .body_max = VB_API_BODY_MAX},
+    {.methods = VB_HTTP_POST,
      .pattern = "/api/upload/{uploadId}/complete",
      .handle = vb_api_complete_upload,
+     .body_max = VB_API_BODY_MAX},
+    {.methods = VB_HTTP_POST,
+     .pattern = "/api/upload/{uploadId}/cancel",
+     .handle = vb_api_cancel_upload,
      .body_max = VB_API_BODY_MAX},
     {.pattern = NULL},
 };
@@ -233,6 +247,7 @@ struct vb_api *vb_api_create(const struct vb_api_config *config)
     api->uploads_completed = uploads_counter("outcome=\"completed\"");
     api->uploads_rejected = uploads_counter("outcome=\"rejected\"");
     api->uploads_incomplete = uploads_counter("outcome=\"incomplete\"");
+    api->uploads_cancelled = uploads_counter("outcome=\"cancelled\"");
     for (size_t i = 0; i < VB_ARRAY_SIZE(gauges); i++)
         vb_metrics_gauge(gauges[i].name, gauges[i].help, "", gauges[i].read, api->db);
     return api;

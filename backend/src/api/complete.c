@@ -3,16 +3,16 @@
  * and enters it in the database. May be called again, or by two at once: there is one media, and every answer
  * is about it.
  *
- *   inspect ──▶ reserve: media row, "pending", holds the final key ──▶ copy ──▶ publish: row "ready" + users
- * ──▶ tidy up
+ *   inspect ──▶ reserve: media row, "pending", holds the final key ──▶ copy ──▶ publish: row "ready", the
+ * owning row (user, activity, story) names it ──▶ tidy up
  *
  * Whoever comes second finds the row: when it is ready, that is the answer; when it is pending (the first is
  * still at it, or died), the same bytes are copied to the same key once more, which harms nothing, and one of
  * the two publishes.
  */
-#include "api/promote.h"
+#include "api/purpose.h"
 #include "api/request.h"
-#include "api/ticket.h"
+#include "api/staged.h"
 
 #include "base/log.h"
 #include "http/problem.h"
@@ -46,60 +46,31 @@ static void answer_media(struct vb_http_request *request, const struct vb_media 
     vb_json_key(&json, "variants");
     vb_json_array_begin(&json);
     vb_json_array_end(&json);
+    if (media->story_id)
+        vb_json_key_string(&json, "storyId", media->story_id);
     vb_json_object_end(&json);
     vb_json_object_end(&json);
     vb_strbuf_release(&url);
     vb_api_answer_json(request, 200, &body);
 }
 
-static void not_found(struct vb_http_request *request)
-{
-    vb_problem(request, 404, "upload_not_found",
-               "There is no such upload of yours: \"uploadId\" and \"key\" must be those of the ticket");
-}
-
-/* Checks that the ticket is this user's and that the key is the ticket's. */
-static bool read_ticket(struct vb_http_request *request, const char *user_id, struct vb_promotion *promotion)
-{
-    json_t *json VB_CLEANUP(vb_json_decrefp) = vb_api_read_json(request);
-    const char *key = NULL, *upload_id = vb_http_param(request, "uploadId");
-    struct vb_strbuf expected;
-    const char *own;
-    bool same;
-
-    if (!json || !vb_api_string_field(request, json, "key", VB_API_REQUIRED, &key))
-        return false;
-    own = vb_arena_printf(&request->arena, "user-uploads/%s/", user_id);
-    if (own && strncmp(key, own, strlen(own)) != 0) {
-        vb_problem(request, 403, "upload_forbidden", "This key does not belong to an upload of yours");
-        return false;
-    }
-    if (!upload_id || vb_api_read_ticket(vb_api_of(request), user_id, upload_id, &promotion->ticket) < 0) {
-        not_found(request);
-        return false;
-    }
-    vb_strbuf_init(&expected, 1024);
-    vb_ticket_staging_key(&promotion->ticket, user_id, upload_id, &expected);
-    same = strcmp(expected.data, key) == 0;
-    promotion->staging_key = vb_arena_strdup(&request->arena, expected.data);
-    vb_strbuf_release(&expected);
-    if (!same || !promotion->staging_key) {
-        not_found(request);
-        return false;
-    }
-    promotion->user_id = user_id;
-    return true;
-}
-
 /* The staged object is of no use: it goes, so that nobody pays for it. If that fails, the bucket's rule for
  * user-uploads/ ends it. */
-static void reject(struct vb_http_request *request, const struct vb_promotion *promotion, const char *code)
+static void reject(struct vb_http_request *request, const struct vb_promotion *promotion, int status,
+                   const char *code, const char *detail)
 {
     struct vb_api *api = vb_api_of(request);
 
     vb_s3_delete(api->s3, promotion->staging_key, NULL);
     vb_counter_add(api->uploads_rejected, 1);
-    vb_problem(request, 422, code, "%s", promotion->problem);
+    vb_problem(request, status, code, "%s", detail);
+}
+
+static void reject_place(struct vb_http_request *request, const struct vb_promotion *promotion)
+{
+    const struct vb_purpose *purpose = vb_purpose_of(promotion->ticket.purpose);
+
+    reject(request, promotion, 404, purpose->missing_code, purpose->missing_detail);
 }
 
 /* Answers for whatever a step of the promotion returned but success. */
@@ -115,13 +86,26 @@ static void answer_failure(struct vb_http_request *request, const struct vb_prom
                    "The file has not arrived yet: PUT it to the ticket's URL, then complete the upload");
         break;
     case VB_PROMOTION_WRONG_LENGTH:
-        reject(request, promotion, "length_mismatch");
+        reject(request, promotion, 422, "length_mismatch", promotion->problem);
         break;
     case VB_PROMOTION_WRONG_TYPE:
-        reject(request, promotion, "type_mismatch");
+        reject(request, promotion, 422, "type_mismatch", promotion->problem);
         break;
     case VB_PROMOTION_UNKNOWN_TYPE:
-        reject(request, promotion, "unsupported_media");
+        reject(request, promotion, 422, "unsupported_media", promotion->problem);
+        break;
+    case VB_PROMOTION_WRONG_TARGET:
+        reject(request, promotion, 422, "target_mismatch", promotion->problem);
+        break;
+    case VB_PROMOTION_CANCELLED:
+        vb_problem(request, 409, "upload_cancelled", "This upload has been cancelled: ask for a new ticket");
+        break;
+    case VB_PROMOTION_NO_PLACE:
+        reject_place(request, promotion);
+        break;
+    case VB_PROMOTION_FORBIDDEN:
+        reject(request, promotion, 403, "upload_forbidden",
+               "What this upload is for belongs to somebody else");
         break;
     case VB_PROMOTION_NO_OWNER:
         vb_api_unauthorized(request, "token_invalid", "The account of this access token no longer exists");
@@ -148,7 +132,7 @@ void vb_api_complete_upload(struct vb_http_request *request)
     struct vb_error err = {0};
     int r = 0;
 
-    if (!user_id || !read_ticket(request, user_id, &promotion))
+    if (!user_id || !vb_staged_read(request, user_id, &promotion))
         return;
     result = vb_promote(api, &promotion, &media, &r, &err);
     if (result == VB_PROMOTION_DONE)

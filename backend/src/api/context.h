@@ -42,7 +42,8 @@ struct vb_api {
     struct vb_password_gate *passwords;
     struct vb_readiness readiness;
     struct vb_feed *feed;
-    struct vb_counter *uploads_ticket, *uploads_completed, *uploads_rejected, *uploads_incomplete;
+    struct vb_counter *uploads_ticket, *uploads_completed, *uploads_rejected, *uploads_incomplete,
+        *uploads_cancelled;
 };
 
 static inline struct vb_api *vb_api_of(const struct vb_http_request *request)
@@ -101,7 +102,11 @@ void vb_api_see_story(struct vb_http_request *request);
 void vb_api_list_story_views(struct vb_http_request *request);
 /* upload.c */
 void vb_api_upload_profile_picture(struct vb_http_request *request);
+void vb_api_upload_activity_image(struct vb_http_request *request);
+void vb_api_upload_story_media(struct vb_http_request *request);
 /* complete.c */
 void vb_api_complete_upload(struct vb_http_request *request);
+/* cancel.c */
+void vb_api_cancel_upload(struct vb_http_request *request);
 
 #endif

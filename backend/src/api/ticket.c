@@ -19,7 +19,15 @@ _Static_assert(ID_BYTES % 3 == 0 && ID_BYTES / 3 * 4 + 1 == VB_TICKET_ID_SIZE,
 
 const char *vb_upload_purpose_name(enum vb_upload_purpose purpose)
 {
-    return purpose == VB_UPLOAD_PROFILE_PICTURE ? "profile-picture" : NULL;
+    switch (purpose) {
+    case VB_UPLOAD_PROFILE_PICTURE:
+        return "profile-picture";
+    case VB_UPLOAD_ACTIVITY_IMAGE:
+        return "activity-image";
+    case VB_UPLOAD_STORY_MEDIA:
+        return "story-media";
+    }
+    return NULL;
 }
 
 void vb_ticket_derive_key(const char *secret, struct vb_hmac_key *ret_key)

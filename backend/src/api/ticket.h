@@ -19,10 +19,13 @@
 
 #define VB_TICKET_ID_SIZE    53 /* with the final NUL */
 #define VB_TICKET_LENGTH_MAX (((int64_t)1 << 40) - 1)
+#define VB_TICKET_LIFETIME_S (15 * 60) /* until then the PUT must have begun */
 
 /* The numbers are part of signed upload ids: do not renumber. */
 enum vb_upload_purpose {
     VB_UPLOAD_PROFILE_PICTURE = 1,
+    VB_UPLOAD_ACTIVITY_IMAGE = 2,
+    VB_UPLOAD_STORY_MEDIA = 3,
 };
 
 /* "profile-picture"; NULL for a number that is no purpose. */

@@ -1,9 +1,10 @@
 /*
- * Tickets: POST /api/upload/profile-picture gives the phone a presigned URL to PUT its picture to. Answered
- * on the event loop, without database and without I/O: this is the API's most frequent request.
+ * Tickets: POST /api/upload/profile-picture (activity-image, story-media) gives the phone a presigned URL to
+ * PUT its file to. Answered on the event loop, without database and without I/O: this is the API's most
+ * frequent request.
  */
 #include "api/request.h"
-#include "api/ticket.h"
+#include "api/target.h"
 
 #include "base/clock.h"
 #include "base/encode.h"
@@ -13,13 +14,13 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define TICKET_LIFETIME_S (15 * 60)
-#define IMAGE_BYTES_MAX   ((int64_t)15 * 1024 * 1024)
-#define HEADERS_MAX       5
-#define LENGTH_TEXT_SIZE  20
+#define IMAGE_BYTES_MAX  ((int64_t)15 * 1024 * 1024)
+#define VIDEO_BYTES_MAX  ((int64_t)100 * 1000 * 1000)
+#define HEADERS_MAX      (5 + VB_TARGET_HEADERS_MAX)
+#define LENGTH_TEXT_SIZE 20
 
 /* The body's fields. Text is in the request's JSON or its arena. */
-struct image_fields {
+struct file_fields {
     const char *content_type;
     int64_t length;
     const char *checksum; /* base64 of a SHA-256, or NULL */
@@ -28,6 +29,7 @@ struct image_fields {
 struct upload_request {
     const char *checksum; /* as above */
     const char *content_type;
+    const struct vb_target *target; /* NULL: the purpose says it all */
     struct vb_ticket ticket;
 };
 
@@ -47,9 +49,9 @@ static bool keep_text(struct vb_http_request *request, const struct vb_json_flat
 /* Reads the body that every client of ours sends: the three fields, each once, without escapes. False for any
  * other, which is jansson's to read or to refuse, and no loss: this is faster by a microsecond, and else it
  * is the same. */
-static bool read_plain_fields(struct vb_http_request *request, struct image_fields *ret_fields)
+static bool read_plain_fields(struct vb_http_request *request, struct file_fields *ret_fields)
 {
-    struct image_fields fields = {.length = -1};
+    struct file_fields fields = {.length = -1};
     struct vb_json_flat reader;
     struct vb_json_flat_member member;
     int r;
@@ -76,16 +78,32 @@ static bool read_plain_fields(struct vb_http_request *request, struct image_fiel
     return true;
 }
 
-static bool read_json_fields(struct vb_http_request *request, const json_t *json, struct image_fields *ret)
+static bool read_json_fields(struct vb_http_request *request, const json_t *json, struct file_fields *ret)
 {
     return vb_api_string_field(request, json, "contentType", VB_API_REQUIRED, &ret->content_type) &&
            vb_api_integer_field(request, json, "contentLength", VB_API_REQUIRED, &ret->length) &&
            vb_api_string_field(request, json, "checksumSha256", VB_API_OPTIONAL, &ret->checksum);
 }
 
-/* An image of at most 15 MiB; content type and length will be part of the signature. */
-static bool check_image(struct vb_http_request *request, const struct image_fields *fields,
-                        struct upload_request *ret)
+static bool check_length(struct vb_http_request *request, const struct upload_request *upload)
+{
+    bool video = vb_media_is_video(upload->ticket.type);
+
+    if (upload->ticket.length >= 1 && upload->ticket.length <= (video ? VIDEO_BYTES_MAX : IMAGE_BYTES_MAX))
+        return true;
+    if (video)
+        vb_api_invalid_field(request, "contentLength", "A video has 1 to %" PRId64 " bytes (100 MB)",
+                             VIDEO_BYTES_MAX);
+    else
+        vb_api_invalid_field(request, "contentLength", "A picture has 1 to %" PRId64 " bytes (15 MiB)",
+                             IMAGE_BYTES_MAX);
+    return false;
+}
+
+/* An image of at most 15 MiB, or, if videos are taken, a video of at most 100 MB; content type and length will
+ * be part of the signature. */
+static bool check_file(struct vb_http_request *request, const struct file_fields *fields, bool takes_videos,
+                       struct upload_request *ret)
 {
     unsigned char digest[VB_SHA256_SIZE];
     size_t size;
@@ -94,17 +112,14 @@ static bool check_image(struct vb_http_request *request, const struct image_fiel
     ret->ticket.type = vb_media_from_mime(fields->content_type);
     ret->content_type = vb_media_mime(ret->ticket.type);
     ret->ticket.length = fields->length;
-    if (!vb_media_is_image(ret->ticket.type)) {
+    if (!vb_media_is_image(ret->ticket.type) && !(takes_videos && vb_media_is_video(ret->ticket.type))) {
         vb_api_invalid_field(
-            request, "contentType",
-            "This must be one of image/jpeg, image/png, image/webp, image/heic and image/heif");
+            request, "contentType", "This must be one of image/jpeg, image/png, image/webp, image/heic%s",
+            takes_videos ? ", image/heif, video/mp4 and video/quicktime" : " and image/heif");
         return false;
     }
-    if (fields->length < 1 || fields->length > IMAGE_BYTES_MAX) {
-        vb_api_invalid_field(request, "contentLength", "A picture has 1 to %" PRId64 " bytes (15 MiB)",
-                             IMAGE_BYTES_MAX);
+    if (!check_length(request, ret))
         return false;
-    }
     if (ret->checksum &&
         (vb_base64_decode(ret->checksum, strlen(ret->checksum), digest, sizeof(digest), &size) < 0 ||
          size != sizeof(digest))) {
@@ -117,6 +132,7 @@ static bool check_image(struct vb_http_request *request, const struct image_fiel
 
 /* What the phone must send, exactly: S3 refuses everything else, as all of it is signed. */
 static size_t list_headers(const struct upload_request *upload, const char *length_text,
+                           const struct vb_target_headers *target,
                            struct vb_sigv4_header headers[HEADERS_MAX])
 {
     size_t count = 0;
@@ -129,6 +145,8 @@ static size_t list_headers(const struct upload_request *upload, const char *leng
         (struct vb_sigv4_header){"x-amz-meta-vibe-purpose", vb_upload_purpose_name(upload->ticket.purpose)};
     if (upload->checksum)
         headers[count++] = (struct vb_sigv4_header){"x-amz-checksum-sha256", upload->checksum};
+    for (size_t i = 0; upload->target && i < target->count; i++)
+        headers[count++] = target->list[i];
     return count;
 }
 
@@ -149,7 +167,7 @@ static void answer_ticket(struct vb_http_request *request, const char *upload_id
     struct vb_strbuf body;
     struct vb_json json;
 
-    vb_clock_format_iso8601(now_ms + (int64_t)TICKET_LIFETIME_S * 1000, expires);
+    vb_clock_format_iso8601(now_ms + (int64_t)VB_TICKET_LIFETIME_S * 1000, expires);
     vb_strbuf_init(&body, (size_t)64 * 1024);
     vb_strbuf_reserve(&body, strlen(url) + 600); /* one allocation instead of six */
     add_plain(&body, "{\"uploadId\":\"", upload_id);
@@ -184,6 +202,7 @@ static void issue(struct vb_http_request *request, const char *user_id, struct u
 {
     struct vb_api *api = vb_api_of(request);
     struct vb_sigv4_header headers[HEADERS_MAX];
+    struct vb_target_headers target;
     char upload_id[VB_TICKET_ID_SIZE], length_text[LENGTH_TEXT_SIZE];
     int64_t now_ms = vb_clock_realtime_ms();
     struct vb_strbuf key, url;
@@ -195,7 +214,9 @@ static void issue(struct vb_http_request *request, const char *user_id, struct u
     vb_strbuf_init(&key, 1024);
     vb_strbuf_reserve(&key, 160);
     vb_ticket_staging_key(&upload->ticket, user_id, upload_id, &key);
-    header_count = list_headers(upload, format_length(upload->ticket.length, length_text), headers);
+    if (upload->target)
+        vb_target_write(&api->ticket_key, upload_id, upload->target, &target);
+    header_count = list_headers(upload, format_length(upload->ticket.length, length_text), &target, headers);
     vb_strbuf_init(&url, (size_t)32 * 1024);
     vb_strbuf_reserve(&url, 1000);
     r = vb_s3_presign(api->s3,
@@ -205,7 +226,7 @@ static void issue(struct vb_http_request *request, const char *user_id, struct u
                           .host = vb_api_follow_host(request, api->follow_host_s3_port),
                           .headers = headers,
                           .header_count = header_count,
-                          .expires_s = TICKET_LIFETIME_S,
+                          .expires_s = VB_TICKET_LIFETIME_S,
                       },
                       &url, &err);
     if (r < 0) {
@@ -222,7 +243,7 @@ void vb_api_upload_profile_picture(struct vb_http_request *request)
 {
     struct upload_request upload = {.ticket = {.purpose = VB_UPLOAD_PROFILE_PICTURE}};
     json_t *json VB_CLEANUP(vb_json_decrefp) = NULL;
-    struct image_fields fields = {0};
+    struct file_fields fields = {0};
     const char *user_id = vb_api_authenticate(request);
 
     if (!user_id || !vb_api_body_is_json(request))
@@ -232,6 +253,82 @@ void vb_api_upload_profile_picture(struct vb_http_request *request)
         if (!json || !read_json_fields(request, json, &fields))
             return;
     }
-    if (check_image(request, &fields, &upload))
+    if (check_file(request, &fields, false, &upload))
+        issue(request, user_id, &upload);
+}
+
+/* Copies a field that holds the id of an activity or a story. */
+static bool read_id(struct vb_http_request *request, const json_t *json, const char *field,
+                    enum vb_api_field need, char id[VB_TARGET_ID_MAX + 1])
+{
+    const char *text = NULL;
+
+    if (!vb_api_string_field(request, json, field, need, &text))
+        return false;
+    if (!text)
+        return true;
+    if (!vb_target_is_id(text)) {
+        vb_api_invalid_field(request, field,
+                             "\"%s\" must be an id: 1 to %d letters, digits, '_', '.', ':' and '-'", field,
+                             VB_TARGET_ID_MAX);
+        return false;
+    }
+    strcpy(id, text);
+    return true;
+}
+
+static bool read_slot(struct vb_http_request *request, const json_t *json, struct vb_target *target)
+{
+    const char *slot = NULL;
+    int64_t index = -1;
+    bool gallery;
+
+    if (!vb_api_string_field(request, json, "slot", VB_API_REQUIRED, &slot))
+        return false;
+    gallery = strcmp(slot, "gallery") == 0;
+    if (!gallery && strcmp(slot, "hero") != 0) {
+        vb_api_invalid_field(request, "slot", "\"slot\" must be \"hero\" or \"gallery\"");
+        return false;
+    }
+    strcpy(target->slot, slot);
+    if (!vb_api_integer_field(request, json, "index", gallery ? VB_API_REQUIRED : VB_API_OPTIONAL, &index))
+        return false;
+    if (!gallery && json_is_integer(json_object_get(json, "index"))) {
+        vb_api_invalid_field(request, "index", "\"index\" is for the slot \"gallery\" only");
+        return false;
+    }
+    if (gallery && (index < 0 || index > VB_TARGET_INDEX_MAX)) {
+        vb_api_invalid_field(request, "index", "\"index\" must be from 0 to %d", VB_TARGET_INDEX_MAX);
+        return false;
+    }
+    target->index = gallery ? (int)index : 0;
+    return true;
+}
+
+void vb_api_upload_activity_image(struct vb_http_request *request)
+{
+    struct vb_target target = {0};
+    struct upload_request upload = {.ticket = {.purpose = VB_UPLOAD_ACTIVITY_IMAGE}, .target = &target};
+    const char *user_id = vb_api_authenticate(request);
+    json_t *json VB_CLEANUP(vb_json_decrefp) = user_id ? vb_api_read_json(request) : NULL;
+    struct file_fields fields = {0};
+
+    if (json && read_json_fields(request, json, &fields) &&
+        read_id(request, json, "activityId", VB_API_REQUIRED, target.activity) &&
+        read_slot(request, json, &target) && check_file(request, &fields, false, &upload))
+        issue(request, user_id, &upload);
+}
+
+void vb_api_upload_story_media(struct vb_http_request *request)
+{
+    struct vb_target target = {0};
+    struct upload_request upload = {.ticket = {.purpose = VB_UPLOAD_STORY_MEDIA}, .target = &target};
+    const char *user_id = vb_api_authenticate(request);
+    json_t *json VB_CLEANUP(vb_json_decrefp) = user_id ? vb_api_read_json(request) : NULL;
+    struct file_fields fields = {0};
+
+    if (json && read_json_fields(request, json, &fields) &&
+        read_id(request, json, "storyId", VB_API_OPTIONAL, target.story) &&
+        check_file(request, &fields, true, &upload))
         issue(request, user_id, &upload);
 }

@@ -169,11 +169,11 @@ static int delete_rows(struct vb_db *db, const char *id, PGresult **ret_keys, in
     int r = vb_db_begin(db, err);
 
     if (r == 0)
+        r = vb_users_lock(db, id, &user, err);
+    if (r == 0)
         r = vb_media_mark_user_deleting(db, id, err);
     if (r == 0)
         r = vb_media_keys_of_user(db, id, &keys, err);
-    if (r == 0)
-        r = vb_users_lock(db, id, &user, err);
     if (r == 0)
         r = vb_session_end_all(db, id, ret_revoked_ms, err);
     if (r == 0)

@@ -2,6 +2,7 @@
 #include "cmd/service.h"
 
 #include "api/api.h"
+#include "api/sweeper.h"
 #include "base/memory.h"
 #include "http/client.h"
 #include "http/problem.h"
@@ -29,21 +30,44 @@ struct vb_service {
     struct vb_api *api;
     struct vb_ratelimit *rate_limit, *user_rate_limit;
     struct vb_http_server *server;
+    struct vb_sweeper *sweeper;
 };
+
+static struct vb_s3_config s3_config(const struct vb_service *service, const struct vb_service_config *config)
+{
+    const struct vb_settings *settings = config->settings;
+
+    return (struct vb_s3_config){.region = settings->region,
+                                 .bucket = settings->bucket,
+                                 .endpoint = settings->s3_endpoint,
+                                 .public_endpoint = settings->s3_public_endpoint,
+                                 .credentials = config->credentials,
+                                 .http = service->http};
+}
+
+static void start_sweeper(struct vb_service *service, const struct vb_service_config *config)
+{
+    const struct vb_settings *settings = config->settings;
+    const struct vb_s3_config s3 = s3_config(service, config);
+
+    service->sweeper =
+        vb_sweeper_start(&(struct vb_sweeper_config){.api = service->api,
+                                                     .s3 = &s3,
+                                                     .interval_s = settings->sweep_interval_s,
+                                                     .uploads_after_s = settings->sweep_uploads_after_s,
+                                                     .replaced_after_s = settings->sweep_replaced_after_s});
+}
 
 static void start_clients(struct vb_service *service, const struct vb_service_config *config)
 {
     const struct vb_settings *settings = config->settings;
+    struct vb_s3_config s3;
 
     service->pool = vb_pool_create("api", WORKERS, QUEUE_MAX);
     service->db = vb_db_pool_create(&(struct vb_db_config){.url = settings->database_url});
     service->http = vb_http_client_create(&(struct vb_http_client_config){.connections_max = WORKERS});
-    service->s3 = vb_s3_client_create(&(struct vb_s3_config){.region = settings->region,
-                                                             .bucket = settings->bucket,
-                                                             .endpoint = settings->s3_endpoint,
-                                                             .public_endpoint = settings->s3_public_endpoint,
-                                                             .credentials = config->credentials,
-                                                             .http = service->http});
+    s3 = s3_config(service, config);
+    service->s3 = vb_s3_client_create(&s3);
     if (settings->rate_per_s)
         service->rate_limit = vb_ratelimit_create(settings->rate_per_s, settings->rate_burst);
     if (settings->user_rate_per_s)
@@ -95,6 +119,7 @@ int vb_service_start(const struct vb_service_config *config, struct vb_service *
         vb_service_stop(service);
         return rc;
     }
+    start_sweeper(service, config);
     *ret_service = service;
     return 0;
 }
@@ -108,6 +133,7 @@ void vb_service_stop(struct vb_service *service)
 {
     if (!service)
         return;
+    vb_sweeper_stop(service->sweeper);
     if (service->server) {
         vb_http_server_drain(service->server, VB_DRAIN_TIMEOUT_MS);
         vb_http_server_stop(service->server);

@@ -14,6 +14,9 @@
     "100/400" /* a phone that opens a feed asks for much at once; a household shares an address */
 #define USER_RATE_LIMIT_DEFAULT "50/200" /* half of that: one of the household alone does not use it up */
 
+#define SWEEP_UPLOADS_AFTER_S  (20 * 60) /* a ticket's 15 minutes, and time for the phone to complete */
+#define SWEEP_REPLACED_AFTER_S 60        /* phones and CDNs may still show what has just been replaced */
+
 static bool is_bucket_name(const char *name)
 {
     size_t length = strlen(name);
@@ -183,6 +186,11 @@ void vb_settings_read_common(struct vb_settings *settings, struct vb_config *con
     read_rate_limits(settings, config);
     if (vb_log_parse_level(vb_config_string(config, "LOG_LEVEL", "info"), &settings->log_level) < 0)
         vb_config_problem(config, "LOG_LEVEL", "must be debug, info, warn, error or off");
+    settings->sweep_interval_s = (unsigned)vb_config_int(config, "SWEEP_INTERVAL", 1, 86400, 60);
+    settings->sweep_uploads_after_s =
+        (unsigned)vb_config_int(config, "SWEEP_UPLOADS_AFTER", 0, 604800, SWEEP_UPLOADS_AFTER_S);
+    settings->sweep_replaced_after_s =
+        (unsigned)vb_config_int(config, "SWEEP_REPLACED_AFTER", 0, 604800, SWEEP_REPLACED_AFTER_S);
     read_origins(settings, config);
     read_cdn(settings, config);
 }

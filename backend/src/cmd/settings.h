@@ -34,12 +34,14 @@ struct vb_settings {
     const char *trusted_proxies;
     unsigned rate_per_s, rate_burst;           /* of an address; 0: off */
     unsigned user_rate_per_s, user_rate_burst; /* of a user; 0: off */
+    /* Of the sweeper: SWEEP_INTERVAL SWEEP_UPLOADS_AFTER SWEEP_REPLACED_AFTER, for tests. */
+    unsigned sweep_interval_s, sweep_uploads_after_s, sweep_replaced_after_s;
     enum vb_log_level log_level;
 };
 
 /* Reads what both commands take: CORS_ALLOWED_ORIGINS TRUSTED_PROXIES RATE_LIMIT USER_RATE_LIMIT LOG_LEVEL AWS_REGION
  * S3_BUCKET_NAME S3_PUBLIC_ENDPOINT JWT_SECRET JWT_SECRET_PREVIOUS SMTP_URL MAIL_FROM PASSWORD_RESET_URL
- * APPLE_CLIENT_ID APPLE_ISSUER APPLE_JWKS_URL, and the CDN's address. Problems go to config. */
+ * APPLE_CLIENT_ID APPLE_ISSUER APPLE_JWKS_URL SWEEP_…, and the CDN's address. Problems go to config. */
 void vb_settings_read_common(struct vb_settings *settings, struct vb_config *config);
 /* … and what production needs on top: PORT DATABASE_URL S3_ENDPOINT, with the required ones required. */
 void vb_settings_read_production(struct vb_settings *settings, struct vb_config *config);

@@ -26,12 +26,17 @@
 
 static const struct kind {
     const char *name, *path;
+    bool activity, story; /* whether it may be for one */
 } kinds[] = {
-    {"profile-picture", "/api/upload/profile-picture"},
+    {"profile-picture", "/api/upload/profile-picture", false, false},
+    {"activity-image", "/api/upload/activity-image", true, false},
+    {"story-media", "/api/upload/story-media", false, true},
 };
+#define KINDS "profile-picture, activity-image or story-media"
 
 struct upload {
     const struct kind *kind;
+    const char *activity, *slot, *index, *story; /* options; NULL: not given */
     const char *file;
     int fd;
     int64_t size;
@@ -99,6 +104,24 @@ static int rewind_file(void *context)
     return lseek(upload->fd, 0, SEEK_SET) < 0 ? -errno : 0;
 }
 
+/* What the ticket is to be for, beside the file itself. */
+static json_t *describe_place(const struct upload *upload)
+{
+    json_t *fields = json_object();
+
+    if (upload->activity) {
+        const char *slot = upload->index ? "gallery" : "hero";
+
+        json_object_set_new(fields, "activityId", json_string(upload->activity));
+        json_object_set_new(fields, "slot", json_string(upload->slot ? upload->slot : slot));
+    }
+    if (upload->index)
+        json_object_set_new(fields, "index", json_integer(atoi(upload->index)));
+    if (upload->story)
+        json_object_set_new(fields, "storyId", json_string(upload->story));
+    return fields;
+}
+
 static int run(const struct vb_api_call *call, struct upload *upload, struct vb_error *err)
 {
     struct vb_phone_file file = {.size = upload->size,
@@ -109,7 +132,7 @@ static int run(const struct vb_api_call *call, struct upload *upload, struct vb_
                                  .context = upload};
     const char *cdn_url = NULL;
     json_t *answer = NULL;
-    int rc = vb_phone_upload(call, upload->kind->path, NULL, &file, &answer, err);
+    int rc = vb_phone_upload(call, upload->kind->path, describe_place(upload), &file, &answer, err);
 
     vb_progress_end(&upload->progress);
     if (rc == 0)
@@ -167,12 +190,37 @@ static const struct kind *find_kind(const char *name)
     return NULL;
 }
 
+/* What is wrong with the command line; NULL if nothing is. What values may be is for the API to say. */
+static const char *check_options(const struct upload *upload)
+{
+    if (!upload->file)
+        return "which file is to be uploaded?";
+    if (!upload->kind)
+        return "what is the file to be? Say --as " KINDS;
+    if (upload->kind->activity && !upload->activity)
+        return "of which activity is it to be an image? Say --activity ID";
+    if (!upload->kind->activity && (upload->activity || upload->slot || upload->index))
+        return "--activity, --slot and --index are for --as activity-image";
+    if (!upload->kind->story && upload->story)
+        return "--story is for --as story-media";
+    if (upload->index &&
+        (!*upload->index || strlen(upload->index) > 9 || upload->index[strspn(upload->index, "0123456789")]))
+        return "--index must be a whole number";
+    return NULL;
+}
+
 int vb_cmd_upload(int argc, char **argv)
 {
-    const char *as = NULL, *api_option = NULL, *files[1];
+    const char *as = NULL, *api_option = NULL, *files[1] = {NULL}, *problem;
     struct login login = {getenv("VIBE_EMAIL"), getenv("VIBE_PASSWORD"), getenv("VIBE_TOKEN")};
+    struct upload upload = {.fd = -1};
     const struct vb_option options[] = {
-        {VB_OPTION_STRING, "as", "KIND", "what the file is to be: profile-picture", &as},
+        {VB_OPTION_STRING, "as", "KIND", "what the file is to be: " KINDS, &as},
+        {VB_OPTION_STRING, "activity", "ID", "the activity that it is an image of", &upload.activity},
+        {VB_OPTION_STRING, "slot", "SLOT",
+         "where in the activity: hero (the default) or gallery (with --index)", &upload.slot},
+        {VB_OPTION_STRING, "index", "N", "where in the gallery: 0 to 9", &upload.index},
+        {VB_OPTION_STRING, "story", "ID", "the story that it belongs to (default: a new one)", &upload.story},
         {VB_OPTION_STRING, "api", "URL",
          "the API (default: VIBE_API_URL, .vibe/env or " VB_API_DEFAULT_URL ")", &api_option},
         {VB_OPTION_STRING, "email", "ADDRESS", "log in with this account (VIBE_EMAIL)", &login.email},
@@ -182,13 +230,12 @@ int vb_cmd_upload(int argc, char **argv)
         {0},
     };
     const struct vb_usage usage = {
-        .synopsis = "vibe upload FILE --as profile-picture [options]",
+        .synopsis = "vibe upload FILE --as KIND [options]",
         .summary = "Uploads a file as the app does and prints its CDN address.",
         .options = options,
         .footer = "Without an account or a token, a demo account is registered on first use and kept in the "
                   "state folder.",
     };
-    struct upload upload = {.fd = -1};
     struct vb_error err = {0};
     char *api;
     int rc, count = vb_options_parse(&usage, argc, argv, files, 1);
@@ -196,14 +243,12 @@ int vb_cmd_upload(int argc, char **argv)
     if (count < 0)
         return count == -1 ? 0 : 2;
     upload.kind = find_kind(as);
-    if (count == 0 || !upload.kind) {
-        fprintf(stderr, "vibe: %s\nusage: %s   (--help shows all)\n",
-                count == 0 ? "which file is to be uploaded?"
-                           : "what is the file to be? Say --as profile-picture",
-                usage.synopsis);
+    upload.file = files[0];
+    problem = check_options(&upload);
+    if (problem) {
+        fprintf(stderr, "vibe: %s\nusage: %s   (--help shows all)\n", problem, usage.synopsis);
         return 2;
     }
-    upload.file = files[0];
     api = vb_api_find(api_option);
     rc = upload_as(api, &login, &upload, &err);
     if (upload.fd >= 0)

@@ -5,8 +5,8 @@
  *                   └──────────────────────▲
  *
  * pending   the key is taken and its object may be half-way there: whoever completes the upload next goes on
- * from here ready     the object is at its key and its owner's row names it deleting  the owner is gone; the
- * row says which object is still to be deleted
+ * from here ready     the object is at its key and its owner's row names it deleting  it was replaced or
+ * cancelled, or the owner is gone; the row says which object is still to be deleted
  *
  * Errors are those of vb_db_query() and the ones named.
  */
@@ -19,10 +19,15 @@
 struct vb_media {
     PGresult *row;
     const char *id, *upload_id, *key, *content_type, *status;
-    const char *user_id;   /* NULL: deleted */
-    const char *thumbhash; /* NULL: none yet */
+    const char *purpose;
+    const char *user_id;                /* NULL: deleted */
+    const char *activity_id, *story_id; /* NULL: belongs to none, or that has been deleted */
+    const char *slot;                   /* hero, gallery, image, video, or NULL */
+    const char *thumbhash;              /* NULL: none yet */
     int64_t bytes;
     int64_t width, height; /* 0: unknown */
+    int slot_index;        /* of the gallery */
+    bool published;        /* it is ready, or was */
 };
 void vb_media_release(struct vb_media *media); /* a zeroed struct is fine */
 
@@ -32,6 +37,8 @@ int vb_media_find_by_upload(struct vb_db *db, const char *upload_id, struct vb_m
 
 struct vb_media_new {
     const char *upload_id, *user_id, *purpose, *key, *content_type;
+    const char *activity_id, *story_id, *slot; /* NULL: none */
+    int slot_index;                            /* with slot "gallery" */
     int64_t bytes;
     int64_t width, height; /* 0: unknown */
 };
@@ -40,6 +47,20 @@ struct vb_media_new {
 int vb_media_reserve(struct vb_db *db, const struct vb_media_new *media, struct vb_error *err);
 /* pending to ready. -ENOENT: it is not pending (any more). */
 int vb_media_mark_ready(struct vb_db *db, const char *id, struct vb_error *err);
+/* Whether something ready has the same place (user and purpose, activity and slot, or story and slot) by an
+ * upload that was begun later. */
+int vb_media_is_outdated(struct vb_db *db, const char *id, bool *ret_outdated, struct vb_error *err);
+/* Whatever ready has the same place and was begun earlier becomes deleting. */
+int vb_media_retire_older(struct vb_db *db, const char *id, struct vb_error *err);
+/* ready to deleting. */
+int vb_media_retire(struct vb_db *db, const char *id, struct vb_error *err);
+/* pending to deleting, with the row kept for keep_s seconds, so that nobody takes the upload up again.
+ * -ENOENT: it is not pending (any more). */
+int vb_media_abandon(struct vb_db *db, const char *upload_id, unsigned keep_s, struct vb_error *err);
+/* For an upload that has no row: one that is deleting, with the key of the staged object, kept for keep_s
+ * seconds. -EALREADY: the upload has a row. -ESRCH: the user is gone. */
+int vb_media_cancel(struct vb_db *db, const struct vb_media_new *media, unsigned keep_s,
+                    struct vb_error *err);
 /* All of a user's rows to deleting. */
 int vb_media_mark_user_deleting(struct vb_db *db, const char *user_id, struct vb_error *err);
 /* The keys of the user's rows that are deleting: one column, to be freed with PQclear. */

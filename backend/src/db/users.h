@@ -32,7 +32,8 @@ int vb_users_query(struct vb_db *db, const char *sql, size_t param_count, const 
 int vb_users_insert(struct vb_db *db, const char *email, const char *password_hash, const char *name,
                     struct vb_user *ret_user, struct vb_error *err);
 int vb_users_find(struct vb_db *db, const char *id, struct vb_user *ret_user, struct vb_error *err);
-/* The same, and nobody else changes the row until the transaction ends: for what ends sessions … */
+/* The same, and nobody else changes the row until the transaction ends: for what ends sessions, and for what
+ * changes the user's media, which takes this lock first so that none waits for the other for ever … */
 int vb_users_lock(struct vb_db *db, const char *id, struct vb_user *ret_user, struct vb_error *err);
 /* … and for what begins them: several at once, but none while another transaction holds vb_users_lock(). */
 int vb_users_lock_shared(struct vb_db *db, const char *id, struct vb_user *ret_user, struct vb_error *err);

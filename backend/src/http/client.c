@@ -14,6 +14,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /* Kept open by one pooled handle, e.g. to the store and to a metadata endpoint. */
@@ -31,6 +32,7 @@ struct vb_http_client {
     pthread_mutex_t lock;
     struct handle *idle; /* a stack, so that the handle with the freshest connection is used next */
     unsigned idle_count;
+    atomic_bool cancelled;
 };
 
 struct vb_http_client *vb_http_client_create(const struct vb_http_client_config *config)
@@ -65,6 +67,11 @@ void vb_http_client_destroy(struct vb_http_client *client)
     pthread_mutex_destroy(&client->lock);
     free(client);
     curl_global_cleanup();
+}
+
+void vb_http_client_cancel(struct vb_http_client *client)
+{
+    atomic_store(&client->cancelled, true);
 }
 
 static struct handle take_handle(struct vb_http_client *client)
@@ -111,7 +118,7 @@ static int64_t time_left(const struct vb_transfer *transfer)
 }
 
 /* Runs the transfer to its end. Returns curl's result; transfer->failure tells of a deadline that passed. */
-static CURLcode drive(struct vb_transfer *transfer, CURLM *multi)
+static CURLcode drive(struct vb_transfer *transfer, CURLM *multi, const atomic_bool *cancelled)
 {
     int running = 1, queued;
     CURLMsg *message;
@@ -125,6 +132,10 @@ static CURLcode drive(struct vb_transfer *transfer, CURLM *multi)
             return CURLE_FAILED_INIT;
         if (!running)
             break;
+        if (atomic_load(cancelled)) {
+            transfer->failure = ECANCELED;
+            return CURLE_ABORTED_BY_CALLBACK;
+        }
         left_ms = time_left(transfer);
         if (left_ms <= 0) {
             transfer->failure = ETIMEDOUT;
@@ -206,7 +217,7 @@ int vb_http_client_perform(struct vb_http_client *client, struct vb_http_exchang
     transfer.started_ms = transfer.moved_ms = vb_clock_monotonic_ms();
     r = vb_transfer_prepare(&transfer, err);
     if (r == 0) {
-        CURLcode code = drive(&transfer, handle.multi);
+        CURLcode code = drive(&transfer, handle.multi, &client->cancelled);
 
         long status = 0;
 

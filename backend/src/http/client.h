@@ -25,6 +25,8 @@ struct vb_http_client_config {
 
 struct vb_http_client *vb_http_client_create(const struct vb_http_client_config *config);
 void vb_http_client_destroy(struct vb_http_client *client);
+/* Breaks off, within a second, every exchange under way, and all later ones: -ECANCELED. For the end. */
+void vb_http_client_cancel(struct vb_http_client *client);
 
 #define VB_HTTP_CLIENT_HEADER_MAX ((size_t)64 * 1024) /* bytes of all headers of an answer */
 

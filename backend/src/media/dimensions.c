@@ -166,6 +166,7 @@ int vb_media_dimensions(enum vb_media_type type, const void *data, size_t size,
     case VB_MEDIA_HEIF:
         return vb_bmff_heif_dimensions(data, size, ret_dimensions, ret_needed);
     case VB_MEDIA_MP4:
+    case VB_MEDIA_MOV:
         return vb_bmff_mp4_dimensions(data, size, ret_dimensions, ret_needed);
     case VB_MEDIA_UNKNOWN:
         break;

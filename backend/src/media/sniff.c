@@ -9,9 +9,10 @@ static const struct {
     enum vb_media_type type;
     const char *mime, *extension;
 } types[] = {
-    {VB_MEDIA_JPEG, "image/jpeg", "jpg"},  {VB_MEDIA_PNG, "image/png", "png"},
-    {VB_MEDIA_WEBP, "image/webp", "webp"}, {VB_MEDIA_HEIC, "image/heic", "heic"},
-    {VB_MEDIA_HEIF, "image/heif", "heif"}, {VB_MEDIA_MP4, "video/mp4", "mp4"},
+    {VB_MEDIA_JPEG, "image/jpeg", "jpg"},     {VB_MEDIA_PNG, "image/png", "png"},
+    {VB_MEDIA_WEBP, "image/webp", "webp"},    {VB_MEDIA_HEIC, "image/heic", "heic"},
+    {VB_MEDIA_HEIF, "image/heif", "heif"},    {VB_MEDIA_MP4, "video/mp4", "mp4"},
+    {VB_MEDIA_MOV, "video/quicktime", "mov"},
 };
 
 #define TYPE_COUNT (sizeof(types) / sizeof(types[0]))
@@ -42,7 +43,12 @@ enum vb_media_type vb_media_from_mime(const char *mime)
 
 bool vb_media_is_image(enum vb_media_type type)
 {
-    return type != VB_MEDIA_UNKNOWN && type != VB_MEDIA_MP4;
+    return type != VB_MEDIA_UNKNOWN && !vb_media_is_video(type);
+}
+
+bool vb_media_is_video(enum vb_media_type type)
+{
+    return type == VB_MEDIA_MP4 || type == VB_MEDIA_MOV;
 }
 
 static bool is_heif(enum vb_media_type type)
@@ -52,7 +58,8 @@ static bool is_heif(enum vb_media_type type)
 
 bool vb_media_same_family(enum vb_media_type a, enum vb_media_type b)
 {
-    return a != VB_MEDIA_UNKNOWN && (a == b || (is_heif(a) && is_heif(b)));
+    return a != VB_MEDIA_UNKNOWN &&
+           (a == b || (is_heif(a) && is_heif(b)) || (vb_media_is_video(a) && vb_media_is_video(b)));
 }
 
 static bool brand_in(const unsigned char *brand, const char *const *list)
@@ -84,6 +91,8 @@ static enum vb_media_type sniff_brands(const unsigned char *bytes, size_t size)
         return VB_MEDIA_HEIC;
     if (brand_in(major, video))
         return VB_MEDIA_MP4;
+    if (memcmp(major, "qt  ", 4) == 0)
+        return VB_MEDIA_MOV;
     if (!brand_in(major, structural))
         return VB_MEDIA_UNKNOWN;
     for (size_t at = 16; at + 4 <= size && at + 4 <= box; at += 4) {

@@ -2,7 +2,8 @@
  * What a file really is, told by its first bytes alone. Knows the formats that may be uploaded; whatever else
  * it is, is unknown. Pure and thread-safe.
  *
- * Sources: ISO/IEC 10918-1 (JPEG), PNG (W3C), RFC 9649 (WebP), ISO/IEC 14496-12 and 23008-12 (MP4, HEIF).
+ * Sources: ISO/IEC 10918-1 (JPEG), PNG (W3C), RFC 9649 (WebP), ISO/IEC 14496-12 and 23008-12 (MP4, HEIF),
+ * QuickTime File Format (Apple).
  */
 #ifndef VB_MEDIA_SNIFF_H
 #define VB_MEDIA_SNIFF_H
@@ -20,7 +21,8 @@ enum vb_media_type {
     VB_MEDIA_WEBP = 3,
     VB_MEDIA_HEIC = 4, /* HEIF with HEVC inside: what iPhones write */
     VB_MEDIA_HEIF = 5, /* HEIF that names no codec in its first bytes */
-    VB_MEDIA_MP4 = 6
+    VB_MEDIA_MP4 = 6,
+    VB_MEDIA_MOV = 7 /* QuickTime: what iPhones record */
 };
 
 /* size: bytes there are; more than VB_SNIFF_SIZE are not looked at. */
@@ -33,8 +35,9 @@ const char *vb_media_extension(enum vb_media_type type);
 /* The type of a Content-Type value without parameters, in any case; "image/jpg" is understood. */
 enum vb_media_type vb_media_from_mime(const char *mime);
 bool vb_media_is_image(enum vb_media_type type);
-/* Whether bytes of one type may be declared as the other: the same, or both of the HEIF family, whose two
- * names phones use for the same files. */
+bool vb_media_is_video(enum vb_media_type type);
+/* Whether bytes of one type may be declared as the other: the same, both of the HEIF family, or both
+ * videos: phones use the names of either pair for the same files. */
 bool vb_media_same_family(enum vb_media_type a, enum vb_media_type b);
 
 #endif

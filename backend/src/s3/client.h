@@ -50,7 +50,13 @@ struct vb_s3_object {
     char cache_control[128];
     char version_id[128];
     char checksum_sha256[64]; /* base64; "" when S3 has none */
+    /* "name: value\n" of each x-amz-meta- header, its name without that and in lower case. More than fits is
+     * left out, whole lines at a time. */
+    char metadata[1024];
 };
+
+/* Copies the value of an object's metadata of that name, if there is one and it fits. */
+bool vb_s3_metadata(const struct vb_s3_object *object, const char *name, char *buffer, size_t size);
 
 struct vb_s3_put {
     const char *content_type, *cache_control; /* may be NULL */

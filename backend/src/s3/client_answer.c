@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,40 @@ static void copy_value(char *to, size_t size, const char *value)
 
     if (length < size) /* half an etag would be a wrong one */
         memcpy(to, value, length + 1);
+}
+
+static void keep_metadata(struct vb_s3_object *object, const char *name, const char *value)
+{
+    size_t used = strlen(object->metadata), more = strlen(name) + strlen(value) + 3;
+    char *to = object->metadata + used;
+
+    if (used + more >= sizeof(object->metadata))
+        return;
+    for (; *name; name++)
+        *to++ = (char)tolower((unsigned char)*name);
+    memcpy(to, ": ", 2);
+    strcpy(to + 2, value);
+    strcat(to, "\n");
+}
+
+bool vb_s3_metadata(const struct vb_s3_object *object, const char *name, char *buffer, size_t size)
+{
+    size_t name_length = strlen(name);
+
+    for (const char *line = object->metadata; *line; line = strchr(line, '\n') + 1) {
+        const char *value = line + name_length + 2;
+        size_t length;
+
+        if (strncmp(line, name, name_length) != 0 || strncmp(line + name_length, ": ", 2) != 0)
+            continue;
+        length = strcspn(value, "\n");
+        if (length >= size)
+            return false;
+        memcpy(buffer, value, length);
+        buffer[length] = '\0';
+        return true;
+    }
+    return false;
 }
 
 /* "bytes 0-99/1234". The total of an unknown length, "*", leaves the size unsaid. */
@@ -84,6 +119,8 @@ int vb_s3_answer_header(void *context, const char *name, const char *value)
         copy_value(object->checksum_sha256, sizeof(object->checksum_sha256), value);
     else if (strcasecmp(name, "x-amz-bucket-region") == 0)
         copy_value(call->failure.region, sizeof(call->failure.region), value);
+    else if (strncasecmp(name, "x-amz-meta-", 11) == 0)
+        keep_metadata(object, name + 11, value);
     else if (strcasecmp(name, "retry-after") == 0 && value[0] >= '0' && value[0] <= '9')
         call->retry_after_s = strtoll(value, NULL, 10);
     return 0;

@@ -101,6 +101,11 @@ def mp4():
     return ftyp + _box(b"moov", mvhd) + _box(b"mdat", bytes(64))
 
 
+def mov():
+    """The same as an iPhone's camera names it."""
+    return mp4().replace(b"isom" + struct.pack(">I", 512) + b"isomiso2avc1mp41", b"qt  " + bytes(4) + b"qt  " + bytes(12))
+
+
 def heic():
     """A 16x16 HEIC picture."""
     return base64.b64decode(_HEIC)

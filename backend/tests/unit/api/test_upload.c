@@ -167,6 +167,75 @@ static void what_is_wrong_with_a_ticket_request_is_named_by_field(void **state)
     }
 }
 
+static void a_ticket_for_an_activity_or_a_story_says_which_in_signed_headers(void **state)
+{
+    (void)state;
+    {
+        ANSWER = api_call(&fixture, "POST", "/api/upload/activity-image", token(),
+                          "{\"contentType\":\"image/png\",\"contentLength\":20,\"activityId\":\"a:1\","
+                          "\"slot\":\"gallery\",\"index\":3}",
+                          NULL);
+
+        assert_int_equal(answer.status, 201);
+        assert_string_equal(api_text(&answer, "headers.x-amz-meta-vibe-purpose"), "activity-image");
+        assert_string_equal(api_text(&answer, "headers.x-amz-meta-vibe-activity"), "a:1");
+        assert_string_equal(api_text(&answer, "headers.x-amz-meta-vibe-slot"), "gallery");
+        assert_string_equal(api_text(&answer, "headers.x-amz-meta-vibe-index"), "3");
+        assert_non_null(strstr(api_text(&answer, "url"),
+                               "x-amz-meta-vibe-activity%3Bx-amz-meta-vibe-index%3Bx-amz-meta-vibe-purpose%3B"
+                               "x-amz-meta-vibe-seal%3Bx-amz-meta-vibe-slot"));
+    }
+    {
+        ANSWER = api_call(&fixture, "POST", "/api/upload/story-media", token(),
+                          "{\"contentType\":\"video/quicktime\",\"contentLength\":100000000,"
+                          "\"storyId\":\"7\"}",
+                          NULL);
+
+        assert_int_equal(answer.status, 201);
+        assert_string_equal(api_text(&answer, "headers.x-amz-meta-vibe-story"), "7");
+        assert_string_equal(strrchr(api_text(&answer, "key"), '.'), ".mov");
+    }
+}
+
+static void what_is_wrong_with_a_target_is_named_by_field(void **state)
+{
+#define IMAGE "{\"contentType\":\"image/jpeg\",\"contentLength\":1"
+    static const struct {
+        const char *path, *body, *field;
+    } cases[] = {
+        {"activity-image", IMAGE "}", "activityId"},
+        {"activity-image", IMAGE ",\"activityId\":7,\"slot\":\"hero\"}", "activityId"},
+        {"activity-image", IMAGE ",\"activityId\":\"a/b\",\"slot\":\"hero\"}", "activityId"},
+        {"activity-image", IMAGE ",\"activityId\":\"..\",\"slot\":\"hero\"}", "activityId"},
+        {"activity-image", IMAGE ",\"activityId\":\"1\"}", "slot"},
+        {"activity-image", IMAGE ",\"activityId\":\"1\",\"slot\":\"cover\"}", "slot"},
+        {"activity-image", IMAGE ",\"activityId\":\"1\",\"slot\":\"hero\",\"index\":0}", "index"},
+        {"activity-image", IMAGE ",\"activityId\":\"1\",\"slot\":\"gallery\"}", "index"},
+        {"activity-image", IMAGE ",\"activityId\":\"1\",\"slot\":\"gallery\",\"index\":10}", "index"},
+        {"activity-image", IMAGE ",\"activityId\":\"1\",\"slot\":\"gallery\",\"index\":-1}", "index"},
+        {"activity-image",
+         "{\"contentType\":\"video/mp4\",\"contentLength\":1,\"activityId\":\"1\",\"slot\":\"hero\"}",
+         "contentType"},
+        {"story-media", IMAGE ",\"storyId\":\"\"}", "storyId"},
+        {"story-media", "{\"contentType\":\"video/mp4\",\"contentLength\":100000001}", "contentLength"},
+        {"story-media", "{\"contentType\":\"image/jpeg\",\"contentLength\":15728641}", "contentLength"},
+        {"story-media", "{\"contentType\":\"video/webm\",\"contentLength\":1}", "contentType"},
+    };
+#undef IMAGE
+
+    (void)state;
+    for (size_t i = 0; i < VB_ARRAY_SIZE(cases); i++) {
+        char path[64];
+        const json_t *first;
+
+        snprintf(path, sizeof(path), "/api/upload/%s", cases[i].path);
+        ANSWER = api_call(&fixture, "POST", path, token(), cases[i].body, NULL);
+        assert_int_equal(answer.status, 422);
+        first = json_array_get(json_object_get(answer.json, "errors"), 0);
+        assert_string_equal(json_string_value(json_object_get(first, "field")), cases[i].field);
+    }
+}
+
 static void who_brings_no_valid_token_is_told_why(void **state)
 {
     static const char body[] = "{\"contentType\":\"image/jpeg\",\"contentLength\":1}";
@@ -367,6 +436,8 @@ int main(void)
         cmocka_unit_test(one_request_in_any_spelling_gives_the_same_ticket),
         cmocka_unit_test(a_field_given_twice_is_refused),
         cmocka_unit_test(what_is_wrong_with_a_ticket_request_is_named_by_field),
+        cmocka_unit_test(a_ticket_for_an_activity_or_a_story_says_which_in_signed_headers),
+        cmocka_unit_test(what_is_wrong_with_a_target_is_named_by_field),
         cmocka_unit_test(who_brings_no_valid_token_is_told_why),
         cmocka_unit_test(bodies_that_are_not_json_objects_are_refused),
         cmocka_unit_test(deep_json_is_refused_and_deep_text_is_not),

@@ -424,6 +424,33 @@ static void a_port_where_nobody_listens_is_refused(void **state)
     talk_end(&talk);
 }
 
+static void *cancel_when_asked(void *context)
+{
+    struct talk *talk = context;
+
+    vb_http_client_cancel(talk->client);
+    return NULL;
+}
+
+static void a_cancelled_client_breaks_off_what_is_under_way_and_all_later(void **state)
+{
+    static const struct script_step step = {NULL, 0, SCRIPT_STALL};
+    struct scripted_server *server = script_start(&step, 1);
+    int64_t started_ms = vb_clock_monotonic_ms();
+    struct talk talk;
+    pthread_t canceller;
+
+    (void)state;
+    talk_init(&talk, "GET", server->port, "/");
+    assert_int_equal(pthread_create(&canceller, NULL, cancel_when_asked, &talk), 0);
+    assert_int_equal(perform(&talk), -ECANCELED);
+    pthread_join(canceller, NULL);
+    assert_int_equal(perform(&talk), -ECANCELED);
+    assert_in_range(vb_clock_monotonic_ms() - started_ms, 0, 5000);
+    talk_end(&talk);
+    script_stop(server);
+}
+
 static void an_answer_has_limits(void **state)
 {
     static char huge_header[200 * 1024], many_headers[200 * 1024];
@@ -637,6 +664,7 @@ int main(void)
         cmocka_unit_test(dripping_ends_after_the_whole_timeout),
         cmocka_unit_test(a_connection_that_is_not_accepted_times_out),
         cmocka_unit_test(a_port_where_nobody_listens_is_refused),
+        cmocka_unit_test(a_cancelled_client_breaks_off_what_is_under_way_and_all_later),
         cmocka_unit_test(an_answer_has_limits),
         cmocka_unit_test(torn_and_malformed_answers_are_errors),
         cmocka_unit_test(interim_answers_and_trailers_are_not_reported),

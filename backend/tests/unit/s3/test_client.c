@@ -138,6 +138,38 @@ static void put_sends_type_cache_control_and_metadata_signed(void **state)
     script_stop(server);
 }
 
+static void head_tells_metadata_as_far_as_it_fits(void **state)
+{
+    static char answer[4096];
+    static struct script_step step = {answer, 0, SCRIPT_KEEP};
+    char longest[600], value[64] = "untouched";
+    struct vb_s3_object object;
+    struct fixture f;
+
+    (void)state;
+    memset(longest, 'l', sizeof(longest) - 1);
+    longest[sizeof(longest) - 1] = '\0';
+    snprintf(answer, sizeof(answer),
+             "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX-Amz-Meta-Vibe-Slot: hero\r\nx-amz-meta-a: %s\r\n"
+             "x-amz-meta-b: %s\r\nx-amz-meta-vibe-slots: two words\r\nx-amz-meta-empty:\r\n\r\n",
+             longest, longest);
+    struct scripted_server *server = script_start(&step, 1);
+    fixture_init(&f, server, 0, 0);
+    assert_int_equal(vb_s3_head(f.s3, "k", &object, &f.err), 0);
+    assert_false(vb_s3_metadata(&object, "vibe", value, sizeof(value)));
+    assert_false(vb_s3_metadata(&object, "b", value, sizeof(value)));
+    assert_false(vb_s3_metadata(&object, "a", value, sizeof(value))); /* longer than the buffer */
+    assert_string_equal(value, "untouched");
+    assert_true(vb_s3_metadata(&object, "vibe-slot", value, sizeof(value)));
+    assert_string_equal(value, "hero");
+    assert_true(vb_s3_metadata(&object, "vibe-slots", value, sizeof(value)));
+    assert_string_equal(value, "two words");
+    assert_true(vb_s3_metadata(&object, "empty", value, sizeof(value)));
+    assert_string_equal(value, "");
+    fixture_release(&f);
+    script_stop(server);
+}
+
 static void any_utf8_key_is_encoded_as_it_is_signed(void **state)
 {
     static const char *const keys[][2] = {
@@ -1039,6 +1071,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(put_sends_type_cache_control_and_metadata_signed),
+        cmocka_unit_test(head_tells_metadata_as_far_as_it_fits),
         cmocka_unit_test(any_utf8_key_is_encoded_as_it_is_signed),
         cmocka_unit_test(keys_and_values_that_cannot_be_are_refused_unsent),
         cmocka_unit_test(what_may_pass_is_tried_again),

@@ -1,0 +1,31 @@
+/*
+ * The table idempotency_keys: what was answered to requests that carried an Idempotency-Key. Errors are those
+ * of vb_db_query() and the ones named.
+ */
+#ifndef VB_DB_IDEMPOTENCY_H
+#define VB_DB_IDEMPOTENCY_H
+
+#include "db/pool.h"
+
+#define VB_IDEMPOTENCY_LIFETIME_H 24
+
+/* An answer that was given before. The strings belong to `row`. */
+struct vb_idempotency {
+    PGresult *row;
+    const char *operation, *request_hash, *body;
+    int status;
+};
+void vb_idempotency_release(struct vb_idempotency *idempotency); /* a zeroed struct is fine */
+
+/* In a transaction: takes the key, which becomes visible to others with its commit. Waits while another
+ * transaction has taken it and has not ended. -EALREADY: it was taken before, and ret_before (untouched
+ * otherwise) tells the answer. A key older than its lifetime is taken anew. */
+int vb_idempotency_take(struct vb_db *db, const char *user_id, const char *key, const char *operation,
+                        const char *request_hash, struct vb_idempotency *ret_before, struct vb_error *err);
+/* In the same transaction: keeps the answer. */
+int vb_idempotency_save(struct vb_db *db, const char *user_id, const char *key, int status, const char *body,
+                        struct vb_error *err);
+/* Removes up to 1000 rows past their lifetime. */
+int vb_idempotency_forget_old(struct vb_db *db, int64_t *ret_removed, struct vb_error *err);
+
+#endif

@@ -1,0 +1,89 @@
+/* What the sweeper asks the database: see sweep.h. */
+#include "db/sweep.h"
+
+#include "base/cleanup.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define LOCK "7593268145231" /* any number, but for ever the same */
+_Static_assert(VB_SWEEP_BATCH == 100, "the statements below say so too");
+
+int vb_sweep_lock(struct vb_db *db, struct vb_error *err)
+{
+    static const char sql[] = "SELECT pg_try_advisory_lock(" LOCK ")";
+    PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    int r = vb_db_query(db, sql, 0, NULL, &row, err);
+
+    if (r == 0 && *PQgetvalue(row, 0, 0) != 't')
+        return vb_error_set(err, EBUSY, "another copy of the service is sweeping");
+    return r;
+}
+
+void vb_sweep_unlock(struct vb_db *db)
+{
+    static const char sql[] = "SELECT pg_advisory_unlock(" LOCK ")";
+
+    (void)vb_db_execute(db, sql, 0, NULL, NULL, NULL); /* a connection that fails here is closed: unlocked */
+}
+
+int vb_sweep_deleting(struct vb_db *db, unsigned age_s, const char *after, PGresult **ret_keys,
+                      struct vb_error *err)
+{
+    static const char sql[] =
+        "SELECT m.key\n"
+        "FROM media AS m\n"
+        "WHERE m.status = 'deleting' AND m.key > $2\n"
+        "  AND coalesce(m.keep_until, m.updated_at + make_interval(secs => $1)) <= now()\n"
+        "  AND NOT EXISTS (SELECT FROM users AS u\n"
+        "                  WHERE u.id = m.user_id AND u.profile_picture_s3_key = m.key)\n"
+        "  AND NOT EXISTS (SELECT FROM activities AS a\n"
+        "                  WHERE a.id = m.activity_id\n"
+        "                    AND (a.hero_image_s3_key = m.key OR m.key = ANY (a.image_s3_keys)))\n"
+        "  AND NOT EXISTS (SELECT FROM vibe_stories AS s\n"
+        "                  WHERE s.id = m.story_id AND m.key IN (s.image_s3_key, s.video_s3_key))\n"
+        "ORDER BY m.key\n"
+        "LIMIT 100";
+    char age[16];
+
+    snprintf(age, sizeof(age), "%u", age_s);
+    return vb_db_query(db, sql, 2, (const char *[]){age, after}, ret_keys, err);
+}
+
+int vb_sweep_pending(struct vb_db *db, unsigned age_s, const char *after, PGresult **ret_uploads,
+                     struct vb_error *err)
+{
+    static const char sql[] = "SELECT upload_id::text\n"
+                              "FROM media\n"
+                              "WHERE status = 'pending' AND created_at <= now() - make_interval(secs => $1)\n"
+                              "  AND ($2::uuid IS NULL OR upload_id > $2::uuid)\n"
+                              "ORDER BY upload_id\n"
+                              "LIMIT 100";
+    char age[16];
+
+    snprintf(age, sizeof(age), "%u", age_s);
+    return vb_db_query(db, sql, 2, (const char *[]){age, after}, ret_uploads, err);
+}
+
+int vb_sweep_stories(struct vb_db *db, int64_t *ret_removed, struct vb_error *err)
+{
+    static const char sql[] = "WITH ended AS (\n"
+                              "    SELECT id\n"
+                              "    FROM vibe_stories\n"
+                              "    WHERE expires_at <= now()\n"
+                              "    ORDER BY expires_at\n"
+                              "    LIMIT 100\n"
+                              "    FOR UPDATE SKIP LOCKED\n"
+                              "), marked AS (\n"
+                              "    UPDATE media\n"
+                              "    SET status = 'deleting', updated_at = now()\n"
+                              "    FROM ended\n"
+                              "    WHERE media.story_id = ended.id AND media.status <> 'deleting'\n"
+                              ")\n"
+                              "DELETE FROM vibe_stories\n"
+                              "USING ended\n"
+                              "WHERE vibe_stories.id = ended.id";
+
+    return vb_db_execute(db, sql, 0, NULL, ret_removed, err);
+}

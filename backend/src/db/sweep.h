@@ -1,0 +1,29 @@
+/*
+ * What the sweeper asks the database: which work has been left undone, in batches of bounded size. Errors are
+ * those of vb_db_query() and the ones named.
+ */
+#ifndef VB_DB_SWEEP_H
+#define VB_DB_SWEEP_H
+
+#include "db/media.h"
+
+#define VB_SWEEP_BATCH 100
+
+/* The right to sweep, which one connection of all copies of the service has at a time. It ends with unlock or
+ * with the connection. -EBUSY: another has it. */
+int vb_sweep_lock(struct vb_db *db, struct vb_error *err);
+void vb_sweep_unlock(struct vb_db *db);
+
+/* Up to VB_SWEEP_BATCH keys (one column, to be freed with PQclear) of rows that have been deleting for at
+ * least age_s seconds and that no row of a user, an activity or a story names. after: the key to go on from;
+ * "" for the first. */
+int vb_sweep_deleting(struct vb_db *db, unsigned age_s, const char *after, PGresult **ret_keys,
+                      struct vb_error *err);
+/* Up to VB_SWEEP_BATCH upload ids (as UUIDs, one column) of rows that have been pending for at least age_s
+ * seconds. after: the id to go on from; NULL for the first. */
+int vb_sweep_pending(struct vb_db *db, unsigned age_s, const char *after, PGresult **ret_uploads,
+                     struct vb_error *err);
+/* Removes up to VB_SWEEP_BATCH stories that have ended; their media become deleting. */
+int vb_sweep_stories(struct vb_db *db, int64_t *ret_removed, struct vb_error *err);
+
+#endif
