@@ -10,13 +10,17 @@
 
 #include <cmocka.h>
 
-static const char *const names[] = {"PORT",           "DATABASE_URL",         "AWS_REGION",
-                                    "S3_BUCKET_NAME", "S3_ENDPOINT",          "S3_PUBLIC_ENDPOINT",
-                                    "CDN_BASE_URL",   "CLOUDFRONT_DOMAIN",    "JWT_SECRET",
-                                    "RATE_LIMIT",     "CORS_ALLOWED_ORIGINS", "TRUSTED_PROXIES",
-                                    "LOG_LEVEL",      "JWT_SECRET_PREVIOUS",  "SMTP_URL",
-                                    "MAIL_FROM",      "PASSWORD_RESET_URL",   "APPLE_ISSUER",
-                                    "APPLE_JWKS_URL", "USER_RATE_LIMIT"};
+<<<<<<< HEAD static const char *const names[] = {"PORT",           "DATABASE_URL",         "AWS_REGION", "S3_BUCKET_NAME", "S3_ENDPOINT", "S3_PUBLIC_ENDPOINT", "CDN_BASE_URL", "CLOUDFRONT_DOMAIN", "JWT_SECRET", "RATE_LIMIT", "CORS_ALLOWED_ORIGINS", "TRUSTED_PROXIES", "LOG_LEVEL", "JWT_SECRET_PREVIOUS", "SMTP_URL",
+    "MAIL_FROM", "PASSWORD_RESET_URL", "APPLE_ISSUER", "APPLE_JWKS_URL", "USER_RATE_LIMIT"
+}
+;
+=======
+static const char *const names[] = {
+    "PORT",        "DATABASE_URL",       "AWS_REGION",           "S3_BUCKET_NAME",
+    "S3_ENDPOINT", "S3_PUBLIC_ENDPOINT", "CDN_BASE_URL",         "CLOUDFRONT_DOMAIN",
+    "JWT_SECRET",  "RATE_LIMIT",         "CORS_ALLOWED_ORIGINS", "TRUSTED_PROXIES",
+    "LOG_LEVEL",   "SWEEP_INTERVAL",     "SWEEP_UPLOADS_AFTER",  "SWEEP_REPLACED_AFTER"};
+>>>>>>> uploads
 
 static int clear_environment(void **state)
 {
@@ -45,6 +49,26 @@ static int read_all(struct vb_settings *settings, struct vb_error *err)
     rc = vb_config_finish(&config, err);
     vb_config_release(&config);
     return rc;
+}
+
+static void the_sweeper_takes_its_time_unless_told_otherwise(void **state)
+{
+    struct vb_settings settings;
+    struct vb_error err;
+
+    (void)state;
+    set_required();
+    assert_int_equal(read_all(&settings, NULL), 0);
+    assert_int_equal(settings.sweep_interval_s, 60);
+    assert_int_equal(settings.sweep_uploads_after_s, 1200);
+    assert_int_equal(settings.sweep_replaced_after_s, 60);
+    vb_settings_release(&settings);
+    setenv("SWEEP_INTERVAL", "0", 1);
+    setenv("SWEEP_UPLOADS_AFTER", "soon", 1);
+    assert_int_equal(read_all(&settings, &err), -EINVAL);
+    assert_non_null(strstr(err.message, "SWEEP_INTERVAL"));
+    assert_non_null(strstr(err.message, "SWEEP_UPLOADS_AFTER"));
+    vb_settings_release(&settings);
 }
 
 static void required_settings_are_enough(void **state)
@@ -181,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(required_settings_are_enough, clear_environment),
+        cmocka_unit_test_setup(the_sweeper_takes_its_time_unless_told_otherwise, clear_environment),
         cmocka_unit_test_setup(everything_missing_is_named_at_once, clear_environment),
         cmocka_unit_test_setup(everything_malformed_is_named_at_once_without_values, clear_environment),
         cmocka_unit_test_setup(mail_needs_a_sender_and_a_link, clear_environment),
