@@ -1,10 +1,11 @@
 /* Activities: plan, find, change and delete one. */
 #include "api/activity_page.h"
 #include "api/fields.h"
-#include "api/request.h"
+#include "api/idempotency.h"
 
 #include "api/time_text.h"
 #include "db/transaction.h"
+#include "db/users.h"
 #include "http/problem.h"
 
 #include <errno.h>
@@ -18,39 +19,37 @@ void vb_api_activity_not_found(struct vb_http_request *request)
     vb_problem(request, 404, "activity_not_found", "There is no activity with this id");
 }
 
-/* Answers with one activity as this user sees it. */
-static void answer_activity(struct vb_http_request *request, struct vb_db *db, int status,
-                            const char *user_id, PGresult *row)
+/* Writes one activity as this user sees it, to be released. Returns 0, -ENOENT or what the database said. */
+static int write_activity(struct vb_http_request *request, struct vb_db *db, const char *user_id,
+                          const char *id, struct vb_strbuf *body, struct vb_error *err)
 {
     struct vb_activity_page page VB_CLEANUP(vb_activity_page_release) = {0};
     bool joined[1][VB_ACTIVITY_PAGE_ROWS];
-    struct vb_error err = {0};
-    struct vb_strbuf body;
-    int r;
+    PGresult *row = NULL;
+    int r = vb_activities_find(db, id, &row, err);
 
+    if (r < 0)
+        return r;
     vb_activity_page_write_one(request, row, &page);
-    r = vb_activity_page_joined(db, &page, &user_id, 1, joined, &err);
-    if (r < 0) {
-        vb_api_database_problem(request, r, &err);
-        return;
-    }
-    vb_activity_page_fill(&page, joined[0], &body);
-    vb_api_answer_json(request, status, &body);
+    r = vb_activity_page_joined(db, &page, &user_id, 1, joined, err);
+    if (r == 0)
+        vb_activity_page_fill(&page, joined[0], body);
+    return r;
 }
 
-void vb_api_show_activity(struct vb_http_request *request, struct vb_db *db, int status, const char *user_id,
+void vb_api_show_activity(struct vb_http_request *request, struct vb_db *db, const char *user_id,
                           const char *id)
 {
-    PGresult *row = NULL;
     struct vb_error err = {0};
-    int r = vb_activities_find(db, id, &row, &err);
+    struct vb_strbuf body;
+    int r = write_activity(request, db, user_id, id, &body, &err);
 
     if (r == -ENOENT)
         vb_api_activity_not_found(request);
     else if (r < 0)
         vb_api_database_problem(request, r, &err);
     else
-        answer_activity(request, db, status, user_id, row);
+        vb_api_answer_json(request, 200, &body);
 }
 
 void vb_api_get_activity(struct vb_http_request *request)
@@ -59,7 +58,7 @@ void vb_api_get_activity(struct vb_http_request *request)
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = user_id ? vb_api_acquire_db(request) : NULL;
 
     if (db)
-        vb_api_show_activity(request, db, 200, user_id, id ? id : "");
+        vb_api_show_activity(request, db, user_id, id ? id : "");
 }
 
 static bool read_place(struct vb_http_request *request, const json_t *json, struct vb_activity_fields *fields)
@@ -123,28 +122,42 @@ static bool read_fields(struct vb_http_request *request, const json_t *json,
     return false;
 }
 
+/* Inserts it and writes the answer, in the transaction that Idempotency-Key wants. */
+static int insert(struct vb_http_request *request, struct vb_db *db, const struct vb_api_idempotency *once,
+                  const struct vb_activity_fields *fields, struct vb_strbuf *body, struct vb_error *err)
+{
+    PGresult *id VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    int r = vb_activities_insert(db, once->user_id, fields, &id, err);
+
+    if (r == 0)
+        r = write_activity(request, db, once->user_id, PQgetvalue(id, 0, 0), body, err);
+    return r == 0 ? vb_api_idempotency_commit(once, db, 201, body, err) : r;
+}
+
 void vb_api_create_activity(struct vb_http_request *request)
 {
     const char *user_id = vb_api_authenticate(request);
     json_t *json VB_CLEANUP(vb_json_decrefp) = user_id ? vb_api_read_json(request) : NULL;
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
-    PGresult *id VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    struct vb_strbuf body VB_CLEANUP(vb_strbuf_release);
     struct vb_activity_fields fields = {0};
+    struct vb_api_idempotency once;
     struct vb_error err = {0};
     int r;
 
+    vb_strbuf_init(&body, 0);
     if (!json || !read_fields(request, json, &fields))
         return;
     db = vb_api_acquire_db(request);
-    if (!db)
+    if (!db || !vb_api_idempotency_begin(request, db, user_id, &once))
         return;
-    r = vb_activities_insert(db, user_id, &fields, &id, &err);
+    r = insert(request, db, &once, &fields, &body, &err);
     if (r == -ESRCH || r == -EDOM)
         vb_api_unauthorized(request, "token_invalid", "The account of this access token no longer exists");
     else if (r < 0)
         vb_api_database_problem(request, r, &err);
     else
-        vb_api_show_activity(request, db, 201, user_id, PQgetvalue(id, 0, 0));
+        vb_api_answer_json(request, 201, &body);
 }
 
 /* A change of one that only its owner may make. */
@@ -182,8 +195,11 @@ static int apply(struct vb_db *db, void *context, struct vb_error *err)
     PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
     struct vb_activity_fields fields;
     struct vb_activity activity;
-    int r = vb_activities_lock(db, change->id, &row, err);
+    struct vb_user user VB_CLEANUP(vb_user_release) = {0};
+    int r = vb_users_lock(db, change->user_id, &user, err); /* first: see there */
 
+    if (r == 0)
+        r = vb_activities_lock(db, change->id, &row, err);
     if (r < 0)
         return r;
     vb_activity_read(row, 0, &activity);
@@ -226,7 +242,7 @@ void vb_api_update_activity(struct vb_http_request *request)
     struct change change = {.request = request, .user_id = user_id, .id = id ? id : "", .json = json};
 
     if (db && change_activity(request, db, &change))
-        vb_api_show_activity(request, db, 200, user_id, change.id);
+        vb_api_show_activity(request, db, user_id, change.id);
 }
 
 void vb_api_delete_activity(struct vb_http_request *request)

@@ -37,7 +37,7 @@ void vb_activity_page_fill(const struct vb_activity_page *page, const bool joine
                            struct vb_strbuf *out);
 
 /* activities.c: answers with one activity as the user sees it, or 404. */
-void vb_api_show_activity(struct vb_http_request *request, struct vb_db *db, int status, const char *user_id,
+void vb_api_show_activity(struct vb_http_request *request, struct vb_db *db, const char *user_id,
                           const char *id);
 void vb_api_activity_not_found(struct vb_http_request *request);
 

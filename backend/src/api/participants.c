@@ -20,7 +20,7 @@ void vb_api_join_activity(struct vb_http_request *request)
         return;
     r = vb_participants_join(db, id ? id : "", user_id, &err);
     if (r == 0)
-        vb_api_show_activity(request, db, 200, user_id, id);
+        vb_api_show_activity(request, db, user_id, id);
     else if (r == -ENOENT)
         vb_api_activity_not_found(request);
     else if (r == -ENOSPC)
@@ -44,7 +44,7 @@ void vb_api_leave_activity(struct vb_http_request *request)
     if (r < 0)
         vb_api_database_problem(request, r, &err);
     else
-        vb_api_show_activity(request, db, 200, user_id, id ? id : "");
+        vb_api_show_activity(request, db, user_id, id ? id : "");
 }
 
 static bool activity_exists(struct vb_http_request *request, struct vb_db *db, const char *id)

@@ -1,6 +1,7 @@
 /* Stories: begin, look at, say that one has seen it, delete. A story ends 24 hours after it was made. */
 #include "api/cursor.h"
 #include "api/fields.h"
+#include "api/idempotency.h"
 #include "api/people.h"
 #include "api/time_text.h"
 #include "api/users.h"
@@ -49,36 +50,40 @@ static void write_story(struct vb_http_request *request, struct vb_json *json, c
     vb_json_object_end(json);
 }
 
-static void answer_story(struct vb_http_request *request, int status, const PGresult *row,
-                         const char *viewer_id)
+/* Writes one story, to be released. Returns 0, -ENOENT or what the database said. */
+static int write_one(struct vb_http_request *request, struct vb_db *db, const char *viewer_id, const char *id,
+                     struct vb_strbuf *body, struct vb_error *err)
 {
-    struct vb_strbuf body;
+    PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
     struct vb_story story;
     struct vb_json json;
+    int r = vb_stories_find(db, viewer_id, id, &row, err);
 
+    if (r < 0)
+        return r;
     vb_story_read(row, 0, &story);
-    vb_strbuf_init(&body, PAGE_MAX);
-    vb_json_init(&json, &body);
+    vb_strbuf_init(body, PAGE_MAX);
+    vb_json_init(&json, body);
     vb_json_object_begin(&json);
     vb_json_key(&json, "story");
     write_story(request, &json, &story, viewer_id);
     vb_json_object_end(&json);
-    vb_api_answer_json(request, status, &body);
+    return 0;
 }
 
-static void show_story(struct vb_http_request *request, struct vb_db *db, int status, const char *viewer_id,
+static void show_story(struct vb_http_request *request, struct vb_db *db, const char *viewer_id,
                        const char *id)
 {
-    PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
     struct vb_error err = {0};
-    int r = vb_stories_find(db, viewer_id, id, &row, &err);
+    struct vb_strbuf body;
+    int r = write_one(request, db, viewer_id, id, &body, &err);
 
     if (r == -ENOENT)
         not_found(request);
     else if (r < 0)
         vb_api_database_problem(request, r, &err);
     else
-        answer_story(request, status, row, viewer_id);
+        vb_api_answer_json(request, 200, &body);
 }
 
 void vb_api_get_story(struct vb_http_request *request)
@@ -87,7 +92,19 @@ void vb_api_get_story(struct vb_http_request *request)
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = viewer_id ? vb_api_acquire_db(request) : NULL;
 
     if (db)
-        show_story(request, db, 200, viewer_id, id ? id : "");
+        show_story(request, db, viewer_id, id ? id : "");
+}
+
+/* Inserts it and writes the answer, in the transaction that Idempotency-Key wants. */
+static int insert(struct vb_http_request *request, struct vb_db *db, const struct vb_api_idempotency *once,
+                  const char *caption, struct vb_strbuf *body, struct vb_error *err)
+{
+    PGresult *id VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    int r = vb_stories_insert(db, once->user_id, caption, &id, err);
+
+    if (r == 0)
+        r = write_one(request, db, once->user_id, PQgetvalue(id, 0, 0), body, err);
+    return r == 0 ? vb_api_idempotency_commit(once, db, 201, body, err) : r;
 }
 
 void vb_api_create_story(struct vb_http_request *request)
@@ -96,22 +113,24 @@ void vb_api_create_story(struct vb_http_request *request)
     const char *user_id = vb_api_authenticate(request), *caption = NULL;
     json_t *json VB_CLEANUP(vb_json_decrefp) = user_id ? vb_api_read_json(request) : NULL;
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
-    PGresult *id VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    struct vb_strbuf body VB_CLEANUP(vb_strbuf_release);
+    struct vb_api_idempotency once;
     struct vb_error err = {0};
     int r;
 
+    vb_strbuf_init(&body, 0);
     if (!json || !vb_api_text(request, json, &rule, &caption))
         return;
     db = vb_api_acquire_db(request);
-    if (!db)
+    if (!db || !vb_api_idempotency_begin(request, db, user_id, &once))
         return;
-    r = vb_stories_insert(db, user_id, caption, &id, &err);
+    r = insert(request, db, &once, caption, &body, &err);
     if (r == -ESRCH || r == -EDOM)
         vb_api_unauthorized(request, "token_invalid", "The account of this access token no longer exists");
     else if (r < 0)
         vb_api_database_problem(request, r, &err);
     else
-        show_story(request, db, 201, user_id, PQgetvalue(id, 0, 0));
+        vb_api_answer_json(request, 201, &body);
 }
 
 /* What a list is of. */
@@ -211,22 +230,30 @@ static bool is_own(struct vb_http_request *request, struct vb_db *db, const char
     return false;
 }
 
-static int delete_story(struct vb_db *db, void *id, struct vb_error *err)
+struct deletion {
+    const char *user_id, *id;
+};
+
+static int delete_story(struct vb_db *db, void *context, struct vb_error *err)
 {
-    return vb_stories_delete(db, id, err);
+    const struct deletion *deletion = context;
+    struct vb_user user VB_CLEANUP(vb_user_release) = {0};
+    int r = vb_users_lock(db, deletion->user_id, &user, err); /* first: see there */
+
+    return r == 0 ? vb_stories_delete(db, deletion->id, err) : r;
 }
 
 void vb_api_delete_story(struct vb_http_request *request)
 {
     const char *user_id = vb_api_authenticate(request), *param = vb_http_param(request, "id");
-    char *id = vb_arena_strdup(&request->arena, param ? param : "");
+    struct deletion deletion = {.user_id = user_id, .id = param ? param : ""};
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = user_id ? vb_api_acquire_db(request) : NULL;
     struct vb_error err = {0};
     int r;
 
-    if (!db || !is_own(request, db, user_id, id, "Only who made a story may delete it"))
+    if (!db || !is_own(request, db, user_id, deletion.id, "Only who made a story may delete it"))
         return;
-    r = vb_db_transact(db, delete_story, id, &err);
+    r = vb_db_transact(db, delete_story, &deletion, &err);
     if (r == -ENOENT)
         not_found(request);
     else if (r < 0)

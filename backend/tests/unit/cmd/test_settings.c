@@ -10,17 +10,14 @@
 
 #include <cmocka.h>
 
-<<<<<<< HEAD static const char *const names[] = {"PORT",           "DATABASE_URL",         "AWS_REGION", "S3_BUCKET_NAME", "S3_ENDPOINT", "S3_PUBLIC_ENDPOINT", "CDN_BASE_URL", "CLOUDFRONT_DOMAIN", "JWT_SECRET", "RATE_LIMIT", "CORS_ALLOWED_ORIGINS", "TRUSTED_PROXIES", "LOG_LEVEL", "JWT_SECRET_PREVIOUS", "SMTP_URL",
-    "MAIL_FROM", "PASSWORD_RESET_URL", "APPLE_ISSUER", "APPLE_JWKS_URL", "USER_RATE_LIMIT"
-}
-;
-=======
-static const char *const names[] = {
-    "PORT",        "DATABASE_URL",       "AWS_REGION",           "S3_BUCKET_NAME",
-    "S3_ENDPOINT", "S3_PUBLIC_ENDPOINT", "CDN_BASE_URL",         "CLOUDFRONT_DOMAIN",
-    "JWT_SECRET",  "RATE_LIMIT",         "CORS_ALLOWED_ORIGINS", "TRUSTED_PROXIES",
-    "LOG_LEVEL",   "SWEEP_INTERVAL",     "SWEEP_UPLOADS_AFTER",  "SWEEP_REPLACED_AFTER"};
->>>>>>> uploads
+static const char *const names[] = {"PORT",           "DATABASE_URL",         "AWS_REGION",
+                                    "S3_BUCKET_NAME", "S3_ENDPOINT",          "S3_PUBLIC_ENDPOINT",
+                                    "CDN_BASE_URL",   "CLOUDFRONT_DOMAIN",    "JWT_SECRET",
+                                    "RATE_LIMIT",     "CORS_ALLOWED_ORIGINS", "TRUSTED_PROXIES",
+                                    "LOG_LEVEL",      "JWT_SECRET_PREVIOUS",  "SMTP_URL",
+                                    "MAIL_FROM",      "PASSWORD_RESET_URL",   "APPLE_CLIENT_ID",
+                                    "APPLE_ISSUER",   "APPLE_JWKS_URL",       "USER_RATE_LIMIT",
+                                    "SWEEP_INTERVAL", "SWEEP_UPLOADS_AFTER",  "SWEEP_REPLACED_AFTER"};
 
 static int clear_environment(void **state)
 {
@@ -160,6 +157,7 @@ static void no_limit_of_addresses_means_none_of_users_unless_it_is_set(void **st
     assert_int_equal(read_all(&settings, NULL), 0);
     assert_int_equal(settings.user_rate_per_s, 5);
     assert_int_equal(settings.user_rate_burst, 10);
+    vb_settings_release(&settings);
 }
 
 static void mail_needs_a_sender_and_a_link(void **state)
