@@ -36,6 +36,15 @@ END $$;
 CREATE INDEX story_views_in_order ON story_views (story_id, seen_at DESC, user_id DESC);
 CREATE INDEX story_views_of_user ON story_views (user_id);
 
+-- Views that go with their account are counted off too.
+CREATE FUNCTION vibe_count_off_views() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE vibe_stories SET seen_count = seen_count - 1 WHERE id = OLD.story_id;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER vibe_count_off_views AFTER DELETE ON story_views
+    FOR EACH ROW EXECUTE FUNCTION vibe_count_off_views();
+
 CREATE INDEX vibe_stories_newest_of_user ON vibe_stories (user_id, created_at DESC, id DESC);
 DROP INDEX IF EXISTS vibe_stories_user_id;  -- of 0001: the one above does its work
 CREATE INDEX vibe_stories_live ON vibe_stories (expires_at);

@@ -184,11 +184,11 @@ int vb_activity_page_joined(struct vb_db *db, const struct vb_activity_page *pag
     PGresult *rows VB_CLEANUP(vb_pgresult_clearp) = NULL;
     int r;
 
+    vb_strbuf_init(&users, TEXT_MAX);
+    vb_strbuf_init(&activities, TEXT_MAX);
     memset(joined, 0, user_count * sizeof(*joined));
     if (page->count == 0)
         return 0;
-    vb_strbuf_init(&users, TEXT_MAX);
-    vb_strbuf_init(&activities, TEXT_MAX);
     vb_text_array_begin(&users);
     for (unsigned i = 0; i < user_count; i++)
         vb_text_array_add(&users, user_ids[i]);

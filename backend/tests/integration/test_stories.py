@@ -77,6 +77,14 @@ def test_seeing_counts_each_person_once_and_only_its_maker_is_told(ana, ben):
     assert ben.call("GET", f"/api/stories/{story}/seen")[1]["code"] == "forbidden"
 
 
+def test_who_deletes_their_account_has_seen_nothing(ana, ben):
+    story = tell(ana)
+    ben.call("POST", f"/api/stories/{story}/seen", {})
+    assert ben.call("DELETE", "/api/users/me")[0] == 204
+    assert ana.get(f"/api/stories/{story}")["story"]["seenCount"] == 0
+    assert ana.get(f"/api/stories/{story}/seen")["seenBy"] == []
+
+
 def test_only_its_maker_deletes_it(ana, ben):
     story = tell(ana)
     assert ben.call("DELETE", f"/api/stories/{story}")[0] == 403

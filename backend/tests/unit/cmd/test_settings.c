@@ -10,14 +10,29 @@
 
 #include <cmocka.h>
 
-static const char *const names[] = {"PORT",           "DATABASE_URL",         "AWS_REGION",
-                                    "S3_BUCKET_NAME", "S3_ENDPOINT",          "S3_PUBLIC_ENDPOINT",
-                                    "CDN_BASE_URL",   "CLOUDFRONT_DOMAIN",    "JWT_SECRET",
-                                    "RATE_LIMIT",     "CORS_ALLOWED_ORIGINS", "TRUSTED_PROXIES",
-                                    "LOG_LEVEL",      "JWT_SECRET_PREVIOUS",  "SMTP_URL",
-                                    "MAIL_FROM",      "PASSWORD_RESET_URL",   "APPLE_CLIENT_ID",
-                                    "APPLE_ISSUER",   "APPLE_JWKS_URL",       "USER_RATE_LIMIT",
-                                    "SWEEP_INTERVAL", "SWEEP_UPLOADS_AFTER",  "SWEEP_REPLACED_AFTER"};
+static const char *const names[] = {"PORT",
+                                    "DATABASE_URL",
+                                    "AWS_REGION",
+                                    "S3_BUCKET_NAME",
+                                    "S3_ENDPOINT",
+                                    "S3_PUBLIC_ENDPOINT",
+                                    "CDN_BASE_URL",
+                                    "CLOUDFRONT_DOMAIN",
+                                    "JWT_SECRET",
+                                    "RATE_LIMIT",
+                                    "CORS_ALLOWED_ORIGINS",
+                                    "TRUSTED_PROXIES",
+                                    "LOG_LEVEL",
+                                    "JWT_SECRET_PREVIOUS",
+                                    "SMTP_URL",
+                                    "MAIL_FROM",
+                                    "PASSWORD_RESET_URL",
+                                    "APPLE_ISSUER",
+                                    "APPLE_JWKS_URL",
+                                    "USER_RATE_LIMIT",
+                                    "SWEEP_INTERVAL",
+                                    "SWEEP_UPLOADS_AFTER",
+                                    "SWEEP_REPLACED_AFTER"};
 
 static int clear_environment(void **state)
 {
