@@ -16,6 +16,9 @@ import tempfile
 import time
 import urllib.request
 
+import cgroup
+import day
+import feed
 import load
 import servers
 
@@ -116,6 +119,42 @@ def measure_http(table, vibe, nginx, express, token, options):
     table.rate("  the same", mine, tuned)
 
 
+def measure_feed(table, vibe, express, token, folder, options):
+    print("  a million activities …", file=sys.stderr)
+    database_url = vibe.env["DATABASE_URL"]
+    feed.fill(database_url)
+    mine, theirs = feed.Feed(vibe.env["VIBE_API_URL"], token), feed.Feed(express.url, express.token)
+    vibes, node, bare = race(
+        "their first page", options.rounds, Series("vibe", lambda: mine.run(options.seconds), vibe),
+        Series("Express 5 + pg", lambda: theirs.run(options.seconds), express),
+        Series("pgbench, the bare query", lambda: feed.pgbench(database_url, folder, options.seconds)))
+    table.rate("GET /api/activities, 20 of a million, 64 clients", vibes, node, 10)
+    table.rate("  the same", vibes, bare, 0.7)
+    p50, p99 = statistics.median(mine.p50_ms), statistics.median(mine.p99_ms)
+    table.bound(f"  its p99, beside p50 = {p50:.1f} ms", p99, "ms", round(3 * p50, 1))
+
+
+def measure_day(table, vibe, options):
+    """Against a `vibe serve` of its own, in a control group; database, bucket and CDN are those of the `vibe up`."""
+    with contextlib.ExitStack() as stack:
+        try:
+            prefix = stack.enter_context(cgroup.limited(0.25, 512 * 1024 * 1024))
+        except servers.Failed as reason:
+            print(f"  a day is not measured: {reason}", file=sys.stderr)
+            return
+        serve = stack.enter_context(servers.Serve(options.binary, vibe.env, servers.free_port(), prefix))
+        serve.wait_until_healthy()
+        print(f"  a day of {day.USERS} users …", file=sys.stderr)
+        api = f"http://127.0.0.1:{serve.port}"
+        users = feed.psql(vibe.env["DATABASE_URL"], f"SELECT id FROM users LIMIT {day.USERS}").split()
+        activities = feed.psql(vibe.env["DATABASE_URL"], "SELECT id FROM activities WHERE starts_at > now() + interval '1 day' LIMIT 500").split()
+        one_day = day.Day(api, vibe.env["CDN_BASE_URL"], day.tokens(users, servers.JWT_SECRET), activities, PICTURE_KEY)
+        latencies = one_day.run(options.day_seconds)
+        table.bound(f"a day of {day.USERS} users at {day.SPEED} x, 1/4 CPU, 512 MB: p99 of {len(latencies):,}",
+                    day.percentile(latencies, 0.99), "ms", 100)
+        table.bound("  its median", day.percentile(latencies, 0.5), "ms", 100)
+
+
 def measure_puts(table, vibe, folder, options):
     urls = load.presigned_puts(vibe.env, options.put_urls, folder)
     puts, one, many = race(
@@ -158,9 +197,15 @@ def run(options, folder):
         nginx = stack.enter_context(servers.Nginx(folder / "nginx", answers, {PICTURE_KEY: picture}))
         for url in (vibe.env["CDN_BASE_URL"], nginx.url, nginx.url + "/cached"):
             assert call("GET", f"{url}/{PICTURE_KEY}") == picture, url
-        express = stack.enter_context(servers.Express(ROOT / "backend/bench/express", ROOT / "build/bench/express"))
-        measure_http(table, vibe, nginx, express, token, options)
-        measure_puts(table, vibe, folder, options)
+        express = stack.enter_context(servers.Express(ROOT / "backend/bench/express", ROOT / "build/bench/express",
+                                                      vibe.env["DATABASE_URL"]))
+        if options.only in (None, "http"):
+            measure_http(table, vibe, nginx, express, token, options)
+        if options.only in (None, "puts"):
+            measure_puts(table, vibe, folder, options)
+        if options.only in (None, "feed"):
+            measure_feed(table, vibe, express, token, folder, options)
+            measure_day(table, vibe, options)
         measure_start(table, vibe, options)
         table.bound("vibe up: resident memory, idle", idle_mb, "MB", 25)
         table.bound("vibe up: resident memory, peak of all this", vibe.peak_mb(), "MB", 100)
@@ -172,18 +217,20 @@ def main():
     parser.add_argument("--quick", action="store_true", help="two short rounds: a look, not a result")
     parser.add_argument("--rounds", type=int, help="rounds of each measurement (default: 5)")
     parser.add_argument("--seconds", type=float, help="length of each measurement (default: 4)")
+    parser.add_argument("--only", choices=("http", "puts", "feed"), help="a part of it (feed: with the day)")
     parser.add_argument("--binary", type=pathlib.Path, default=ROOT / "build/vibe", help="the program to measure")
     options = parser.parse_args()
     options.rounds = options.rounds or (2 if options.quick else 5)
     options.seconds = options.seconds or (1 if options.quick else 4)
     options.starts = 3 if options.quick else 11
     options.put_urls = 5000 if options.quick else 40000
+    options.day_seconds = 10 if options.quick else 60
     # on a real disk, as the build folder is: /tmp may be memory
     (ROOT / "build/bench").mkdir(parents=True, exist_ok=True)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="run-", dir=ROOT / "build/bench"))
     try:
         table = run(options, folder)
-    except (servers.Failed, load.Failed) as failure:
+    except (servers.Failed, load.Failed, day.Refused) as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return 1
     finally:

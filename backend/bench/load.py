@@ -23,9 +23,9 @@ class Failed(Exception):
     """A measurement that would not mean anything; the text tells a person why."""
 
 
-def wrk(url, seconds, *, connections=CONNECTIONS, script=None, arguments=()):
-    """Requests per second. Answers other than 2xx make the measurement worthless."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s"]
+def run_wrk(url, seconds, *, connections=CONNECTIONS, script=None, arguments=(), options=()):
+    """Requests per second, and all that wrk said. Answers other than 2xx make the measurement worthless."""
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s", *options]
     command += ["-s", SCRIPTS / script] if script else []
     done = subprocess.run(servers.pinned(servers.CLIENT_CORE, [*command, url, "--", *arguments]), capture_output=True,
                           text=True, timeout=seconds + 60)
@@ -34,7 +34,19 @@ def wrk(url, seconds, *, connections=CONNECTIONS, script=None, arguments=()):
     errors = re.search(r"Socket errors: (.*)", done.stdout)
     if done.returncode != 0 or not rate or bad or errors or float(rate[1]) == 0:
         raise Failed(f"load on {url} went wrong:\n{done.stdout}{done.stderr}")
-    return float(rate[1])
+    return float(rate[1]), done.stdout
+
+
+def wrk(url, seconds, **options):
+    return run_wrk(url, seconds, **options)[0]
+
+
+def get_with_latency(url, token, seconds, connections):
+    """The rate, and its latencies in ms by percentile."""
+    rate, said = run_wrk(url, seconds, connections=connections, options=["--latency", "-H", f"Authorization: Bearer {token}"])
+    units = {"us": 0.001, "ms": 1, "s": 1000}
+    return rate, {int(percent): float(number) * units[unit]
+                  for percent, number, unit in re.findall(r"^\s+(\d+)%\s+([\d.]+)(us|ms|s)$", said, re.M)}
 
 
 def get(url, seconds):

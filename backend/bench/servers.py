@@ -13,6 +13,7 @@ import time
 
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, CLIENT_CORE = CORES[0], CORES[-1]
+JWT_SECRET = "only for this benchmark, only for a minute"  # of `vibe serve`
 
 
 class Failed(Exception):
@@ -119,16 +120,17 @@ class VibeUp(Program):
 class Serve(Program):
     """`vibe serve` beside the database and the store of a `vibe up`."""
 
-    def __init__(self, binary, up, port):
+    def __init__(self, binary, up, port, prefix=()):
+        """prefix: a command that runs the program, in a control group for example."""
         self.port = port
         environment = clean_environment(
             PORT=str(port), DATABASE_URL=up["DATABASE_URL"], AWS_REGION=up["AWS_REGION"], S3_BUCKET_NAME=up["S3_BUCKET_NAME"],
             S3_ENDPOINT=up["AWS_ENDPOINT_URL_S3"], CDN_BASE_URL=up["CDN_BASE_URL"], LOG_LEVEL="warn",
-            JWT_SECRET="only for this benchmark, only for a second",
+            JWT_SECRET=JWT_SECRET, RATE_LIMIT="off",
             AWS_ACCESS_KEY_ID=up["AWS_ACCESS_KEY_ID"], AWS_SECRET_ACCESS_KEY=up["AWS_SECRET_ACCESS_KEY"])
         log = pathlib.Path(binary).parent / "bench" / "serve.log"
         log.parent.mkdir(exist_ok=True)
-        super().__init__("vibe serve", [binary, "serve"], log, environment, core=CLIENT_CORE)
+        super().__init__("vibe serve", [*prefix, binary, "serve"], log, environment, core=CLIENT_CORE)
 
     def wait_until_healthy(self):
         self.wait_until(lambda: is_up(self.port, "/api/health"), interval_s=0.0005)
@@ -184,10 +186,10 @@ class Nginx(Program):
 class Express(Program):
     """backend/bench/express, with its packages installed in the build folder."""
 
-    def __init__(self, source, installed):
+    def __init__(self, source, installed, database_url):
         self.install(source, installed)
         reading, writing = os.pipe()
-        environment = clean_environment(NODE_ENV="production", NODE_NO_WARNINGS="1")
+        environment = clean_environment(NODE_ENV="production", NODE_NO_WARNINGS="1", DATABASE_URL=database_url)
         super().__init__("Express", ["node", installed / "server.mjs"], installed / "log", environment, stdout=writing)
         os.close(writing)
         with open(reading) as out:

@@ -1,8 +1,10 @@
-// The peer of ./dev bench: POST /api/upload/profile-picture as a usual Node.js back end makes it. Express 5, jsonwebtoken
-// and the AWS SDK's presigner; it checks and signs what vibe checks and signs. Prints {"port", "token"} when it listens.
+// The peer of ./dev bench: upload tickets and the feed of activities as a usual Node.js back end makes them. Express 5,
+// jsonwebtoken, the AWS SDK's presigner and pg; it checks, signs and asks what vibe does. DATABASE_URL is vibe's. Prints
+// {"port", "token"} when it listens.
 import { randomUUID } from 'node:crypto';
 import express from 'express';
 import jwt from 'jsonwebtoken';
+import pg from 'pg';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 
@@ -17,6 +19,8 @@ const s3 = new S3Client({
   requestChecksumCalculation: 'WHEN_REQUIRED',
   credentials: { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY' },
 });
+
+const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 16 });
 
 const app = express();
 app.disable('x-powered-by');
@@ -65,6 +69,43 @@ app.post('/api/upload/profile-picture', async (request, response) => {
       'x-amz-meta-vibe-purpose': 'profile-picture',
     },
     expiresAt: new Date(Date.now() + lifetimeSeconds * 1000).toISOString(),
+  });
+});
+
+const feed = `
+  SELECT a.id, a.user_id, u.name, u.profile_picture_cdn_url, a.title, a.description, a.place_name, a.latitude, a.longitude,
+         a.starts_at, a.ends_at, a.created_at, a.updated_at, a.capacity, a.participant_count,
+         a.hero_image_url, a.hero_image_s3_key, a.hero_image_cdn_url, a.image_urls, a.image_s3_keys, a.image_cdn_urls,
+         EXISTS (SELECT FROM activity_participants p WHERE p.activity_id = a.id AND p.user_id = $2) AS joined
+  FROM activities a
+  LEFT JOIN users u ON u.id = a.user_id
+  ORDER BY a.created_at DESC, a.id DESC
+  LIMIT $1`;
+
+app.get('/api/activities', async (request, response) => {
+  const { rows } = await pool.query({ name: 'feed', text: feed, values: [21, request.user] });
+  const page = rows.slice(0, 20);
+  const last = page.at(-1);
+  response.json({
+    activities: page.map((row) => ({
+      id: row.id,
+      owner: { id: row.user_id, name: row.name, profilePictureCdnUrl: row.profile_picture_cdn_url },
+      title: row.title,
+      description: row.description,
+      place: { name: row.place_name, latitude: row.latitude, longitude: row.longitude },
+      startsAt: row.starts_at,
+      endsAt: row.ends_at,
+      capacity: row.capacity,
+      participantCount: row.participant_count,
+      joined: row.joined,
+      heroImage: { url: row.hero_image_url, s3Key: row.hero_image_s3_key, cdnUrl: row.hero_image_cdn_url },
+      gallery: (row.image_urls ?? []).map((url, index) => ({
+        index, url, s3Key: row.image_s3_keys[index], cdnUrl: row.image_cdn_urls[index],
+      })),
+      createdAt: row.created_at,
+      updatedAt: row.updated_at,
+    })),
+    nextCursor: rows.length > 20 ? Buffer.from(`${last.created_at.toISOString()} ${last.id}`).toString('base64url') : null,
   });
 });
 

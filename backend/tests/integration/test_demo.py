@@ -1,0 +1,32 @@
+"""`vibe demo`: a little world, made through the public API, to look at."""
+
+import subprocess
+
+from people import Person
+
+
+def run_demo(vibe, *arguments):
+    return subprocess.run([vibe.command()[0], "demo", *arguments], capture_output=True, text=True, timeout=300)
+
+
+def test_a_demo_fills_a_running_system_with_people_activities_and_stories(vibe_factory):
+    vibe = vibe_factory()
+    done = run_demo(vibe, "--api", vibe.api_url)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("8 people, 10 activities, 7 stories, ")
+    visitor = Person(vibe)
+    activities = visitor.get("/api/activities", limit=100)["activities"]
+    stories = visitor.get("/api/stories", limit=100)["stories"]
+    assert (len(activities), len(stories)) == (10, 7)
+    assert all(activity["heroImage"] and activity["owner"]["profilePictureCdnUrl"] for activity in activities)
+    assert {activity["owner"]["name"] for activity in activities} >= {"田中 雪", "أمير حسن", "Priya Nair 🌿"}
+    for url in (activities[0]["heroImage"]["cdnUrl"], stories[0]["image"]["cdnUrl"], activities[0]["owner"]["profilePictureCdnUrl"]):
+        status, headers, picture = vibe.request("GET", url)
+        assert (status, headers["Content-Type"], picture[:2]) == (200, "image/jpeg", b"\xff\xd8")
+
+
+def test_without_an_api_it_says_what_to_do():
+    import conftest
+    done = subprocess.run([str(conftest.BINARY), "demo", "--api", "http://127.0.0.1:1"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "vibe up" in done.stderr
