@@ -5,6 +5,7 @@
 #include "api/session.h"
 #include "base/log.h"
 #include "db/media.h"
+#include "db/transaction.h"
 #include "http/problem.h"
 
 #include <errno.h>
@@ -159,29 +160,32 @@ void vb_api_get_user(struct vb_http_request *request)
     vb_api_answer_json(request, 200, &body);
 }
 
-/* Deletes the rows, in one transaction, and says which objects are to follow: their media rows remember them
- * until they are gone. */
-static int delete_rows(struct vb_db *db, const char *id, PGresult **ret_keys, int64_t *ret_revoked_ms,
-                       struct vb_error *err)
+struct deletion {
+    const char *id;
+    PGresult *keys; /* of the objects that are to follow */
+    int64_t revoked_ms;
+};
+
+/* Deletes the rows. Their media rows remember the objects until they are gone. */
+static int delete_rows(struct vb_db *db, void *context, struct vb_error *err)
 {
+    struct deletion *deletion = context;
     struct vb_user user VB_CLEANUP(vb_user_release) = {0};
     PGresult *keys VB_CLEANUP(vb_pgresult_clearp) = NULL;
-    int r = vb_db_begin(db, err);
+    int r = vb_users_lock(db, deletion->id, &user, err);
 
     if (r == 0)
-        r = vb_users_lock(db, id, &user, err);
+        r = vb_media_mark_user_deleting(db, deletion->id, err);
     if (r == 0)
-        r = vb_media_mark_user_deleting(db, id, err);
+        r = vb_media_keys_of_user(db, deletion->id, &keys, err);
     if (r == 0)
-        r = vb_media_keys_of_user(db, id, &keys, err);
+        r = vb_session_end_all(db, deletion->id, &deletion->revoked_ms, err);
     if (r == 0)
-        r = vb_session_end_all(db, id, ret_revoked_ms, err);
-    if (r == 0)
-        r = vb_users_delete(db, id, err);
-    if (r == 0)
-        r = vb_db_commit(db, err);
-    if (r == 0)
-        *ret_keys = VB_TAKE(keys);
+        r = vb_users_delete(db, deletion->id, err);
+    if (r == 0) {
+        PQclear(deletion->keys); /* of a run that another transaction came in the way of */
+        deletion->keys = VB_TAKE(keys);
+    }
     return r == -EDOM ? -ENOENT : r;
 }
 
@@ -222,13 +226,13 @@ void vb_api_delete_me(struct vb_http_request *request)
 {
     const char *id = vb_api_authenticate(request);
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = id ? vb_api_acquire_db(request) : NULL;
-    PGresult *keys VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    struct deletion deletion = {.id = id};
     struct vb_error err = {0};
-    int64_t revoked_ms = 0;
 
-    if (!db || me_failed(request, delete_rows(db, id, &keys, &revoked_ms, &err), &err))
-        return;
-    vb_revocations_add(vb_api_of(request)->revocations, id, revoked_ms);
-    delete_objects(request, db, id, keys);
-    vb_http_answer(request, 204, NULL, "", 0);
+    if (db && !me_failed(request, vb_db_transact(db, delete_rows, &deletion, &err), &err)) {
+        vb_revocations_add(vb_api_of(request)->revocations, id, deletion.revoked_ms);
+        delete_objects(request, db, id, deletion.keys);
+        vb_http_answer(request, 204, NULL, "", 0);
+    }
+    PQclear(deletion.keys);
 }

@@ -93,8 +93,9 @@ static float rough(uint32_t seed, float x, float y)
 {
     float sum = 0, weight = 0.5F;
 
-    for (unsigned octave = 0; octave < OCTAVES; octave++, weight /= 2) {
+    for (unsigned octave = 0; octave < OCTAVES; octave++) {
         sum += weight * noise(seed + octave * 7919, x, y);
+        weight /= 2;
         x *= 2.03F;
         y *= 2.03F;
     }

@@ -1,0 +1,64 @@
+"""PostgreSQL killed under load, while phones go on trying: what was acknowledged is there, and nothing is there twice."""
+
+import collections
+import concurrent.futures
+import http.client
+import json
+import os
+import signal
+import threading
+import time
+import uuid
+
+from conftest import wait_until
+from people import Person, sql
+
+CLIENTS, DEADLINE_S = 8, 60
+
+
+def plan_until_acknowledged(person, title):
+    """As a phone does it: the same request with the same key, again and again. Returns the ids of all 201s."""
+    body = json.dumps({"title": title, "startsAt": "2099-01-01T10:00:00Z"})
+    headers = {"Authorization": f"Bearer {person.token}", "Content-Type": "application/json", "Idempotency-Key": title}
+    deadline = time.monotonic() + DEADLINE_S
+    while True:
+        try:
+            status, answered, data = person.vibe.request("POST", "/api/activities", body, headers, timeout_s=20)
+        except (OSError, http.client.HTTPException):
+            status = None
+        if status == 201:
+            return json.loads(data)["activity"]["id"]
+        if status is not None:
+            assert status == 503 and int(answered["Retry-After"]) >= 1, (status, data)
+        assert time.monotonic() < deadline, f"{title} was never acknowledged"
+
+
+def test_postgresql_killed_under_load_loses_nothing_and_does_nothing_twice(vibe_factory):
+    vibe = vibe_factory()
+    people = [Person(vibe) for _ in range(CLIENTS)]
+    acknowledged, stop = {}, threading.Event()
+
+    def work(person):
+        while not stop.is_set():
+            title = str(uuid.uuid4())
+            acknowledged[title] = plan_until_acknowledged(person, title)
+
+    with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
+        running = [pool.submit(work, person) for person in people]
+        try:
+            for _ in range(3):
+                before = len(acknowledged)
+                wait_until(lambda: len(acknowledged) > before + 20, DEADLINE_S, "acknowledged activities")
+                server = int((vibe.data_dir / "postgres/data/postmaster.pid").read_text().split()[0])
+                os.kill(server, signal.SIGKILL)
+        finally:
+            before = len(acknowledged)
+            wait_until(lambda: len(acknowledged) > before + 20, DEADLINE_S, "acknowledged activities after the last kill")
+            stop.set()
+        for one in running:
+            one.result()
+
+    rows = collections.Counter(title for title, in sql(vibe, "SELECT title FROM activities"))
+    assert {title: count for title, count in rows.items() if count != 1} == {}
+    assert acknowledged.keys() == rows.keys()
+    assert dict(sql(vibe, "SELECT title, id FROM activities")) == acknowledged
