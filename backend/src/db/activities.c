@@ -191,14 +191,14 @@ static int list_filtered(struct vb_db *db, const struct vb_activity_filter *filt
     const char *params[15] = {limit, filter->after_value, filter->after_id, filter->owner, filter->words};
     struct box box;
 
+    make_box(filter, &box);
+    degrees(latitude, filter->latitude);
+    degrees(longitude, filter->longitude);
+    degrees(radius_m, filter->radius_m);
     if (filter->near) {
         const char *const place[] = {latitude,    longitude,   radius_m,    box.south,  box.north,
                                      box.west[0], box.east[0], box.west[1], box.east[1]};
 
-        degrees(latitude, filter->latitude);
-        degrees(longitude, filter->longitude);
-        degrees(radius_m, filter->radius_m);
-        make_box(filter, &box);
         for (size_t i = 0; i < VB_ARRAY_SIZE(place); i++)
             params[5 + i] = place[i];
     }
