@@ -22,7 +22,7 @@ CREATE TEMP TABLE later AS
     SELECT pg_get_indexdef(indexrelid) AS statement, indexrelid::regclass::text AS name FROM pg_index
     WHERE indrelid IN ('activities'::regclass, 'activity_participants'::regclass) AND NOT indisunique;
 SELECT format('DROP INDEX %s', name) FROM later \\gexec
-INSERT INTO users (email, name) SELECT 'user' || n || '@example.org', 'User ' || n FROM generate_series(1, 5000) n;
+INSERT INTO users (email, name) SELECT 'user' || n || '@example.org', 'User ' || n FROM generate_series(1, 100000) n;
 CREATE TEMP TABLE owners AS SELECT row_number() OVER () AS number, id FROM (SELECT id FROM users LIMIT 1000) u;
 CREATE UNIQUE INDEX ON owners (number);
 ANALYZE owners;
@@ -141,7 +141,7 @@ def test_a_list_and_its_next_page_read_little(crowd, name):
 
 def test_the_stories_of_a_user_read_little(crowd):
     answer, plans = crowd.plans("/api/stories", user=crowd.teller)
-    check(plans, "vibe_stories", sorted_by_index=True)
+    check(plans, "vibe_stories", sorted_by_index=False)  # those of one day are few: two indexes together find them
     assert answer["stories"]
 
 
