@@ -46,7 +46,8 @@ static void assert_read(const char *text, unsigned count, const char *joined)
 static void what_is_written_is_read_back(void **state)
 {
     static const char *const elements[] = {
-        "plain", "", "NULL", "a \"b\" c", "back\\slash\\", "{x,\"y\"}", "\xf0\x9f\x8c\x8a \xd7\xa9", " \n\t,"};
+        "plain", "", "NULL", "a \"b\" c", "back\\slash\\", "{x,\"y\"}", "\xf0\x9f\x8c\x8a \xd7\xa9",
+        " \n\t,"};
     struct vb_text_array array;
     struct vb_strbuf text, element;
     bool is_null;
