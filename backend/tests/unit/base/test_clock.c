@@ -263,6 +263,37 @@ static void fractions_of_any_length_are_cut_to_milliseconds(void **state)
     }
 }
 
+static void an_iso_8601_time_may_be_of_any_zone(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } cases[] = {
+        {"1970-01-01T00:00:00+00:00", 0},
+        {"1970-01-01T00:00:00-00:00", 0},
+        {"1970-01-01T01:00:00+01:00", 0},
+        {"1969-12-31T18:30:00-05:30", 0},
+        {"1970-01-01T00:00:00.250-05:30", 19800250},
+        {"1970-01-01T00:00:00+23:59", -86340000},
+    };
+    static const char *const bad[] = {"+1:00",   "+0100", "+01",   "+24:00", "-01:60",
+                                      "+01:00Z", "+01:0", "01:00", " +01:00"};
+    int64_t time;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(vb_clock_parse_iso8601(cases[i].text, &time), 0);
+        assert_int_equal(time, cases[i].ms);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        char text[64];
+
+        snprintf(text, sizeof(text), "1970-01-01T00:00:00%s", bad[i]);
+        if (vb_clock_parse_iso8601(text, &time) != -EINVAL)
+            fail_msg("\"%s\" was taken for a time", text);
+    }
+}
+
 static void times_beyond_the_text_forms_are_held_at_their_edge(void **state)
 {
     static const int64_t far[] = {INT64_MIN, INT64_MIN + 1, -62167219201, 253402300800, INT64_MAX};
@@ -308,6 +339,7 @@ int main(void)
         cmocka_unit_test(every_truncation_is_refused),
         cmocka_unit_test(a_leap_second_is_the_next_second),
         cmocka_unit_test(fractions_of_any_length_are_cut_to_milliseconds),
+        cmocka_unit_test(an_iso_8601_time_may_be_of_any_zone),
         cmocka_unit_test(times_beyond_the_text_forms_are_held_at_their_edge),
         cmocka_unit_test(clocks_agree_with_the_system_and_do_not_go_back),
     };
