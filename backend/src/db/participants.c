@@ -94,6 +94,6 @@ int vb_participants_list(struct vb_db *db, const char *activity_id, unsigned lim
     char rows[16];
 
     snprintf(rows, sizeof(rows), "%u", limit);
-    return vb_db_query(db, sql, 4, (const char *[]){activity_id, rows, after_joined_at, after_id}, ret_rows,
-                       err);
+    return vb_db_query_planned(db, sql, 4, (const char *[]){activity_id, rows, after_joined_at, after_id},
+                               ret_rows, err);
 }

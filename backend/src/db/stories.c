@@ -112,8 +112,8 @@ int vb_stories_list_of_user(struct vb_db *db, const char *viewer_id, const char 
     char rows[NUMBER_SIZE];
 
     snprintf(rows, sizeof(rows), "%u", limit);
-    return vb_db_query(db, sql, 5, (const char *[]){viewer_id, rows, user_id, after_value, after_id},
-                       ret_rows, err);
+    return vb_db_query_planned(db, sql, 5, (const char *[]){viewer_id, rows, user_id, after_value, after_id},
+                               ret_rows, err);
 }
 
 int vb_stories_find(struct vb_db *db, const char *viewer_id, const char *id, PGresult **ret_row,
@@ -196,5 +196,6 @@ int vb_stories_seen_by(struct vb_db *db, const char *id, unsigned limit, const c
     char rows[NUMBER_SIZE];
 
     snprintf(rows, sizeof(rows), "%u", limit);
-    return vb_db_query(db, sql, 4, (const char *[]){id, rows, after_seen_at, after_id}, ret_rows, err);
+    return vb_db_query_planned(db, sql, 4, (const char *[]){id, rows, after_seen_at, after_id}, ret_rows,
+                               err);
 }
