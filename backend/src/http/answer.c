@@ -63,12 +63,14 @@ bool vb_http_has_header(const struct vb_http_request *request, const char *name)
     return false;
 }
 
-/* What the server says with every answer, where the handler has not said it itself. */
+/* What the server says with its answers, where the handler has not said it itself. Probes need none of it, and come
+ * all day. */
 static void add_own_headers(const struct request *request, struct MHD_Response *response)
 {
     const struct vb_http_config *config = &request->server->config;
+    bool is_probe = request->http.route && request->http.route->flags & VB_ROUTE_QUIET;
 
-    for (const struct vb_http_header *header = config->headers; header && header->name; header++)
+    for (const struct vb_http_header *header = config->headers; !is_probe && header && header->name; header++)
         if (!request->headers || !vb_http_has_header(&request->http, header->name))
             MHD_add_response_header(response, header->name, header->value);
     if (request->http.secure && config->strict_transport_security)

@@ -197,7 +197,8 @@ struct vb_http_config {
     /* Counts requests per client address, but for those to VB_ROUTE_QUIET routes: 429 with Retry-After
      * beyond. NULL: no limit. Belongs to the caller. */
     struct vb_ratelimit *rate_limit;
-    /* Added to every answer whose handler has not given that header itself; ended by a NULL name. NULL: none */
+    /* Added to every answer whose handler has not given that header itself, but for VB_ROUTE_QUIET routes; ended by
+     * a NULL name. NULL: none */
     const struct vb_http_header *headers;
     const char *strict_transport_security; /* the same, for clients that came over TLS; NULL: none */
     /* Answers for what no route can: 404, 405, 413, 431, 503 …, in the server's own dialect (problem+json, S3

@@ -47,7 +47,12 @@ def test_no_limit_is_not_spoken_of(vibe):
     assert headers["RateLimit"] is None and headers["RateLimit-Policy"] is None
 
 
-@pytest.mark.parametrize("path, status", [("/api/health", 200), ("/api/users/me", 401), ("/api/nothing", 404)])
+def test_probes_get_nothing_that_they_do_not_need(vibe):
+    names = {name.lower() for name in call(vibe, "GET", "/api/health")[1].keys()}
+    assert names == {"connection", "content-length", "content-type", "date", "x-request-id"} - ({"connection"} - names)
+
+
+@pytest.mark.parametrize("path, status", [("/api/users/me", 401), ("/api/nothing", 404)])
 def test_browsers_are_told_to_take_answers_for_data(vibe, path, status):
     answered, headers, _ = call(vibe, "GET", path)
     assert answered == status
