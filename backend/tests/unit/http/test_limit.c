@@ -147,12 +147,21 @@ static void the_servers_own_headers_give_way_to_the_handlers(void **state)
 {
     struct app *app = *state;
 
-    assert_int_equal(get(app, "/quiet", NULL), 200);
+    assert_int_equal(get(app, "/limited", NULL), 200);
     assert_header(app, "X-Own: by the server\n");
     assert_header(app, "X-Given: by the handler\n");
     assert_null(strcasestr(app->headers, "X-Given: by the server"));
     assert_int_equal(get(app, "/nothing", NULL), 404);
     assert_header(app, "X-Given: by the server\n");
+}
+
+static void probes_get_none_of_the_servers_own_headers(void **state)
+{
+    struct app *app = *state;
+
+    assert_int_equal(get(app, "/quiet", NULL), 200);
+    assert_header(app, "X-Given: by the handler\n");
+    assert_null(strcasestr(app->headers, "X-Own"));
 }
 
 static void transport_security_is_for_those_who_came_over_tls(void **state)
@@ -174,6 +183,7 @@ int main(void)
         TEST(an_empty_bucket_is_429_with_retry_after),
         TEST(no_limit_is_not_spoken_of),
         TEST(the_servers_own_headers_give_way_to_the_handlers),
+        TEST(probes_get_none_of_the_servers_own_headers),
         TEST(transport_security_is_for_those_who_came_over_tls),
     };
 
