@@ -1,0 +1,48 @@
+/*
+ * A pool of jailed processes that decode and encode pictures and videos (see job.h for what they do, sandbox.h for
+ * their jail). Thread-safe.
+ *
+ *   service ──▶ nursery (vibe-media: libraries loaded, touches no stranger's byte) ──fork──▶ workers
+ *
+ * The service itself never loads a decoder. A worker ends after one upload, so that nothing of one user's file meets
+ * another's; those that make variants of our own canonical files live longer. A worker that dies, hangs or
+ * exceeds its limits is replaced, and its job answered.
+ */
+#ifndef VB_MEDIA_WORKERS_H
+#define VB_MEDIA_WORKERS_H
+
+#include "base/error.h"
+#include "media/job.h"
+
+struct vb_workers;
+
+struct vb_workers_config {
+    const char *program; /* of the nursery; NULL: "vibe-media" beside this program */
+    unsigned processes;  /* 0: one per core that this process may use */
+    unsigned queue_max;  /* calls waiting for a process; 0: 512 */
+    unsigned timeout_ms; /* of one job, from when a process has it; 0: 30000 */
+};
+
+/* Starts the nursery; to be called before threads are started. Returns when it is ready: within 5 s, or an error
+ * that says what is missing. */
+int vb_workers_start(const struct vb_workers_config *config, struct vb_workers **ret_workers,
+                     struct vb_error *err);
+/* No call may be under way. NULL is fine. */
+void vb_workers_stop(struct vb_workers *workers);
+
+/* The descriptors of a job; -1: none. They stay the caller's. */
+struct vb_media_files {
+    int input;          /* regular file or memfd, open for reading */
+    int output, poster; /* empty, open for reading and writing */
+};
+
+/* Runs a job. Blocks until there is a free process (the queue is fair) and it has answered. Returns 0 with ret
+ * (whose status may still be VB_MEDIA_BAD), -EBUSY (too many wait: 503 with Retry-After), -ETIMEDOUT (it took too
+ * long and was ended), -EPIPE (the worker died of this file), -EPROTO (it answered nonsense), -EIO. */
+int vb_workers_run(struct vb_workers *workers, const struct vb_media_job *job,
+                   const struct vb_media_files *files, struct vb_media_result *ret, struct vb_error *err);
+
+/* An empty file in memory of at most size_max bytes, for a job's input or output; or a negative errno. */
+int vb_media_memory_file(const char *name);
+
+#endif
