@@ -25,6 +25,8 @@ OWNERS = {
     "curl/curl.h": {"http"},
     "libpq-fe.h": {"db"},
     "sqlite3.h": {"store"},
+    "vips/vips.h": {"media"},
+    "seccomp.h": {"media"},
     "expat.h": {"s3", "store"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)

@@ -221,6 +221,7 @@ struct vb_api *vb_api_create(const struct vb_api_config *config)
     derive_keys(api, config);
     api->db = config->db;
     api->s3 = config->s3;
+    api->workers = config->workers;
     api->user_rate_limit = config->user_rate_limit;
     api->cdn_base_url = vb_xstrdup(config->cdn_base_url);
     api->follow_host_s3_port = config->follow_host_s3_port;

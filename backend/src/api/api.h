@@ -7,6 +7,7 @@
 #include "db/pool.h"
 #include "http/client.h"
 #include "http/server.h"
+#include "media/workers.h"
 #include "s3/client.h"
 
 struct vb_api;
@@ -14,6 +15,7 @@ struct vb_api;
 struct vb_api_config {
     struct vb_db_pool *db;
     struct vb_s3_client *s3;
+    struct vb_workers *workers;                /* what decodes uploads */
     struct vb_http_client *http;               /* for Apple's keys; needed with apple_client_ids */
     const char *apple_client_ids;              /* APPLE_CLIENT_ID; NULL: no Sign in with Apple */
     const char *apple_issuer, *apple_jwks_url; /* NULL: Apple's */

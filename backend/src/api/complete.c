@@ -3,11 +3,11 @@
  * and enters it in the database. May be called again, or by two at once: there is one media, and every answer
  * is about it.
  *
- *   inspect ──▶ reserve: media row, "pending", holds the final key ──▶ copy ──▶ publish: row "ready", the
- * owning row (user, activity, story) names it ──▶ tidy up
+ *   inspect ──▶ ingest: a jailed worker decodes it and writes it anew ──▶ reserve: media row, "pending", holds the final
+ * key ──▶ put ──▶ publish: row "ready", the owning row (user, activity, story) names it ──▶ tidy up
  *
  * Whoever comes second finds the row: when it is ready, that is the answer; when it is pending (the first is
- * still at it, or died), the same bytes are copied to the same key once more, which harms nothing, and one of
+ * still at it, or died), the same is made and put to the same key once more, which harms nothing, and one of
  * the two publishes.
  */
 #include "api/purpose.h"
@@ -19,6 +19,39 @@
 
 #include <errno.h>
 #include <string.h>
+
+/* The same picture in every width the CDN makes of it, smallest first: a srcset. Of a video: its poster's. */
+static void write_variants(struct vb_http_request *request, struct vb_json *json,
+                           const struct vb_media *media)
+{
+    const char *key = media->poster_key ? media->poster_key : media->key;
+    bool picture = media->poster_key || strcmp(media->content_type, "image/jpeg") == 0;
+    const char *url = vb_api_cdn_url(request, key, NULL);
+
+    vb_json_key(json, "variants");
+    vb_json_array_begin(json);
+    for (const uint16_t *width = vb_variant_widths; picture && url && *width; width++) {
+        if (*width > media->width)
+            break;
+        vb_json_object_begin(json);
+        vb_json_key_int(json, "width", *width);
+        vb_json_key_int(json, "height", (*width * media->height + media->width / 2) / media->width);
+        vb_json_key_string(json, "url", vb_arena_printf(&request->arena, "%s?w=%d", url, *width));
+        vb_json_object_end(json);
+    }
+    vb_json_array_end(json);
+}
+
+/* What stands for a video as long as it does not play. */
+static void write_poster(struct vb_http_request *request, struct vb_json *json, const struct vb_media *media)
+{
+    vb_json_key_int(json, "durationMs", media->duration_ms);
+    vb_json_key(json, "poster");
+    vb_json_object_begin(json);
+    vb_json_key_string(json, "key", media->poster_key);
+    vb_json_key_string(json, "cdnUrl", vb_api_cdn_url(request, media->poster_key, NULL));
+    vb_json_object_end(json);
+}
 
 static void answer_media(struct vb_http_request *request, const struct vb_media *media)
 {
@@ -43,9 +76,10 @@ static void answer_media(struct vb_http_request *request, const struct vb_media 
     vb_json_key_int(&json, "bytes", media->bytes);
     vb_json_key_string(&json, "contentType", media->content_type);
     vb_json_key_string(&json, "thumbhash", media->thumbhash);
-    vb_json_key(&json, "variants");
-    vb_json_array_begin(&json);
-    vb_json_array_end(&json);
+    vb_json_key_string(&json, "dominantColor", media->dominant_color);
+    write_variants(request, &json, media);
+    if (media->poster_key)
+        write_poster(request, &json, media);
     if (media->story_id)
         vb_json_key_string(&json, "storyId", media->story_id);
     vb_json_object_end(&json);
@@ -93,6 +127,17 @@ static void answer_failure(struct vb_http_request *request, const struct vb_prom
         break;
     case VB_PROMOTION_UNKNOWN_TYPE:
         reject(request, promotion, 422, "unsupported_media", promotion->problem);
+        break;
+    case VB_PROMOTION_BAD_MEDIA:
+        reject(request, promotion, 422, "media_rejected", promotion->problem);
+        break;
+    case VB_PROMOTION_BUSY:
+        vb_log(VB_LOG_WARN, "an upload waits for a media worker", VB_LOG_STR("requestId", request->id),
+               VB_LOG_STR("error", err->message));
+        vb_http_add_header(request, "Retry-After", "2");
+        vb_problem(
+            request, 503, "media_busy",
+            "Too many files are being worked on: the upload is safe, complete it again in two seconds");
         break;
     case VB_PROMOTION_WRONG_TARGET:
         reject(request, promotion, 422, "target_mismatch", promotion->problem);

@@ -29,6 +29,7 @@ struct vb_readiness {
 struct vb_api {
     struct vb_db_pool *db;
     struct vb_s3_client *s3;
+    struct vb_workers *workers;
     struct vb_ratelimit *user_rate_limit; /* NULL: none */
     char *cdn_base_url;
     uint16_t follow_host_s3_port, follow_host_cdn_port;

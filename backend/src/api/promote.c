@@ -1,28 +1,25 @@
 /* From staging to public: see promote.h, and complete.c for the picture. */
 #include "api/promote.h"
 
+#include "api/ingest.h"
 #include "api/purpose.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "db/users.h"
-#include "media/dimensions.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#define INSPECT_FIRST_BYTES ((size_t)64 * 1024)   /* holds the header of nearly every picture */
-#define INSPECT_MAX_BYTES   ((size_t)1024 * 1024) /* beyond, width and height stay unknown */
-#define KEY_ATTEMPTS        64
-#define PUBLISH_ATTEMPTS    3
-#define KEY_SIZE            1025 /* S3's limit and a NUL */
-#define IMMUTABLE           "public, max-age=31536000, immutable"
+#define KEY_ATTEMPTS     64
+#define PUBLISH_ATTEMPTS 3
+#define KEY_SIZE         1025 /* S3's limit and a NUL */
 
 /* What the staged bytes turned out to be. */
 struct inspection {
     enum vb_media_type type;
-    struct vb_dimensions dimensions; /* 0 x 0: unknown */
+    int64_t size;
     char etag[128];
     struct vb_target target;
 };
@@ -104,10 +101,10 @@ static enum vb_promotion_result check_bytes(const struct work *work, const struc
     }
     ret->type = vb_sniff(head->data, head->length);
     if (ret->type == VB_MEDIA_UNKNOWN) {
-        snprintf(
-            promotion->problem, sizeof(promotion->problem),
-            "The file is none of JPEG, PNG, WebP, HEIC, MP4 and QuickTime by its first bytes, whatever its "
-            "name says");
+        snprintf(promotion->problem, sizeof(promotion->problem),
+                 "The file is none of JPEG, PNG, WebP, HEIC, AVIF, GIF, MP4 and QuickTime by its first "
+                 "bytes, whatever its "
+                 "name says");
         return VB_PROMOTION_UNKNOWN_TYPE;
     }
     if (!vb_media_same_family(ret->type, promotion->ticket.type)) {
@@ -122,35 +119,12 @@ static enum vb_promotion_result check_bytes(const struct work *work, const struc
                  "The file did not arrive with the headers of its ticket");
         return VB_PROMOTION_WRONG_TARGET;
     }
+    ret->size = object->size;
     memcpy(ret->etag, object->etag, sizeof(ret->etag));
     return VB_PROMOTION_DONE;
 }
 
-/* Reads on, as far as the header goes. A header that cannot be read leaves the size unknown: what is wrong
- * with a picture is for its decoder to say. */
-static int read_dimensions(const struct work *work, struct vb_strbuf *head, struct inspection *inspection)
-{
-    uint64_t needed = 0;
-
-    while (vb_media_dimensions(inspection->type, head->data, head->length, &inspection->dimensions,
-                               &needed) == -EAGAIN) {
-        int r;
-        uint64_t have = head->length, want = needed > 2 * have ? needed : 2 * have;
-
-        if (needed > INSPECT_MAX_BYTES || (int64_t)have >= work->promotion->ticket.length)
-            return 0;
-        if (want > INSPECT_MAX_BYTES)
-            want = INSPECT_MAX_BYTES;
-        r = vb_s3_get_data(work->s3, work->promotion->staging_key, (int64_t)have, (int64_t)(want - have),
-                           inspection->etag, head, NULL, work->err);
-        if (r < 0)
-            return r;
-        if (head->length <= have)
-            return 0;
-    }
-    return 0;
-}
-
+/* What has arrived, by its first bytes and its description. */
 static enum vb_promotion_result inspect(const struct work *work, struct inspection *ret)
 {
     enum vb_promotion_result result = VB_PROMOTION_NOT_ARRIVED;
@@ -158,14 +132,11 @@ static enum vb_promotion_result inspect(const struct work *work, struct inspecti
     struct vb_strbuf head;
     int r;
 
-    vb_strbuf_init(&head, INSPECT_MAX_BYTES);
-    r = vb_s3_get_data(work->s3, work->promotion->staging_key, 0, (int64_t)INSPECT_FIRST_BYTES, NULL, &head,
-                       &object, work->err);
-    if (r == 0 || r == -ENODATA) {
+    vb_strbuf_init(&head, VB_SNIFF_SIZE);
+    r = vb_s3_get_data(work->s3, work->promotion->staging_key, 0, VB_SNIFF_SIZE, NULL, &head, &object,
+                       work->err);
+    if (r == 0 || r == -ENODATA)
         result = check_bytes(work, &object, &head, ret);
-        if (result == VB_PROMOTION_DONE)
-            r = read_dimensions(work, &head, ret);
-    }
     vb_strbuf_release(&head);
     if (r == -ENOENT)
         return staged_is_missing(work);
@@ -174,14 +145,53 @@ static enum vb_promotion_result inspect(const struct work *work, struct inspecti
     return result;
 }
 
-/* Takes the file's place and a key that no media has or had: the table knows them all. The key has the file's
- * true extension: nothing lies about its type. -EALREADY: the upload has a row. */
+/* Has the file decoded and made anew, by a process that has nothing else to lose. */
+static enum vb_promotion_result ingest(const struct work *work, const struct inspection *inspection,
+                                       struct vb_ingested *ret)
+{
+    struct vb_promotion *promotion = work->promotion;
+    int r =
+        vb_ingest(work->api->workers, work->s3, promotion->staging_key, inspection->etag, inspection->type,
+                  inspection->size, ret, promotion->problem, sizeof(promotion->problem), work->err);
+
+    switch (r) {
+    case 0:
+        return VB_PROMOTION_DONE;
+    case -EINVAL:
+        return VB_PROMOTION_BAD_MEDIA;
+    case -ENOENT:
+        return staged_is_missing(work);
+    case -EBUSY:
+    case -EPROTO:
+        *work->error = r;
+        return VB_PROMOTION_BUSY;
+    default:
+        return storage_failed(work, r);
+    }
+}
+
+/* What the row is to know of what was made. */
+static struct vb_media_new describe(const struct vb_ingested *made)
+{
+    return (struct vb_media_new){.content_type = vb_media_mime(made->type),
+                                 .bytes = made->bytes,
+                                 .width = made->result.width,
+                                 .height = made->result.height,
+                                 .duration_ms = made->result.duration_ms,
+                                 .sha256 = made->sha256,
+                                 .thumbhash = made->thumbhash,
+                                 .dominant_color = made->color};
+}
+
+/* Takes the file's place and a key that no media has or had: the table knows them all. -EALREADY: the upload has a
+ * row. */
 static int reserve_key(const struct work *work, struct vb_db *db, const struct inspection *inspection,
-                       int64_t time_ms)
+                       const struct vb_ingested *made, int64_t time_ms)
 {
     const struct vb_promotion *promotion = work->promotion;
+    struct vb_media_new media = describe(made);
     struct vb_place place = {0};
-    char key[KEY_SIZE];
+    char key[KEY_SIZE], poster_key[KEY_SIZE];
     int r = vb_db_begin(db, work->err);
 
     if (r == 0)
@@ -189,30 +199,27 @@ static int reserve_key(const struct work *work, struct vb_db *db, const struct i
                                       work->err);
     if (r < 0)
         return r;
-    if (!work->purpose->write_key(&place, promotion->user_id, time_ms, vb_media_extension(inspection->type),
-                                  key, sizeof(key)))
+    if (!work->purpose->write_key(&place, promotion->user_id, time_ms, vb_media_extension(made->type), key,
+                                  sizeof(key)) ||
+        (made->poster >= 0 &&
+         !work->purpose->write_poster_key(&place, time_ms, poster_key, sizeof(poster_key))))
         return vb_error_set(work->err, EIO, "the id of this user is too long for a key");
-    r = vb_media_reserve(db,
-                         &(struct vb_media_new){
-                             .upload_id = promotion->ticket.uuid,
-                             .user_id = promotion->user_id,
-                             .purpose = vb_upload_purpose_name(promotion->ticket.purpose),
-                             .key = key,
-                             .content_type = vb_media_mime(inspection->type),
-                             .activity_id = *place.activity_id ? place.activity_id : NULL,
-                             .story_id = *place.story_id ? place.story_id : NULL,
-                             .slot = *place.slot ? place.slot : NULL,
-                             .slot_index = place.index,
-                             .bytes = promotion->ticket.length,
-                             .width = inspection->dimensions.width,
-                             .height = inspection->dimensions.height,
-                         },
-                         work->err);
+    media.upload_id = promotion->ticket.uuid;
+    media.user_id = promotion->user_id;
+    media.purpose = vb_upload_purpose_name(promotion->ticket.purpose);
+    media.key = key;
+    media.activity_id = *place.activity_id ? place.activity_id : NULL;
+    media.story_id = *place.story_id ? place.story_id : NULL;
+    media.slot = *place.slot ? place.slot : NULL;
+    media.slot_index = place.index;
+    media.poster_key = made->poster >= 0 ? poster_key : NULL;
+    r = vb_media_reserve(db, &media, work->err);
     return r == 0 ? vb_db_commit(db, work->err) : r;
 }
 
 /* Makes sure that the upload has a row: ours, or that of somebody who is at it, too. */
-static enum vb_promotion_result reserve(const struct work *work, const struct inspection *inspection)
+static enum vb_promotion_result reserve(const struct work *work, const struct inspection *inspection,
+                                        const struct vb_ingested *made)
 {
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
     int64_t time_ms = vb_clock_realtime_ms();
@@ -222,7 +229,7 @@ static enum vb_promotion_result reserve(const struct work *work, const struct in
         return database_failed(work, r);
     r = -EEXIST;
     for (int attempt = 0; attempt < KEY_ATTEMPTS && r == -EEXIST; attempt++, time_ms++) {
-        r = reserve_key(work, db, inspection, time_ms);
+        r = reserve_key(work, db, inspection, made, time_ms);
         vb_db_rollback(db); /* of what has failed: a place that was made goes with it */
     }
     if (r == 0 || r == -EALREADY)
@@ -234,7 +241,7 @@ static enum vb_promotion_result reserve(const struct work *work, const struct in
 
 /* The owning row names the media, and what it named before is to go. A file whose upload was begun before that
  * of the one which is there comes too late: it is as if it had been replaced at once. */
-static int show(const struct work *work, struct vb_db *db, const char *url, const char *cdn_url)
+static int show(const struct work *work, struct vb_db *db, const struct vb_media_urls *urls)
 {
     const struct vb_media *media = work->media;
     bool outdated = false;
@@ -244,13 +251,13 @@ static int show(const struct work *work, struct vb_db *db, const char *url, cons
         return r;
     if (outdated)
         return vb_media_retire(db, media->id, work->err);
-    r = work->purpose->show(db, media, url, cdn_url, work->err);
+    r = work->purpose->show(db, media, urls, work->err);
     return r == 0 ? vb_media_retire_older(db, media->id, work->err) : r;
 }
 
 /* One transaction. -ENOENT: the media is not pending (any more); -ESRCH, -ENXIO, -EACCES: see
  * database_failed(). */
-static int publish_once(const struct work *work, const char *url, const char *cdn_url)
+static int publish_once(const struct work *work, const struct vb_media_urls *urls)
 {
     struct vb_user user VB_CLEANUP(vb_user_release) = {0};
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
@@ -271,7 +278,7 @@ static int publish_once(const struct work *work, const char *url, const char *cd
     if (r == 0)
         r = vb_media_mark_ready(db, media->id, work->err);
     if (r == 0)
-        r = show(work, db, url, cdn_url);
+        r = show(work, db, urls);
     if (r == 0)
         r = vb_db_commit(db, work->err);
     return r;
@@ -279,20 +286,38 @@ static int publish_once(const struct work *work, const char *url, const char *cd
 
 static int publish(const struct work *work)
 {
-    struct vb_strbuf url, cdn_url;
+    const char *keys[] = {work->media->key, work->media->poster_key};
+    struct vb_strbuf url[2], cdn_url[2];
     int r = -EAGAIN;
 
-    vb_strbuf_init(&url, 4096);
-    vb_strbuf_init(&cdn_url, 4096);
-    vb_s3_object_url(work->api->s3, work->media->key, &url);
-    vb_api_add_cdn_url(work->api, NULL, work->media->key, &cdn_url);
-    if (vb_strbuf_failed(&url) || vb_strbuf_failed(&cdn_url))
-        r = vb_error_set(work->err, EIO, "the URL of the media is too long");
+    for (int i = 0; i < 2; i++) {
+        vb_strbuf_init(&url[i], 4096);
+        vb_strbuf_init(&cdn_url[i], 4096);
+        if (!keys[i])
+            continue;
+        vb_s3_object_url(work->api->s3, keys[i], &url[i]);
+        vb_api_add_cdn_url(work->api, NULL, keys[i], &cdn_url[i]);
+        if (vb_strbuf_failed(&url[i]) || vb_strbuf_failed(&cdn_url[i]))
+            r = vb_error_set(work->err, EIO, "the URL of the media is too long");
+    }
     for (int attempt = 0; attempt < PUBLISH_ATTEMPTS && r == -EAGAIN; attempt++)
-        r = publish_once(work, url.data, cdn_url.data);
-    vb_strbuf_release(&url);
-    vb_strbuf_release(&cdn_url);
+        r = publish_once(work, &(struct vb_media_urls){.url = url[0].data,
+                                                       .cdn_url = cdn_url[0].data,
+                                                       .poster_url = url[1].data,
+                                                       .poster_cdn_url = cdn_url[1].data});
+    for (int i = 0; i < 2; i++) {
+        vb_strbuf_release(&url[i]);
+        vb_strbuf_release(&cdn_url[i]);
+    }
     return r;
+}
+
+/* The media's objects go; 0 when they have. */
+static int delete_objects(const struct work *work, const char *key, const char *poster_key)
+{
+    int r = poster_key ? vb_s3_delete(work->s3, poster_key, NULL) : 0;
+
+    return r < 0 ? r : vb_s3_delete(work->s3, key, NULL);
 }
 
 /* It cannot be published: the row is to go, and the copy must not outlive whom it belonged to. Should the
@@ -304,7 +329,7 @@ static int give_up(const struct work *work)
 
     if (r == 0)
         r = vb_media_abandon(db, work->media->upload_id, 0, work->err);
-    if (r == 0 && vb_s3_delete(work->s3, work->media->key, NULL) == 0)
+    if (r == 0 && delete_objects(work, work->media->key, work->media->poster_key) == 0)
         vb_media_forget(db, work->media->key, NULL);
     return r == -ENOENT ? 0 : r;
 }
@@ -313,7 +338,7 @@ static int give_up(const struct work *work)
 static enum vb_promotion_result conclude(const struct work *work)
 {
     enum vb_promotion_result result = VB_PROMOTION_DONE;
-    char key[KEY_SIZE], uuid[VB_UUID_SIZE];
+    char key[KEY_SIZE], poster_key[KEY_SIZE], uuid[VB_UUID_SIZE];
     int r = publish(work), given_up;
 
     if (r == 0)
@@ -324,21 +349,44 @@ static enum vb_promotion_result conclude(const struct work *work)
         return given_up < 0 ? database_failed(work, given_up) : result;
     }
     snprintf(key, sizeof(key), "%s", work->media->key);
+    snprintf(poster_key, sizeof(poster_key), "%s", work->media->poster_key ? work->media->poster_key : "");
     snprintf(uuid, sizeof(uuid), "%s", work->media->upload_id);
     r = find_row(work, uuid);
     if (r < 0)
         return database_failed(work, r);
     result = work->media->row ? result_of_row(work->media) : VB_PROMOTION_NO_OWNER;
     if (result != VB_PROMOTION_DONE_BEFORE)
-        vb_s3_delete(work->s3, key, NULL); /* the row has gone, or is to: our copy must not outlive it */
+        delete_objects(work, key, *poster_key ? poster_key : NULL); /* our copy must not outlive the row */
     return result;
 }
 
-/* Copies, publishes, tidies up. The row is there and pending. */
-static enum vb_promotion_result finish(const struct work *work, const char *etag)
+/* Of a row that somebody left pending: it is to say what we have made, which may not be what they had. */
+static enum vb_promotion_result describe_again(const struct work *work, const struct vb_ingested *made)
 {
-    const struct vb_s3_put options = {.content_type = work->media->content_type, .cache_control = IMMUTABLE};
-    int r = vb_s3_copy(work->s3, work->promotion->staging_key, work->media->key, etag, &options, work->err);
+    const struct vb_media_new media = describe(made);
+    struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
+    char uuid[VB_UUID_SIZE];
+    int r = vb_db_acquire(work->api->db, &db, work->err);
+
+    if (r == 0)
+        r = vb_media_describe(db, work->media->id, &media, work->err);
+    if (r < 0 && r != -ENOENT)
+        return database_failed(work, r);
+    snprintf(uuid, sizeof(uuid), "%s", work->media->upload_id);
+    r = find_row(work, uuid);
+    if (r < 0)
+        return database_failed(work, r);
+    return work->media->row ? result_of_row(work->media) : VB_PROMOTION_NO_OWNER;
+}
+
+/* Writes the public objects, publishes, tidies up. The row is there and pending. The original stays until what was
+ * made of it is safe. */
+static enum vb_promotion_result finish(const struct work *work, const struct vb_ingested *made,
+                                       const char *etag)
+{
+    const char *staging_key = work->promotion->staging_key;
+    int r = vb_ingested_publish(made, work->s3, staging_key, etag, work->media->key, work->media->poster_key,
+                                work->err);
     enum vb_promotion_result result;
 
     if (r == -ENOENT)
@@ -347,8 +395,28 @@ static enum vb_promotion_result finish(const struct work *work, const char *etag
         return storage_failed(work, r);
     result = conclude(work);
     if (result == VB_PROMOTION_DONE)
-        vb_s3_delete(work->s3, work->promotion->staging_key, NULL); /* else the sweeper does it */
+        vb_s3_delete(work->s3, staging_key, NULL); /* else the sweeper does it */
     return result;
+}
+
+/* All of it, for an upload that has no row, or one that is pending. */
+static enum vb_promotion_result carry_out(const struct work *work, struct vb_ingested *made)
+{
+    struct inspection inspection = {0};
+    bool reserved = work->media->row != NULL;
+    enum vb_promotion_result result = inspect(work, &inspection);
+
+    if (result == VB_PROMOTION_DONE)
+        result = ingest(work, &inspection, made);
+    if (result == VB_PROMOTION_DONE && !reserved) {
+        result = reserve(work, &inspection, made);
+        if (result == VB_PROMOTION_DONE)
+            result = result_of_row(work->media);
+    } else if (result == VB_PROMOTION_DONE) {
+        result = describe_again(work, made);
+    }
+    return result == VB_PROMOTION_NOT_ARRIVED && made->bytes > 0 ? finish(work, made, inspection.etag)
+                                                                 : result;
 }
 
 enum vb_promotion_result vb_promote(struct vb_api *api, struct vb_promotion *promotion,
@@ -361,7 +429,7 @@ enum vb_promotion_result vb_promote(struct vb_api *api, struct vb_promotion *pro
                               .media = ret_media,
                               .error = ret_error,
                               .err = err};
-    struct inspection inspection = {0};
+    struct vb_ingested made = {.output = -1, .poster = -1};
     enum vb_promotion_result result;
     int r;
 
@@ -375,18 +443,9 @@ enum vb_promotion_result vb_promote(struct vb_api *api, struct vb_promotion *pro
     result = result_of_row(ret_media);
     if (result != VB_PROMOTION_NOT_ARRIVED)
         return result;
-    if (!ret_media->row) {
-        result = inspect(&work, &inspection);
-        if (result != VB_PROMOTION_DONE)
-            return result;
-        result = reserve(&work, &inspection);
-        if (result != VB_PROMOTION_DONE)
-            return result;
-        result = result_of_row(ret_media);
-        if (result != VB_PROMOTION_NOT_ARRIVED)
-            return result;
-    }
-    return finish(&work, *inspection.etag ? inspection.etag : NULL);
+    result = carry_out(&work, &made);
+    vb_ingested_release(&made);
+    return result;
 }
 
 enum vb_promotion_result vb_promote_pending(struct vb_api *api, struct vb_s3_client *s3, const char *uuid,

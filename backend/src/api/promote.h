@@ -23,6 +23,8 @@ enum vb_promotion_result {
     VB_PROMOTION_WRONG_LENGTH, /* other than the ticket says */
     VB_PROMOTION_WRONG_TYPE,   /* the bytes are of another type than the ticket says */
     VB_PROMOTION_UNKNOWN_TYPE, /* the bytes are nothing that we take */
+    VB_PROMOTION_BAD_MEDIA,    /* the file is damaged, hostile, or past a limit */
+    VB_PROMOTION_BUSY,         /* too many files wait to be worked on: try again later */
     VB_PROMOTION_WRONG_TARGET, /* the object was not written with the ticket's headers */
     VB_PROMOTION_CANCELLED,    /* its owner has cancelled it */
     VB_PROMOTION_NO_PLACE,     /* the activity or the story is not there (any more) */

@@ -37,10 +37,10 @@ static int lock_profile(struct vb_db *db, const struct vb_media *media, struct v
     return 0; /* the user's row is locked already */
 }
 
-static int show_profile(struct vb_db *db, const struct vb_media *media, const char *url, const char *cdn_url,
+static int show_profile(struct vb_db *db, const struct vb_media *media, const struct vb_media_urls *urls,
                         struct vb_error *err)
 {
-    return vb_users_set_profile_picture(db, media->user_id, url, media->key, cdn_url, err);
+    return vb_users_set_profile_picture(db, media->user_id, urls->url, media->key, urls->cdn_url, err);
 }
 
 /* ---- pictures of activities ------------------------------------------------------------------------------ */
@@ -76,13 +76,13 @@ static int lock_activity(struct vb_db *db, const struct vb_media *media, struct 
     return vb_activity_images_owned(db, media->activity_id, media->user_id, true, id, err);
 }
 
-static int show_activity(struct vb_db *db, const struct vb_media *media, const char *url, const char *cdn_url,
+static int show_activity(struct vb_db *db, const struct vb_media *media, const struct vb_media_urls *urls,
                          struct vb_error *err)
 {
     if (media->slot && strcmp(media->slot, "gallery") == 0)
-        return vb_activity_images_set_gallery(db, media->activity_id, media->slot_index, url, media->key,
-                                              cdn_url, err);
-    return vb_activity_images_set_hero(db, media->activity_id, url, media->key, cdn_url, err);
+        return vb_activity_images_set_gallery(db, media->activity_id, media->slot_index, urls->url,
+                                              media->key, urls->cdn_url, err);
+    return vb_activity_images_set_hero(db, media->activity_id, urls->url, media->key, urls->cdn_url, err);
 }
 
 /* ---- photos and videos of stories ------------------------------------------------------------------------ */
@@ -101,7 +101,14 @@ static bool write_story_key(const struct vb_place *place, const char *user_id, i
 {
     (void)user_id;
     return fits(snprintf(key, size, "vibe-stories/%ss/%s-%" PRId64 ".%s", place->slot, place->story_id,
-                         time_ms, extension),
+                         time_ms & ~INT64_C(1), extension),
+                size);
+}
+
+/* Photos and videos have even times, posters odd ones: so no poster can have the key of a photo. */
+static bool write_story_poster_key(const struct vb_place *place, int64_t time_ms, char *key, size_t size)
+{
+    return fits(snprintf(key, size, "vibe-stories/images/%s-%" PRId64 ".jpg", place->story_id, time_ms | 1),
                 size);
 }
 
@@ -114,12 +121,16 @@ static int lock_story(struct vb_db *db, const struct vb_media *media, struct vb_
     return vb_story_media_owned(db, media->story_id, media->user_id, true, id, err);
 }
 
-static int show_story(struct vb_db *db, const struct vb_media *media, const char *url, const char *cdn_url,
+static int show_story(struct vb_db *db, const struct vb_media *media, const struct vb_media_urls *urls,
                       struct vb_error *err)
 {
     bool video = media->slot && strcmp(media->slot, "video") == 0;
+    int r = vb_story_media_set(db, media->story_id, video, urls->url, media->key, urls->cdn_url, err);
 
-    return vb_story_media_set(db, media->story_id, video, url, media->key, cdn_url, err);
+    if (r == 0 && media->poster_key)
+        r = vb_story_media_set(db, media->story_id, false, urls->poster_url, media->poster_key,
+                               urls->poster_cdn_url, err);
+    return r;
 }
 
 static const struct vb_purpose purposes[] = {
@@ -144,6 +155,7 @@ static const struct vb_purpose purposes[] = {
      .missing_detail = "There is no such story, or it has ended",
      .find_place = find_story,
      .write_key = write_story_key,
+     .write_poster_key = write_story_poster_key,
      .lock = lock_story,
      .show = show_story},
 };

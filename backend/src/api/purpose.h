@@ -16,6 +16,11 @@ struct vb_place {
     int index;
 };
 
+/* Where a media is found; poster…: of a video's, NULL: none. */
+struct vb_media_urls {
+    const char *url, *cdn_url, *poster_url, *poster_cdn_url;
+};
+
 struct vb_purpose {
     enum vb_upload_purpose number;
     bool has_target; /* staged objects carry a sealed target */
@@ -29,11 +34,13 @@ struct vb_purpose {
     /* Writes the public key; false if it does not fit. */
     bool (*write_key)(const struct vb_place *place, const char *user_id, int64_t time_ms,
                       const char *extension, char *key, size_t size);
+    /* The same for the poster of a video that has the key of that time. NULL: takes no videos. */
+    bool (*write_poster_key)(const struct vb_place *place, int64_t time_ms, char *key, size_t size);
     /* In the transaction that publishes, with the user's row locked: locks the row that is to name the media.
      * Errors as of find_place. */
     int (*lock)(struct vb_db *db, const struct vb_media *media, struct vb_error *err);
     /* … and makes it name the media. */
-    int (*show)(struct vb_db *db, const struct vb_media *media, const char *url, const char *cdn_url,
+    int (*show)(struct vb_db *db, const struct vb_media *media, const struct vb_media_urls *urls,
                 struct vb_error *err);
 };
 

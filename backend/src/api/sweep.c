@@ -86,9 +86,11 @@ static int delete_replaced(const struct run *run)
         r = vb_sweep_deleting(run->db, run->sweep->replaced_after_s, after, &keys, run->err);
         found = r == 0 ? PQntuples(keys) : 0;
         for (int row = 0; row < found && r == 0 && !is_over(run); row++) {
-            const char *key = PQgetvalue(keys, row, 0);
+            const char *key = PQgetvalue(keys, row, 0), *poster = PQgetvalue(keys, row, 1);
             uint64_t failed = run->sweep->counts[VB_SWEEP_FAILED];
 
+            if (*poster)
+                delete_object(run, poster, VB_SWEEP_DELETED);
             delete_object(run, key, VB_SWEEP_DELETED);
             if (failed == run->sweep->counts[VB_SWEEP_FAILED])
                 r = vb_media_forget(run->db, key, run->err);
@@ -115,6 +117,7 @@ static bool count_promotion(const struct run *run, enum vb_promotion_result resu
     case VB_PROMOTION_WRONG_LENGTH:
     case VB_PROMOTION_WRONG_TYPE:
     case VB_PROMOTION_UNKNOWN_TYPE:
+    case VB_PROMOTION_BAD_MEDIA:
     case VB_PROMOTION_WRONG_TARGET:
     case VB_PROMOTION_NO_PLACE:
     case VB_PROMOTION_FORBIDDEN:
@@ -123,6 +126,7 @@ static bool count_promotion(const struct run *run, enum vb_promotion_result resu
         return true;
     case VB_PROMOTION_DATABASE:
     case VB_PROMOTION_STORAGE:
+    case VB_PROMOTION_BUSY:
         count(run, VB_SWEEP_FAILED, 1);
         return false;
     }

@@ -10,12 +10,11 @@
 #include "base/encode.h"
 #include "base/json_flat.h"
 #include "http/problem.h"
+#include "media/job.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#define IMAGE_BYTES_MAX  ((int64_t)15 * 1024 * 1024)
-#define VIDEO_BYTES_MAX  ((int64_t)100 * 1000 * 1000)
 #define HEADERS_MAX      (5 + VB_TARGET_HEADERS_MAX)
 #define LENGTH_TEXT_SIZE 20
 
@@ -89,14 +88,15 @@ static bool check_length(struct vb_http_request *request, const struct upload_re
 {
     bool video = vb_media_is_video(upload->ticket.type);
 
-    if (upload->ticket.length >= 1 && upload->ticket.length <= (video ? VIDEO_BYTES_MAX : IMAGE_BYTES_MAX))
+    if (upload->ticket.length >= 1 &&
+        upload->ticket.length <= (video ? VB_MEDIA_VIDEO_BYTES_MAX : VB_MEDIA_IMAGE_BYTES_MAX))
         return true;
     if (video)
         vb_api_invalid_field(request, "contentLength", "A video has 1 to %" PRId64 " bytes (100 MB)",
-                             VIDEO_BYTES_MAX);
+                             VB_MEDIA_VIDEO_BYTES_MAX);
     else
         vb_api_invalid_field(request, "contentLength", "A picture has 1 to %" PRId64 " bytes (15 MiB)",
-                             IMAGE_BYTES_MAX);
+                             VB_MEDIA_IMAGE_BYTES_MAX);
     return false;
 }
 
@@ -114,8 +114,9 @@ static bool check_file(struct vb_http_request *request, const struct file_fields
     ret->ticket.length = fields->length;
     if (!vb_media_is_image(ret->ticket.type) && !(takes_videos && vb_media_is_video(ret->ticket.type))) {
         vb_api_invalid_field(
-            request, "contentType", "This must be one of image/jpeg, image/png, image/webp, image/heic%s",
-            takes_videos ? ", image/heif, video/mp4 and video/quicktime" : " and image/heif");
+            request, "contentType",
+            "This must be one of image/jpeg, image/png, image/webp, image/heic, image/heif, image/avif%s",
+            takes_videos ? ", image/gif, video/mp4 and video/quicktime" : " and image/gif");
         return false;
     }
     if (!check_length(request, ret))

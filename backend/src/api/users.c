@@ -208,9 +208,12 @@ static void delete_objects(struct vb_http_request *request, struct vb_db *db, co
     int r = 0;
 
     for (int row = 0; row < PQntuples(keys) && r == 0; row++) {
-        const char *key = PQgetvalue(keys, row, 0);
+        const char *key = PQgetvalue(keys, row, 0), *poster = PQgetvalue(keys, row, 1);
 
-        r = vb_s3_delete(api->s3, key, &err);
+        if (*poster)
+            r = vb_s3_delete(api->s3, poster, &err);
+        if (r == 0)
+            r = vb_s3_delete(api->s3, key, &err);
         if (r == 0)
             r = vb_media_forget(db, key, &err);
     }

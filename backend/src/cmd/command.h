@@ -13,6 +13,7 @@ int vb_cmd_upload(int argc, char **argv);
 int vb_cmd_demo(int argc, char **argv);
 int vb_cmd_db(int argc, char **argv);
 int vb_cmd_user(int argc, char **argv);
+int vb_cmd_media(int argc, char **argv);
 
 /* Shows an error to a person, with its hint, on stderr. Returns 1, the exit status. */
 int vb_cmd_fail(const struct vb_error *err);

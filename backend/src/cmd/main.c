@@ -20,6 +20,7 @@ static const struct command {
     {"upload", "upload a file as the app would and print its CDN address", vb_cmd_upload},
     {"demo", "fill a running system with a little world to look at", vb_cmd_demo},
     {"db", "show or apply the database's migrations", vb_cmd_db},
+    {"media", "show what the media pipeline sees in a file, or makes of it", vb_cmd_media},
     {"user", "list, disable, enable, reset or export accounts", vb_cmd_user},
 };
 

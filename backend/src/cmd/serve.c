@@ -48,15 +48,22 @@ static const struct vb_usage usage = {
 static int run(const struct vb_settings *settings, struct vb_error *err)
 {
     struct vb_credentials_provider *credentials;
+    struct vb_workers *workers = NULL;
     struct vb_service *service;
     int rc = vb_credentials_chain(&credentials, err);
 
     if (rc < 0)
         return rc;
+    rc = vb_workers_start(&(struct vb_workers_config){0}, &workers, err);
+    if (rc < 0) {
+        vb_credentials_destroy(credentials);
+        return rc;
+    }
     rc = vb_service_start(&(struct vb_service_config){.settings = settings,
                                                       .bind_address = "0.0.0.0",
                                                       .port = settings->port,
-                                                      .credentials = credentials},
+                                                      .credentials = credentials,
+                                                      .workers = workers},
                           &service, err);
     if (rc == 0) {
         int signal;
@@ -68,6 +75,7 @@ static int run(const struct vb_settings *settings, struct vb_error *err)
         vb_service_stop(service);
         vb_log(VB_LOG_INFO, "stopped", VB_LOG_INT("port", settings->port));
     }
+    vb_workers_stop(workers);
     vb_credentials_destroy(credentials);
     return rc;
 }

@@ -75,6 +75,7 @@ static void start_clients(struct vb_service *service, const struct vb_service_co
     service->api =
         vb_api_create(&(struct vb_api_config){.db = service->db,
                                               .s3 = service->s3,
+                                              .workers = config->workers,
                                               .http = service->http,
                                               .apple_client_ids = settings->apple_client_ids,
                                               .apple_issuer = settings->apple_issuer,

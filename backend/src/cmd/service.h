@@ -7,6 +7,7 @@
 
 #include "cmd/settings.h"
 #include "http/server.h"
+#include "media/workers.h"
 #include "s3/credentials.h"
 
 struct vb_service;
@@ -16,6 +17,7 @@ struct vb_service_config {
     const char *bind_address;
     uint16_t port;
     struct vb_credentials_provider *credentials;        /* must outlive the service */
+    struct vb_workers *workers;                         /* must outlive the service */
     uint16_t follow_host_s3_port, follow_host_cdn_port; /* of `vibe up`; 0: none */
     bool log_reset_links;                               /* of `vibe up` without SMTP_URL */
 };

@@ -58,6 +58,7 @@ struct up {
     struct vb_pool *edge_pool;
     struct vb_http_server *edge_server;
     struct vb_service *service;
+    struct vb_workers *workers;
 };
 
 /* The address this machine has on its network, for a phone beside it; "" if none. */
@@ -200,6 +201,7 @@ static int start_api(struct up *up, struct vb_error *err)
                                     .bind_address = up->options.bind,
                                     .port = up->options.api_port,
                                     .credentials = up->credentials,
+                                    .workers = up->workers,
                                     .follow_host_s3_port = up->store && !up->settings.s3_public_endpoint
                                                                ? vb_http_server_port(up->store_server)
                                                                : 0,
@@ -236,6 +238,7 @@ static void stop(struct up *up)
     vb_store_server_destroy(up->store_app);
     vb_store_close(up->store);
     vb_postgres_stop(up->postgres);
+    vb_workers_stop(up->workers);
     free(up->s3_url);
     free(up->cdn_url);
 }
@@ -364,8 +367,10 @@ static int wait_for_end(struct up *up, struct vb_error *err)
 
 static int run(struct up *up, struct vb_error *err)
 {
-    int rc = start_database(up, err);
+    int rc = vb_workers_start(&(struct vb_workers_config){0}, &up->workers, err);
 
+    if (rc == 0)
+        rc = start_database(up, err);
     if (rc == 0)
         rc = start_s3(up, err);
     if (rc == 0)

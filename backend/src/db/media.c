@@ -32,7 +32,7 @@ int vb_media_find_by_upload(struct vb_db *db, const char *upload_id, struct vb_m
     static const char sql[] =
         "SELECT id::text, upload_id::text, user_id::text, key, content_type, status,\n"
         "       thumbhash, bytes, width, height, purpose, activity_id::text, story_id::text,\n"
-        "       slot, slot_index, published_at IS NOT NULL\n"
+        "       slot, slot_index, published_at IS NOT NULL, dominant_color, poster_key, duration_ms\n"
         "FROM media\n"
         "WHERE upload_id = $1";
     PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
@@ -59,6 +59,9 @@ int vb_media_find_by_upload(struct vb_db *db, const char *upload_id, struct vb_m
         .slot = text_or_null(row, 13),
         .slot_index = (int)number(row, 14),
         .published = *PQgetvalue(row, 0, 15) == 't',
+        .dominant_color = text_or_null(row, 16),
+        .poster_key = text_or_null(row, 17),
+        .duration_ms = number(row, 18),
     };
     ret_media->row = VB_TAKE(row);
     return 0;
@@ -74,11 +77,12 @@ int vb_media_reserve(struct vb_db *db, const struct vb_media_new *media, struct 
 {
     static const char sql[] =
         "INSERT INTO media (upload_id, user_id, purpose, key, content_type, bytes, width, height,\n"
-        "                   activity_id, story_id, slot, slot_index, status)\n"
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'pending')\n"
+        "                   activity_id, story_id, slot, slot_index, poster_key, duration_ms, sha256,\n"
+        "                   thumbhash, dominant_color, status)\n"
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 'pending')\n"
         "ON CONFLICT (upload_id) DO NOTHING";
     bool indexed = media->slot && strcmp(media->slot, "gallery") == 0;
-    char bytes[24], width[24], height[24], slot_index[24];
+    char bytes[24], width[24], height[24], slot_index[24], duration[24];
     const char *const params[] = {media->upload_id,
                                   media->user_id,
                                   media->purpose,
@@ -90,15 +94,44 @@ int vb_media_reserve(struct vb_db *db, const struct vb_media_new *media, struct 
                                   media->activity_id,
                                   media->story_id,
                                   media->slot,
-                                  indexed ? slot_index : NULL};
+                                  indexed ? slot_index : NULL,
+                                  media->poster_key,
+                                  number_or_null(media->duration_ms, duration),
+                                  media->sha256,
+                                  media->thumbhash,
+                                  media->dominant_color};
     int64_t affected = 0;
     int r;
 
     snprintf(slot_index, sizeof(slot_index), "%d", media->slot_index);
-    r = vb_db_execute(db, sql, 12, params, &affected, err);
-
+    r = vb_db_execute(db, sql, 17, params, &affected, err);
     if (r == 0 && affected == 0)
         return vb_error_set(err, EALREADY, "this upload has its media already");
+    return r;
+}
+
+int vb_media_describe(struct vb_db *db, const char *id, const struct vb_media_new *media,
+                      struct vb_error *err)
+{
+    static const char sql[] =
+        "UPDATE media\n"
+        "SET bytes = $2, width = $3, height = $4, duration_ms = $5, sha256 = $6, thumbhash = $7,\n"
+        "    dominant_color = $8\n"
+        "WHERE id = $1 AND status = 'pending'";
+    char bytes[24], width[24], height[24], duration[24];
+    const char *const params[] = {id,
+                                  number_or_null(media->bytes, bytes),
+                                  number_or_null(media->width, width),
+                                  number_or_null(media->height, height),
+                                  number_or_null(media->duration_ms, duration),
+                                  media->sha256,
+                                  media->thumbhash,
+                                  media->dominant_color};
+    int64_t affected = 0;
+    int r = vb_db_execute(db, sql, 8, params, &affected, err);
+
+    if (r == 0 && affected == 0)
+        return vb_error_set(err, ENOENT, "the media is not pending");
     return r;
 }
 
@@ -203,7 +236,7 @@ int vb_media_mark_user_deleting(struct vb_db *db, const char *user_id, struct vb
 
 int vb_media_keys_of_user(struct vb_db *db, const char *user_id, PGresult **ret_keys, struct vb_error *err)
 {
-    static const char sql[] = "SELECT key\n"
+    static const char sql[] = "SELECT key, poster_key\n"
                               "FROM media\n"
                               "WHERE user_id = $1 AND status = 'deleting'";
 

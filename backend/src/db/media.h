@@ -23,9 +23,12 @@ struct vb_media {
     const char *user_id;                /* NULL: deleted */
     const char *activity_id, *story_id; /* NULL: belongs to none, or that has been deleted */
     const char *slot;                   /* hero, gallery, image, video, or NULL */
-    const char *thumbhash;              /* NULL: none yet */
+    const char *thumbhash;              /* base64; NULL: unknown */
+    const char *dominant_color;         /* "#rrggbb"; NULL: unknown */
+    const char *poster_key;             /* of a video; NULL: none */
     int64_t bytes;
     int64_t width, height; /* 0: unknown */
+    int64_t duration_ms;   /* of a video; 0: unknown, or none */
     int slot_index;        /* of the gallery */
     bool published;        /* it is ready, or was */
 };
@@ -39,12 +42,19 @@ struct vb_media_new {
     const char *upload_id, *user_id, *purpose, *key, *content_type;
     const char *activity_id, *story_id, *slot; /* NULL: none */
     int slot_index;                            /* with slot "gallery" */
+    const char *poster_key;                    /* NULL: none */
     int64_t bytes;
-    int64_t width, height; /* 0: unknown */
+    int64_t width, height;                           /* 0: unknown */
+    int64_t duration_ms;                             /* 0: unknown, or none */
+    const char *sha256, *thumbhash, *dominant_color; /* hex, base64, "#rrggbb"; NULL: unknown */
 };
 /* Takes the key for the upload: a pending row. -EALREADY: the upload has a row; -EEXIST: the key is taken;
  * -ESRCH: the user is gone. */
 int vb_media_reserve(struct vb_db *db, const struct vb_media_new *media, struct vb_error *err);
+/* What the object of a pending row is, if it is made once more: of *media, the bytes, sizes and what follows.
+ * -ENOENT: it is not pending (any more). */
+int vb_media_describe(struct vb_db *db, const char *id, const struct vb_media_new *media,
+                      struct vb_error *err);
 /* pending to ready. -ENOENT: it is not pending (any more). */
 int vb_media_mark_ready(struct vb_db *db, const char *id, struct vb_error *err);
 /* Whether something ready has the same place (user and purpose, activity and slot, or story and slot) by an
@@ -63,7 +73,7 @@ int vb_media_cancel(struct vb_db *db, const struct vb_media_new *media, unsigned
                     struct vb_error *err);
 /* All of a user's rows to deleting. */
 int vb_media_mark_user_deleting(struct vb_db *db, const char *user_id, struct vb_error *err);
-/* The keys of the user's rows that are deleting: one column, to be freed with PQclear. */
+/* The keys of the user's rows that are deleting, and those of their posters (NULL: none): two columns, to be freed with PQclear. */
 int vb_media_keys_of_user(struct vb_db *db, const char *user_id, PGresult **ret_keys, struct vb_error *err);
 /* The object is gone: forgets its row, which must be deleting. */
 int vb_media_forget(struct vb_db *db, const char *key, struct vb_error *err);

@@ -32,7 +32,7 @@ int vb_sweep_deleting(struct vb_db *db, unsigned age_s, const char *after, PGres
                       struct vb_error *err)
 {
     static const char sql[] =
-        "SELECT m.key\n"
+        "SELECT m.key, m.poster_key\n"
         "FROM media AS m\n"
         "WHERE m.status = 'deleting' AND m.key > $2\n"
         "  AND coalesce(m.keep_until, m.updated_at + make_interval(secs => $1)) <= now()\n"
@@ -42,7 +42,8 @@ int vb_sweep_deleting(struct vb_db *db, unsigned age_s, const char *after, PGres
         "                  WHERE a.id = m.activity_id\n"
         "                    AND (a.hero_image_s3_key = m.key OR m.key = ANY (a.image_s3_keys)))\n"
         "  AND NOT EXISTS (SELECT FROM vibe_stories AS s\n"
-        "                  WHERE s.id = m.story_id AND m.key IN (s.image_s3_key, s.video_s3_key))\n"
+        "                  WHERE s.id = m.story_id AND (m.key IN (s.image_s3_key, s.video_s3_key)\n"
+        "                                             OR m.poster_key = s.image_s3_key))\n"
         "ORDER BY m.key\n"
         "LIMIT 100";
     char age[16];

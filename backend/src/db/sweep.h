@@ -14,7 +14,7 @@
 int vb_sweep_lock(struct vb_db *db, struct vb_error *err);
 void vb_sweep_unlock(struct vb_db *db);
 
-/* Up to VB_SWEEP_BATCH keys (one column, to be freed with PQclear) of rows that have been deleting for at
+/* Up to VB_SWEEP_BATCH keys, with those of posters (NULL: none), to be freed with PQclear, of rows that have been deleting for at
  * least age_s seconds and that no row of a user, an activity or a story names. after: the key to go on from;
  * "" for the first. */
 int vb_sweep_deleting(struct vb_db *db, unsigned age_s, const char *after, PGresult **ret_keys,

@@ -152,6 +152,12 @@ static int read_webp(const unsigned char *data, size_t size, struct vb_dimension
     }
 }
 
+/* The logical screen, on which the first frame is drawn. */
+static int read_gif(const unsigned char *data, size_t size, struct vb_dimensions *ret, uint64_t *ret_needed)
+{
+    return size < 10 ? need(10, ret_needed) : answer(little16(data + 6), little16(data + 8), false, ret);
+}
+
 int vb_media_dimensions(enum vb_media_type type, const void *data, size_t size,
                         struct vb_dimensions *ret_dimensions, uint64_t *ret_needed)
 {
@@ -162,8 +168,11 @@ int vb_media_dimensions(enum vb_media_type type, const void *data, size_t size,
         return read_png(data, size, ret_dimensions, ret_needed);
     case VB_MEDIA_WEBP:
         return read_webp(data, size, ret_dimensions, ret_needed);
+    case VB_MEDIA_GIF:
+        return read_gif(data, size, ret_dimensions, ret_needed);
     case VB_MEDIA_HEIC:
     case VB_MEDIA_HEIF:
+    case VB_MEDIA_AVIF:
         return vb_bmff_heif_dimensions(data, size, ret_dimensions, ret_needed);
     case VB_MEDIA_MP4:
     case VB_MEDIA_MOV:

@@ -14,12 +14,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VB_THUMBHASH_MAX       25 /* bytes */
-#define VB_MEDIA_PROBLEM_SIZE  200
-#define VB_MEDIA_SIDE_MAX      2560 /* longest side of a canonical picture, pixels */
-#define VB_MEDIA_PIXELS_MAX    (64u * 1000 * 1000)
-#define VB_MEDIA_VIDEO_MAX_MS  60000
-#define VB_MEDIA_VIDEO_SLACK_MS 500 /* cameras stop a few frames late */
+#define VB_THUMBHASH_MAX      25 /* bytes */
+#define VB_MEDIA_PROBLEM_SIZE 200
+#define VB_MEDIA_SIDE_MAX     2560 /* longest side of a canonical picture, pixels */
+#define VB_MEDIA_PIXELS_MAX   (64u * 1000 * 1000)
+/* Of what is uploaded. */
+#define VB_MEDIA_IMAGE_BYTES_MAX ((int64_t)15 * 1024 * 1024)
+#define VB_MEDIA_VIDEO_BYTES_MAX ((int64_t)100 * 1000 * 1000)
+#define VB_MEDIA_VIDEO_MAX_MS    60000
+#define VB_MEDIA_VIDEO_SLACK_MS  500 /* cameras stop a few frames late */
 
 enum vb_media_work {
     VB_WORK_PICTURE = 1, /* input: an upload; output: the canonical JPEG */
@@ -41,11 +44,11 @@ enum vb_media_status {
 };
 
 struct vb_media_result {
-    uint32_t status; /* enum vb_media_status */
-    bool has_position;     /* the original carried GPS coordinates */
-    bool unchanged;        /* the original is what would be written: nothing was, use it itself */
+    uint32_t status;   /* enum vb_media_status */
+    bool has_position; /* the original carried GPS coordinates */
+    bool unchanged;    /* the original is what would be written: nothing was, use it itself */
     bool has_thumbhash;
-    uint32_t width, height; /* pixels of the output, upright */
+    uint32_t width, height;               /* pixels of the output, upright */
     uint32_t source_width, source_height; /* of the original, upright */
     uint32_t orientation;                 /* EXIF 1 to 8 that the original asked for */
     uint32_t duration_ms;                 /* of a video */

@@ -12,7 +12,8 @@ static const struct {
     {VB_MEDIA_JPEG, "image/jpeg", "jpg"},     {VB_MEDIA_PNG, "image/png", "png"},
     {VB_MEDIA_WEBP, "image/webp", "webp"},    {VB_MEDIA_HEIC, "image/heic", "heic"},
     {VB_MEDIA_HEIF, "image/heif", "heif"},    {VB_MEDIA_MP4, "video/mp4", "mp4"},
-    {VB_MEDIA_MOV, "video/quicktime", "mov"},
+    {VB_MEDIA_MOV, "video/quicktime", "mov"}, {VB_MEDIA_AVIF, "image/avif", "avif"},
+    {VB_MEDIA_GIF, "image/gif", "gif"},
 };
 
 #define TYPE_COUNT (sizeof(types) / sizeof(types[0]))
@@ -77,7 +78,8 @@ static enum vb_media_type sniff_brands(const unsigned char *bytes, size_t size)
 {
     static const char *const hevc[] = {"heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs", NULL};
     static const char *const structural[] = {"mif1", "mif2", "msf1", NULL};
-    static const char *const foreign[] = {"avif", "avis", "jpeg", "avci", NULL}; /* HEIF with other codecs */
+    static const char *const av1[] = {"avif", "avis", NULL};
+    static const char *const foreign[] = {"jpeg", "avci", NULL}; /* HEIF with other codecs */
     static const char *const video[] = {"isom", "iso2", "iso3", "iso4", "iso5", "iso6", "iso7",
                                         "iso8", "iso9", "mp41", "mp42", "mp71", "avc1", "M4V ",
                                         "M4VH", "M4VP", "MSNV", "dash", "hvc1", "f4v ", NULL};
@@ -89,6 +91,8 @@ static enum vb_media_type sniff_brands(const unsigned char *bytes, size_t size)
         return VB_MEDIA_UNKNOWN;
     if (brand_in(major, hevc))
         return VB_MEDIA_HEIC;
+    if (brand_in(major, av1))
+        return VB_MEDIA_AVIF;
     if (brand_in(major, video))
         return VB_MEDIA_MP4;
     if (memcmp(major, "qt  ", 4) == 0)
@@ -98,6 +102,8 @@ static enum vb_media_type sniff_brands(const unsigned char *bytes, size_t size)
     for (size_t at = 16; at + 4 <= size && at + 4 <= box; at += 4) {
         if (brand_in(bytes + at, hevc))
             return VB_MEDIA_HEIC;
+        if (brand_in(bytes + at, av1))
+            return VB_MEDIA_AVIF;
         if (brand_in(bytes + at, foreign))
             type = VB_MEDIA_UNKNOWN;
     }
@@ -118,6 +124,8 @@ enum vb_media_type vb_sniff(const void *data, size_t size)
     if (size >= 16 && memcmp(bytes, "RIFF", 4) == 0 && memcmp(bytes + 8, "WEBPVP8", 7) == 0 &&
         (bytes[15] == ' ' || bytes[15] == 'L' || bytes[15] == 'X'))
         return VB_MEDIA_WEBP;
+    if (size >= 13 && (memcmp(bytes, "GIF87a", 6) == 0 || memcmp(bytes, "GIF89a", 6) == 0))
+        return VB_MEDIA_GIF;
     if (size >= 16 && memcmp(bytes + 4, "ftyp", 4) == 0)
         return sniff_brands(bytes, size);
     return VB_MEDIA_UNKNOWN;

@@ -2,7 +2,7 @@
  * What a file really is, told by its first bytes alone. Knows the formats that may be uploaded; whatever else
  * it is, is unknown. Pure and thread-safe.
  *
- * Sources: ISO/IEC 10918-1 (JPEG), PNG (W3C), RFC 9649 (WebP), ISO/IEC 14496-12 and 23008-12 (MP4, HEIF),
+ * Sources: ISO/IEC 10918-1 (JPEG), PNG (W3C), RFC 9649 (WebP), GIF89a (CompuServe), AV1 Image File Format (AOMedia), ISO/IEC 14496-12 and 23008-12 (MP4, HEIF),
  * QuickTime File Format (Apple).
  */
 #ifndef VB_MEDIA_SNIFF_H
@@ -22,7 +22,9 @@ enum vb_media_type {
     VB_MEDIA_HEIC = 4, /* HEIF with HEVC inside: what iPhones write */
     VB_MEDIA_HEIF = 5, /* HEIF that names no codec in its first bytes */
     VB_MEDIA_MP4 = 6,
-    VB_MEDIA_MOV = 7 /* QuickTime: what iPhones record */
+    VB_MEDIA_MOV = 7,  /* QuickTime: what iPhones record */
+    VB_MEDIA_AVIF = 8, /* HEIF with AV1 inside */
+    VB_MEDIA_GIF = 9   /* of which the first frame is taken */
 };
 
 /* size: bytes there are; more than VB_SNIFF_SIZE are not looked at. */

@@ -1,0 +1,266 @@
+/* The pool of media workers, with the real program and with ones that do wrong. */
+#include "media/workers.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+/* One white pixel. */
+static const char gif[] = "GIF89a\1\0\1\0\x80\0\0\xff\xff\xff\0\0\0!\xf9\4\0\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0;";
+
+static int make_input(const void *data, size_t size)
+{
+    int file = vb_media_memory_file("input");
+
+    assert_true(file >= 0);
+    assert_int_equal(vb_write_all(file, data, size), 0);
+    return file;
+}
+
+static int run_picture(struct vb_workers *workers, enum vb_media_type type, const void *data, size_t size,
+                       struct vb_media_result *ret, off_t *ret_size, struct vb_error *err)
+{
+    struct vb_media_files files = {
+        .input = make_input(data, size), .output = vb_media_memory_file("output"), .poster = -1};
+    int r = vb_workers_run(workers, &(struct vb_media_job){.work = VB_WORK_PICTURE, .type = type}, &files, ret, err);
+
+    *ret_size = lseek(files.output, 0, SEEK_END);
+    close(files.input);
+    close(files.output);
+    return r;
+}
+
+static struct vb_workers *start(const char *variable, unsigned processes, unsigned timeout_ms)
+{
+    struct vb_workers *workers = NULL;
+    struct vb_error err = {0};
+    int r = vb_workers_start(&(struct vb_workers_config){.program = getenv(variable),
+                                                         .processes = processes,
+                                                         .timeout_ms = timeout_ms},
+                             &workers, &err);
+
+    if (r < 0)
+        print_error("%s\n", err.message);
+    assert_int_equal(r, 0);
+    return workers;
+}
+
+static void a_picture_goes_through(void **state)
+{
+    struct vb_workers *workers = start("VIBE_MEDIA", 1, 20000);
+    struct vb_media_result result;
+    struct vb_error err = {0};
+    off_t size = 0;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) { /* each by a worker of its own */
+        assert_int_equal(run_picture(workers, VB_MEDIA_GIF, gif, sizeof(gif) - 1, &result, &size, &err), 0);
+        assert_int_equal(result.status, VB_MEDIA_OK);
+        assert_int_equal(result.width, 1);
+        assert_int_equal(result.height, 1);
+        assert_memory_equal(result.dominant, "\xff\xff\xff", 3);
+        assert_true(size > 100);
+    }
+    vb_workers_stop(workers);
+}
+
+static void a_file_that_is_none_is_refused_in_words(void **state)
+{
+    struct vb_workers *workers = start("VIBE_MEDIA", 1, 20000);
+    struct vb_media_result result;
+    struct vb_error err = {0};
+    off_t size = 0;
+
+    (void)state;
+    assert_int_equal(run_picture(workers, VB_MEDIA_JPEG, "\xff\xd8\xff\xe0 and no more", 16, &result, &size, &err), 0);
+    assert_int_equal(result.status, VB_MEDIA_BAD);
+    assert_non_null(strstr(result.problem, "damaged"));
+    assert_int_equal(size, 0);
+    /* by its bytes, not by what it is called */
+    assert_int_equal(run_picture(workers, VB_MEDIA_PNG, gif, sizeof(gif) - 1, &result, &size, &err), 0);
+    assert_int_equal(result.status, VB_MEDIA_BAD);
+    vb_workers_stop(workers);
+}
+
+struct crowd {
+    struct vb_workers *workers;
+    int failures;
+    pthread_mutex_t lock;
+};
+
+static void *join_crowd(void *argument)
+{
+    struct crowd *crowd = argument;
+    struct vb_media_result result;
+    off_t size;
+
+    for (int i = 0; i < 4; i++)
+        if (run_picture(crowd->workers, VB_MEDIA_GIF, gif, sizeof(gif) - 1, &result, &size, NULL) != 0 ||
+            result.status != VB_MEDIA_OK) {
+            pthread_mutex_lock(&crowd->lock);
+            crowd->failures++;
+            pthread_mutex_unlock(&crowd->lock);
+        }
+    return NULL;
+}
+
+static void many_share_few_workers(void **state)
+{
+    struct crowd crowd = {.workers = start("VIBE_MEDIA", 2, 60000), .lock = PTHREAD_MUTEX_INITIALIZER};
+    pthread_t threads[12];
+
+    (void)state;
+    for (int i = 0; i < 12; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, join_crowd, &crowd), 0);
+    for (int i = 0; i < 12; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(crowd.failures, 0);
+    vb_workers_stop(crowd.workers);
+}
+
+/* The children of this process. */
+static pid_t first_child(void)
+{
+    char path[64];
+    int child = 0;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+    file = fopen(path, "re");
+    if (file) {
+        if (fscanf(file, "%d", &child) != 1)
+            child = 0;
+        fclose(file);
+    }
+    return child;
+}
+
+static void a_nursery_that_ends_is_started_again(void **state)
+{
+    struct vb_workers *workers = start("VIBE_MEDIA", 1, 20000);
+    int64_t deadline_ms = vb_clock_monotonic_ms() + 20000;
+    struct vb_media_result result;
+    pid_t nursery = first_child();
+    off_t size;
+    int r;
+
+    (void)state;
+    assert_true(nursery > 0);
+    kill(nursery, SIGKILL);
+    do
+        r = run_picture(workers, VB_MEDIA_GIF, gif, sizeof(gif) - 1, &result, &size, NULL);
+    while (r != 0 && vb_clock_monotonic_ms() < deadline_ms);
+    assert_int_equal(r, 0);
+    assert_int_equal(result.status, VB_MEDIA_OK);
+    vb_workers_stop(workers);
+    assert_int_equal(first_child(), 0); /* nothing is left behind */
+}
+
+static void a_worker_that_hangs_is_given_up(void **state)
+{
+    struct vb_workers *workers = start("FAKE_HANGS", 1, 200);
+    struct vb_media_result result;
+    struct vb_error err = {0};
+    off_t size;
+
+    (void)state;
+    assert_int_equal(run_picture(workers, VB_MEDIA_GIF, gif, 1, &result, &size, &err), -ETIMEDOUT);
+    assert_non_null(strstr(err.message, "took more than"));
+    vb_workers_stop(workers);
+}
+
+static void nonsense_is_no_answer(void **state)
+{
+    struct vb_workers *workers = start("FAKE_LIES", 1, 20000);
+    struct vb_media_result result;
+    off_t size;
+
+    (void)state;
+    assert_int_equal(run_picture(workers, VB_MEDIA_GIF, gif, 1, &result, &size, NULL), -EPROTO);
+    vb_workers_stop(workers);
+}
+
+static void a_worker_that_ends_is_not_waited_for(void **state)
+{
+    struct vb_workers *workers = start("FAKE_DIES", 1, 20000);
+    struct vb_media_result result;
+    off_t size;
+
+    (void)state;
+    assert_int_equal(run_picture(workers, VB_MEDIA_GIF, gif, 1, &result, &size, NULL), -EPIPE);
+    vb_workers_stop(workers);
+}
+
+static void *hang(void *argument)
+{
+    struct vb_media_result result;
+    off_t size;
+
+    return (void *)(intptr_t)run_picture(argument, VB_MEDIA_GIF, gif, 1, &result, &size, NULL);
+}
+
+static void a_full_queue_refuses(void **state)
+{
+    struct vb_workers *workers = NULL;
+    int refused = 0, others = 0;
+    pthread_t threads[6];
+
+    (void)state;
+    assert_int_equal(vb_workers_start(&(struct vb_workers_config){.program = getenv("FAKE_HANGS"),
+                                                                  .processes = 1,
+                                                                  .queue_max = 2,
+                                                                  .timeout_ms = 1000},
+                                      &workers, NULL),
+                     0);
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, hang, workers), 0);
+    for (int i = 0; i < 6; i++) {
+        void *r;
+
+        pthread_join(threads[i], &r);
+        *((intptr_t)r == -EBUSY ? &refused : &others) += 1;
+    }
+    assert_in_range(refused, 3, 5); /* one is worked on, two may wait */
+    assert_true(others >= 1);
+    vb_workers_stop(workers);
+}
+
+static void a_missing_program_is_named(void **state)
+{
+    struct vb_workers *workers = NULL;
+    struct vb_error err = {0};
+
+    (void)state;
+    assert_true(vb_workers_start(&(struct vb_workers_config){.program = "/nowhere/vibe-media"}, &workers, &err) < 0);
+    assert_non_null(strstr(err.message, "/nowhere/vibe-media"));
+    assert_non_null(strstr(err.hint, "beside vibe"));
+    vb_workers_stop(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_picture_goes_through),
+        cmocka_unit_test(a_file_that_is_none_is_refused_in_words),
+        cmocka_unit_test(many_share_few_workers),
+        cmocka_unit_test(a_nursery_that_ends_is_started_again),
+        cmocka_unit_test(a_worker_that_hangs_is_given_up),
+        cmocka_unit_test(nonsense_is_no_answer),
+        cmocka_unit_test(a_worker_that_ends_is_not_waited_for),
+        cmocka_unit_test(a_full_queue_refuses),
+        cmocka_unit_test(a_missing_program_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
