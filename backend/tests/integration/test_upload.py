@@ -235,7 +235,8 @@ def test_a_checksum_of_the_ticket_is_enforced_by_the_store(phone):
     (images.png(), "image/jpeg", "type_mismatch"),
     (images.jpeg(), "image/heic", "type_mismatch"),
     (images.mp4(), "image/jpeg", "type_mismatch"),
-    (b"GIF89a" + bytes(100), "image/png", "unsupported_media"),
+    (b"GIF89a" + bytes(100), "image/png", "type_mismatch"),
+    (b"II*\0" + bytes(100), "image/png", "unsupported_media"),
     (b"<html><script>alert(1)</script></html>", "image/jpeg", "unsupported_media"),
     (b"\xff", "image/jpeg", "unsupported_media"),
 ])

@@ -142,7 +142,7 @@ static void what_is_wrong_with_a_ticket_request_is_named_by_field(void **state)
         {"{\"contentType\":\"image/jpeg\"}", "contentLength"},
         {"{\"contentType\":7,\"contentLength\":1}", "contentType"},
         {"{\"contentType\":null,\"contentLength\":1}", "contentType"},
-        {"{\"contentType\":\"image/gif\",\"contentLength\":1}", "contentType"},
+        {"{\"contentType\":\"image/tiff\",\"contentLength\":1}", "contentType"},
         {"{\"contentType\":\"video/mp4\",\"contentLength\":1}", "contentType"},
         {"{\"contentType\":\"image/jpeg\",\"contentLength\":0}", "contentLength"},
         {"{\"contentType\":\"image/jpeg\",\"contentLength\":-5}", "contentLength"},

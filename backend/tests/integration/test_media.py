@@ -1,0 +1,296 @@
+"""What phones send through the whole pipeline: upright, small, without a word about who took it where; and files that are
+made to harm, of which none ends the service or reaches anybody."""
+
+import base64
+import io
+import json
+import random
+import struct
+import subprocess
+import zlib
+
+import pytest
+from PIL import Image, ImageCms
+
+import images
+from conftest import BINARY, wait_until
+from test_upload import Phone
+
+PRIVATE = ["-GPSLatitude", "-GPSLongitude", "-SerialNumber", "-Make", "-Model", "-Artist", "-XMP:all", "-ThumbnailImage",
+           "-MakerNotes:all", "-IPTC:all", "-Comment", "-DateTimeOriginal"]
+
+
+@pytest.fixture
+def phone(vibe):
+    return Phone(vibe)
+
+
+def vibe_media(vibe, *arguments):
+    return subprocess.run([str(BINARY), "media", *map(str, arguments)], capture_output=True, text=True, timeout=120)
+
+
+def private_fields(path):
+    out = subprocess.run(["exiftool", "-j", "-G", *PRIVATE, str(path)], capture_output=True, text=True)
+    return {name: value for name, value in json.loads(out.stdout)[0].items() if name != "SourceFile"}
+
+
+def quarters(width=320, height=200):
+    """Red, green, blue and white quarters: which way up a picture is can be seen at its corners."""
+    picture = Image.new("RGB", (width, height))
+    for colour, box in (((220, 30, 30), (0, 0)), ((30, 160, 30), (width // 2, 0)), ((30, 30, 220), (0, height // 2)),
+                        ((240, 240, 240), (width // 2, height // 2))):
+        picture.paste(colour, (*box, box[0] + width // 2, box[1] + height // 2))
+    return picture
+
+
+def corners(picture):
+    width, height = picture.size
+    near = {"R": (220, 30, 30), "G": (30, 160, 30), "B": (30, 30, 220), "W": (240, 240, 240)}
+    spots = ((8, 8), (width - 8, 8), (8, height - 8), (width - 8, height - 8))
+    return "".join(min(near, key=lambda name: sum(abs(a - b) for a, b in zip(near[name], picture.getpixel(spot))))
+                   for spot in spots)
+
+
+def encoded(picture, kind, **options):
+    out = io.BytesIO()
+    picture.save(out, kind, **options)
+    return out.getvalue()
+
+
+def as_phones_do(tmp_path, data, orientation=1):
+    """The same JPEG with what a camera writes into it, a thumbnail of its own among it."""
+    path, small = tmp_path / "phone.jpg", tmp_path / "small.jpg"
+    path.write_bytes(data)
+    small.write_bytes(encoded(quarters(80, 50), "JPEG"))
+    subprocess.run(["exiftool", "-q", "-overwrite_original", "-n", f"-Orientation={orientation}", "-GPSLatitude=52.52",
+                    "-GPSLatitudeRef=N", "-GPSLongitude=13.405", "-GPSLongitudeRef=E", "-Make=Apple", "-Model=iPhone 15",
+                    "-SerialNumber=C8QXJ0ABC", "-Artist=Zoë", "-XMP:Creator=Zoë", "-IPTC:City=Berlin", "-Comment=secret",
+                    "-DateTimeOriginal=2026:11:25 07:00:00", f"-ThumbnailImage<={small}", str(path)], check=True)
+    return path.read_bytes()
+
+
+def upload(phone, data, content_type):
+    ticket = phone.ticket(data, content_type)
+    assert phone.put(ticket, data)[0] == 200
+    return phone.complete(ticket)
+
+
+def fetched(vibe, media):
+    status, headers, data = vibe.request("GET", media["cdnUrl"])
+    assert status == 200
+    return headers, data
+
+
+# ---- pictures as they come -----------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("orientation, seen", enumerate(["RGBW", "GRWB", "WBGR", "BWRG", "RBGW", "BRWG", "WGBR", "GWRB"], 1))
+def test_every_orientation_comes_out_upright(vibe, phone, tmp_path, orientation, seen):
+    status, body = upload(phone, as_phones_do(tmp_path, encoded(quarters(), "JPEG", quality=90), orientation), "image/jpeg")
+    assert status == 200, body
+    media = body["media"]
+    assert (media["width"], media["height"]) == ((320, 200) if orientation <= 4 else (200, 320))
+    picture = Image.open(io.BytesIO(fetched(vibe, media)[1]))
+    assert picture.size == (media["width"], media["height"])
+    assert corners(picture) == seen
+
+
+def test_nothing_private_is_left(vibe, phone, tmp_path):
+    data = as_phones_do(tmp_path, encoded(quarters(1200, 900), "JPEG", quality=90))
+    assert len(private_fields(tmp_path / "phone.jpg")) >= 10  # it was all there
+    status, body = upload(phone, data, "image/jpeg")
+    assert status == 200
+    out = tmp_path / "out.jpg"
+    out.write_bytes(fetched(vibe, body["media"])[1])
+    assert private_fields(out) == {}
+    for word in (b"Apple", b"iPhone", b"C8QXJ0ABC", b"Berlin", b"secret", b"Exif", b"ns.adobe.com"):
+        assert word not in out.read_bytes()
+    # and the original is nowhere any more
+    assert phone.keys("user-uploads") == []
+    staged = vibe.request("GET", f"{vibe.cdn_url}/user-uploads/{phone.id}/x")
+    assert staged[0] in (403, 404)
+
+
+def heif(tmp_path, name, *options):
+    picture = tmp_path / "source.png"
+    quarters(640, 400).save(picture)
+    out = tmp_path / name
+    subprocess.run(["heif-enc", *options, "-q", "80", "-o", str(out), str(picture)], check=True, capture_output=True)
+    return out.read_bytes()
+
+
+@pytest.mark.parametrize("kind, content_type", [
+    ("JPEG", "image/jpeg"), ("PNG", "image/png"), ("WEBP", "image/webp"), ("GIF", "image/gif"),
+    ("HEIC", "image/heic"), ("AVIF", "image/avif")])
+def test_every_format_becomes_a_jpeg(vibe, phone, tmp_path, kind, content_type):
+    if kind in ("HEIC", "AVIF"):
+        data = heif(tmp_path, f"x.{kind.lower()}", *(["-A"] if kind == "AVIF" else []))
+    elif kind == "GIF":
+        data = encoded(quarters(640, 400), kind, save_all=True, append_images=[Image.new("RGB", (640, 400))] * 3)
+    else:
+        data = encoded(quarters(640, 400), kind)
+    status, body = upload(phone, data, content_type)
+    assert status == 200, body
+    media = body["media"]
+    headers, data = fetched(vibe, media)
+    assert headers["content-type"] == media["contentType"] == "image/jpeg" and media["key"].endswith(".jpg")
+    picture = Image.open(io.BytesIO(data))
+    assert picture.format == "JPEG" and picture.size == (640, 400) and corners(picture) == "RGBW"
+    assert media["bytes"] == len(data)
+
+
+def test_colours_of_a_wide_profile_are_converted(vibe, phone):
+    """What a profile says of the numbers is what comes out, as numbers of sRGB."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    # a profile whose red and blue primaries have changed places: what is converted right comes out with them swapped
+    red, blue = srgb.index(b"rXYZ"), srgb.index(b"bXYZ")
+    profile = bytearray(srgb)
+    profile[red:red + 4], profile[blue:blue + 4] = b"bXYZ", b"rXYZ"
+    rgb = Image.new("RGB", (64, 64), (200, 80, 20))
+    status, body = upload(phone, encoded(rgb, "JPEG", quality=95, icc_profile=bytes(profile)), "image/jpeg")
+    assert status == 200
+    picture = Image.open(io.BytesIO(fetched(vibe, body["media"])[1]))
+    assert "icc_profile" not in picture.info
+    r, g, b = picture.getpixel((32, 32))
+    assert b > 150 and r < 80, (r, g, b)
+    # and without a profile nothing is shifted: white stays white
+    status, body = upload(phone, encoded(Image.new("RGB", (64, 64), (255, 255, 255)), "PNG"), "image/png")
+    assert Image.open(io.BytesIO(fetched(vibe, body["media"])[1])).getpixel((32, 32)) == (255, 255, 255)
+
+
+def test_transparency_becomes_white(vibe, phone):
+    status, body = upload(phone, encoded(Image.new("RGBA", (40, 40), (255, 0, 0, 0)), "PNG"), "image/png")
+    assert status == 200
+    assert Image.open(io.BytesIO(fetched(vibe, body["media"])[1])).getpixel((20, 20)) == (255, 255, 255)
+
+
+def test_the_longest_side_is_2560(vibe, phone):
+    status, body = upload(phone, encoded(quarters(4000, 3000), "JPEG", quality=80), "image/jpeg")
+    media = body["media"]
+    assert (status, media["width"], media["height"]) == (200, 2560, 1920)
+    assert Image.open(io.BytesIO(fetched(vibe, media)[1])).size == (2560, 1920)
+
+
+def test_complete_tells_all_an_app_draws_with(vibe, phone):
+    status, body = upload(phone, encoded(quarters(1000, 600), "JPEG", quality=80), "image/jpeg")
+    media = body["media"]
+    assert status == 200
+    assert 5 <= len(base64.b64decode(media["thumbhash"])) <= 25
+    assert media["dominantColor"].startswith("#") and len(media["dominantColor"]) == 7
+    assert [variant["width"] for variant in media["variants"]] == [64, 96, 128, 160, 256, 320, 480, 640, 750, 828]
+    assert media["variants"][5] == {"width": 320, "height": 192, "url": media["cdnUrl"] + "?w=320"}
+
+
+# ---- at a desk -----------------------------------------------------------------------------------------------------
+
+def test_inspect_says_what_the_pipeline_sees(vibe, tmp_path):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(as_phones_do(tmp_path, encoded(quarters(), "JPEG"), 6))
+    out = vibe_media(vibe, "inspect", path)
+    assert out.returncode == 0, out.stderr
+    assert "image/jpeg, by its bytes" in out.stdout and "200 x 320 upright" in out.stdout
+    assert "YES: carries GPS coordinates" in out.stdout and "would be taken" in out.stdout
+    path.write_bytes(b"not a picture at all")
+    out = vibe_media(vibe, "inspect", path)
+    assert out.returncode == 1 and "its first bytes decide" in out.stderr
+
+
+def test_render_makes_what_the_cdn_would(vibe, tmp_path):
+    source, out = tmp_path / "a.png", tmp_path / "out.webp"
+    quarters(1000, 600).save(source)
+    done = vibe_media(vibe, "render", source, "-o", out, "--w", 640, "--fm", "webp")
+    assert done.returncode == 0, done.stderr
+    picture = Image.open(out)
+    assert (picture.format, picture.size) == ("WEBP", (640, 384))
+    done = vibe_media(vibe, "render", source, "-o", tmp_path / "c.jpg")
+    assert done.returncode == 0 and Image.open(tmp_path / "c.jpg").size == (1000, 600)
+
+
+# ---- files made to harm --------------------------------------------------------------------------------------------
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png_bomb(width, height):
+    """Kilobytes that want to be gigabytes."""
+    packer = zlib.compressobj(9)
+    row = b"\0" * (1 + 3 * width)
+    body = b"".join(packer.compress(row) for _ in range(min(height, 2000))) + packer.flush()
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) +
+            chunk(b"IDAT", body) + chunk(b"IEND", b""))
+
+
+def scan_bomb():
+    """A small progressive JPEG that asks for the same scan a thousand times."""
+    data = encoded(quarters(64, 64), "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    return data[:last] + data[last:-2] * 1000 + b"\xff\xd9"
+
+
+def lying_jpeg(width, height):
+    data = bytearray(encoded(quarters(64, 64), "JPEG"))
+    frame = data.index(b"\xff\xc0")
+    data[frame + 5:frame + 9] = struct.pack(">HH", height, width)
+    return bytes(data)
+
+
+def hostile_files(tmp_path):
+    jpeg, png = encoded(quarters(), "JPEG"), encoded(quarters(), "PNG")
+    yield "truncated.jpg", jpeg[:len(jpeg) // 2], "image/jpeg"
+    yield "truncated.png", png[:len(png) // 2], "image/png"
+    yield "header only.jpg", jpeg[:20], "image/jpeg"
+    yield "bomb.png", png_bomb(30000, 30000), "image/png"
+    yield "wide bomb.png", png_bomb(2_000_000_000, 1), "image/png"
+    yield "scans.jpg", scan_bomb(), "image/jpeg"
+    yield "lying.jpg", lying_jpeg(65000, 65000), "image/jpeg"
+    heic = images.heic()
+    yield "truncated.heic", heic[:len(heic) - 20], "image/heic"
+    yield "empty gif", b"GIF89a" + struct.pack("<HH", 65000, 65000) + bytes(20), "image/gif"
+    yield "webp without data", images.webp()[:30], "image/webp"
+    yield "svg inside", b"\xff\xd8\xff\xe0" + b'<svg xmlns="http://www.w3.org/2000/svg"><image href="/etc/passwd"/></svg>', "image/jpeg"
+    yield "mvg inside", b"\x89PNG\r\n\x1a\n" + b"push graphic-context\nimage over 0,0 0,0 '/etc/passwd'\n", "image/png"
+
+
+def test_hostile_files_are_refused_in_words(vibe, phone, tmp_path):
+    for name, data, content_type in hostile_files(tmp_path):
+        status, body = upload(phone, data, content_type)
+        assert (status, body.get("code")) == (422, "media_rejected"), (name, status, body)
+        assert body["detail"], name
+    assert phone.keys("user-uploads") == [] and phone.keys("profile-pictures") == []
+    assert phone.me()["profilePicture"] is None
+
+
+def test_a_polyglot_loses_its_other_half(vibe, phone):
+    """A JPEG that is also a script and an archive is a JPEG only when it comes out."""
+    tail = b"<script>alert(1)</script>PK\x03\x04"
+    status, body = upload(phone, encoded(quarters(), "JPEG", comment=b"/*") + tail, "image/jpeg")
+    assert status == 200
+    assert b"<script>" not in fetched(vibe, body["media"])[1]
+
+
+def test_bits_may_flip_anywhere(vibe, tmp_path):
+    """Damaged at random: whatever comes of it, the program ends by itself and says something."""
+    rng = random.Random(4)
+    sources = [("x.jpg", encoded(quarters(), "JPEG")), ("x.png", encoded(quarters(), "PNG")),
+               ("x.webp", encoded(quarters(), "WEBP")), ("x.gif", encoded(quarters(), "GIF")), ("x.heic", images.heic())]
+    for round_ in range(30):
+        name, data = sources[round_ % len(sources)]
+        damaged = bytearray(data)
+        for _ in range(rng.randint(1, 12)):
+            damaged[rng.randrange(12, len(damaged))] ^= 1 << rng.randrange(8)
+        path = tmp_path / name
+        path.write_bytes(damaged)
+        out = vibe_media(vibe, "render", path, "-o", tmp_path / "out.jpg")
+        assert out.returncode in (0, 1), (name, round_, out.stderr)
+        assert out.returncode == 0 or out.stderr.startswith("vibe: "), out.stderr
+
+
+def test_the_service_goes_on_when_its_workers_are_killed(vibe, phone):
+    """Workers and their nursery end at random points; the next upload is as good as any."""
+    data = encoded(quarters(), "JPEG")
+    for _ in range(3):
+        subprocess.run(["pkill", "-KILL", "-x", "vibe-media", "-P", str(vibe.process.pid)], check=False)
+        ticket = phone.ticket(data)
+        assert phone.put(ticket, data)[0] == 200
+        wait_until(lambda: phone.complete(ticket)[0] == 200, 20, "a completed upload")
+    assert vibe.request("GET", "/api/health")[0] == 200
