@@ -169,6 +169,31 @@ def completing_an_upload(vibe, _):
                         token=phone.token), done
 
 
+def planning(vibe, _):
+    account, key = register(vibe), str(uuid.uuid4())
+
+    def ask():
+        return call(vibe, "POST", "/api/activities", {"title": "Swim", "startsAt": "2099-01-01T10:00:00Z"},
+                    token=account["accessToken"], headers={"Idempotency-Key": key})
+
+    def done(body):
+        assert count(vibe, "activities WHERE user_id::text = :'id'", id=account["user"]["id"]) == 1
+        status, headers, again = ask()
+        assert (status, headers["Idempotency-Replayed"], again) == (201, "true", body)
+
+    return ask, done
+
+
+def telling_a_story(vibe, _):
+    account = register(vibe)
+
+    def done(body):
+        assert sql(vibe, "SELECT id FROM vibe_stories WHERE user_id::text = :'id'", id=account["user"]["id"]) == \
+            [[body["story"]["id"]]]
+
+    return lambda: call(vibe, "POST", "/api/stories", {"caption": "Zoë 🌸"}, token=account["accessToken"]), done
+
+
 CASES = {  # what is asked, the table and the event at which it is refused, the answer at last
     "register": (registering, "refresh_tokens", "INSERT", 201),
     "login": (logging_in, "refresh_tokens", "INSERT", 200),
@@ -179,6 +204,9 @@ CASES = {  # what is asked, the table and the event at which it is refused, the 
     "reset password": (resetting_the_password, "access_revocations", "INSERT", 204),
     "Apple, first": (arriving_from_apple, "refresh_tokens", "INSERT", 201),
     "Apple, again": (returning_from_apple, "refresh_tokens", "INSERT", 200),
+    "activity, key": (planning, "idempotency_keys", "INSERT", 201),
+    "activity, answer": (planning, "idempotency_keys", "UPDATE", 201),
+    "story": (telling_a_story, "vibe_stories", "INSERT", 201),
     "upload, reserved": (completing_an_upload, "media", "INSERT", 200),
     "upload, published": (completing_an_upload, "users", "UPDATE", 200),
 }
