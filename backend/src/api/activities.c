@@ -122,16 +122,20 @@ static bool read_fields(struct vb_http_request *request, const json_t *json,
     return false;
 }
 
-/* Inserts it and writes the answer, in the transaction that Idempotency-Key wants. */
-static int insert(struct vb_http_request *request, struct vb_db *db, const struct vb_api_idempotency *once,
-                  const struct vb_activity_fields *fields, struct vb_strbuf *body, struct vb_error *err)
-{
-    PGresult *id VB_CLEANUP(vb_pgresult_clearp) = NULL;
-    int r = vb_activities_insert(db, once->user_id, fields, &id, err);
+struct new_activity {
+    struct vb_http_request *request;
+    const char *user_id;
+    struct vb_activity_fields fields;
+};
 
-    if (r == 0)
-        r = write_activity(request, db, once->user_id, PQgetvalue(id, 0, 0), body, err);
-    return r == 0 ? vb_api_idempotency_commit(once, db, 201, body, err) : r;
+static int insert(struct vb_db *db, void *context, struct vb_strbuf *ret_body, struct vb_error *err)
+{
+    const struct new_activity *wanted = context;
+    PGresult *id VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    int r = vb_activities_insert(db, wanted->user_id, &wanted->fields, &id, err);
+
+    return r < 0 ? r
+                 : write_activity(wanted->request, db, wanted->user_id, PQgetvalue(id, 0, 0), ret_body, err);
 }
 
 void vb_api_create_activity(struct vb_http_request *request)
@@ -139,25 +143,20 @@ void vb_api_create_activity(struct vb_http_request *request)
     const char *user_id = vb_api_authenticate(request);
     json_t *json VB_CLEANUP(vb_json_decrefp) = user_id ? vb_api_read_json(request) : NULL;
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
-    struct vb_strbuf body VB_CLEANUP(vb_strbuf_release);
-    struct vb_activity_fields fields = {0};
-    struct vb_api_idempotency once;
+    struct new_activity wanted = {.request = request, .user_id = user_id};
     struct vb_error err = {0};
     int r;
 
-    vb_strbuf_init(&body, 0);
-    if (!json || !read_fields(request, json, &fields))
+    if (!json || !read_fields(request, json, &wanted.fields))
         return;
     db = vb_api_acquire_db(request);
-    if (!db || !vb_api_idempotency_begin(request, db, user_id, &once))
+    if (!db)
         return;
-    r = insert(request, db, &once, &fields, &body, &err);
+    r = vb_api_create_once(request, db, &(struct vb_api_creation){user_id, insert, &wanted}, &err);
     if (r == -ESRCH || r == -EDOM)
         vb_api_unauthorized(request, "token_invalid", "The account of this access token no longer exists");
     else if (r < 0)
         vb_api_database_problem(request, r, &err);
-    else
-        vb_api_answer_json(request, 201, &body);
 }
 
 /* A change of one that only its owner may make. */

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "db/accounts.h"
+#include "db/transaction.h"
 #include "http/problem.h"
 
 #include <errno.h>
@@ -118,43 +119,50 @@ static void token_problem(struct vb_http_request *request, enum vb_apple_result 
     vb_api_unauthorized(request, problems[result].code, problems[result].detail);
 }
 
-/* Finds, links or makes the account, in a transaction that the caller ends. -EEXIST: neither is possible, or
- * another request was quicker, which a second try tells. */
-static int find_account(struct vb_db *db, const struct vb_apple_identity *identity, const char *name,
-                        struct vb_user *ret_user, bool *ret_created, struct vb_error *err)
-{
-    const char *email = identity->email[0] ? identity->email : NULL;
-    int r = vb_accounts_find_by_apple(db, identity->sub, ret_user, err);
+/* Somebody whom Apple vouches for, and what they get. */
+struct arrival {
+    struct vb_api *api;
+    struct vb_apple_identity identity;
+    const char *name; /* for a new account; may be NULL */
+    struct vb_user user;
+    bool created;
+    struct vb_session session;
+};
 
+/* Finds, links or makes the account. -EEXIST: neither is possible, or another request was quicker, which a
+ * second try tells. */
+static int find_account(struct vb_db *db, struct arrival *arrival, struct vb_error *err)
+{
+    const struct vb_apple_identity *identity = &arrival->identity;
+    const char *email = identity->email[0] ? identity->email : NULL;
+    int r;
+
+    vb_user_release(&arrival->user); /* of a run that another transaction came in the way of */
+    r = vb_accounts_find_by_apple(db, identity->sub, &arrival->user, err);
     if (r == -ENOENT && email)
-        r = vb_accounts_link_apple(db, identity->sub, email, ret_user, err);
-    if (r != -ENOENT)
+        r = vb_accounts_link_apple(db, identity->sub, email, &arrival->user, err);
+    arrival->created = r == -ENOENT;
+    if (!arrival->created)
         return r;
-    *ret_created = true;
-    return vb_accounts_insert_apple(db, identity->sub, email, name, ret_user, err);
+    return vb_accounts_insert_apple(db, identity->sub, email, arrival->name, &arrival->user, err);
 }
 
-/* -EACCES: the account is disabled. */
-static int sign_in(struct vb_api *api, struct vb_db *db, const struct vb_apple_identity *identity,
-                   const char *name, struct vb_user *ret_user, bool *ret_created,
-                   struct vb_session *ret_session, struct vb_error *err)
+static int let_in(struct vb_db *db, void *context, struct vb_error *err)
 {
-    int r = 0;
+    struct arrival *arrival = context;
+    int r = find_account(db, arrival, err);
 
-    for (int tries = 0; tries < 2; tries++) {
-        *ret_created = false;
-        r = vb_db_begin(db, err);
-        if (r == 0)
-            r = find_account(db, identity, name, ret_user, ret_created, err);
-        if (r != -EEXIST)
-            break;
-        vb_db_rollback(db);
-    }
-    if (r == 0 && ret_user->disabled)
+    if (r == 0 && arrival->user.disabled)
         return -EACCES;
-    if (r == 0)
-        r = vb_session_begin(api, db, ret_user->id, NULL, ret_session, err);
-    return r < 0 ? r : vb_db_commit(db, err);
+    return r < 0 ? r : vb_session_begin(arrival->api, db, arrival->user.id, NULL, &arrival->session, err);
+}
+
+/* -EACCES: the account is disabled. -EEXIST: somebody else has the address. */
+static int sign_in(struct vb_db *db, struct arrival *arrival, struct vb_error *err)
+{
+    int r = vb_db_transact(db, let_in, arrival, err);
+
+    return r == -EEXIST ? vb_db_transact(db, let_in, arrival, err) : r;
 }
 
 /* Whom the token names; false after the answer to one that names nobody. */
@@ -179,13 +187,10 @@ void vb_api_apple(struct vb_http_request *request)
 {
     struct vb_api *api = vb_api_of(request);
     json_t *json VB_CLEANUP(vb_json_decrefp) = NULL;
-    struct vb_user user VB_CLEANUP(vb_user_release) = {0};
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
-    struct vb_apple_identity identity = {0};
+    struct arrival arrival = {.api = api};
     struct sign_in wanted = {0};
-    struct vb_session session;
     struct vb_error err = {0};
-    bool created = false;
     int r;
 
     if (!api->apple) {
@@ -194,12 +199,13 @@ void vb_api_apple(struct vb_http_request *request)
         return;
     }
     json = vb_api_read_json(request);
-    if (!json || !read_sign_in(request, json, &wanted) || !identify(request, &wanted, &identity))
+    if (!json || !read_sign_in(request, json, &wanted) || !identify(request, &wanted, &arrival.identity))
         return;
     db = vb_api_acquire_db(request);
     if (!db)
         return;
-    r = sign_in(api, db, &identity, wanted.name, &user, &created, &session, &err);
+    arrival.name = wanted.name;
+    r = sign_in(db, &arrival, &err);
     if (r == -EEXIST)
         vb_problem(request, 409, "email_taken",
                    "There is an account with this e-mail address, and a password: log in with that; or set a "
@@ -209,5 +215,6 @@ void vb_api_apple(struct vb_http_request *request)
     else if (r < 0)
         vb_api_database_problem(request, r, &err);
     else
-        vb_session_answer(request, created ? 201 : 200, &user, &session);
+        vb_session_answer(request, arrival.created ? 201 : 200, &arrival.user, &arrival.session);
+    vb_user_release(&arrival.user);
 }

@@ -9,6 +9,7 @@
 #include "api/session.h"
 
 #include "db/tokens.h"
+#include "db/transaction.h"
 #include "http/problem.h"
 
 #include <errno.h>
@@ -37,42 +38,54 @@ static bool read_registration(struct vb_http_request *request, const json_t *jso
     return !problem;
 }
 
+/* An account that is being made, with its first session. */
+struct new_account {
+    struct vb_api *api;
+    const struct registration *wanted;
+    const char *hash; /* of the password */
+    struct vb_user user;
+    struct vb_session session;
+};
+
+static int insert_account(struct vb_db *db, void *context, struct vb_error *err)
+{
+    struct new_account *account = context;
+    int r;
+
+    vb_user_release(&account->user); /* of a run that another transaction came in the way of */
+    r = vb_users_insert(db, account->wanted->email, account->hash, account->wanted->name, &account->user,
+                        err);
+    return r < 0 ? r : vb_session_begin(account->api, db, account->user.id, NULL, &account->session, err);
+}
+
 void vb_api_register(struct vb_http_request *request)
 {
     json_t *json VB_CLEANUP(vb_json_decrefp) = vb_api_read_json(request);
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
-    struct vb_user user VB_CLEANUP(vb_user_release) = {0};
     struct registration wanted = {0};
-    struct vb_session session;
-    struct vb_error err = {0};
     char hash[VB_PASSWORD_HASH_SIZE];
+    struct new_account account = {.api = vb_api_of(request), .wanted = &wanted, .hash = hash};
+    struct vb_error err = {0};
     int r;
 
     if (!json || !read_registration(request, json, &wanted))
         return;
-    if (vb_password_hash(vb_api_of(request)->passwords, wanted.password, hash) < 0) {
+    if (vb_password_hash(account.api->passwords, wanted.password, hash) < 0) {
         vb_session_password_problem(request);
         return;
     }
     db = vb_api_acquire_db(request);
     if (!db)
         return;
-    r = vb_db_begin(db, &err);
-    if (r == 0)
-        r = vb_users_insert(db, wanted.email, hash, wanted.name, &user, &err);
-    if (r == -EEXIST) {
+    r = vb_db_transact(db, insert_account, &account, &err);
+    if (r == -EEXIST)
         vb_problem_field(request, 409, "email_taken", "email",
                          "There is an account with this e-mail address already: log in instead");
-        return;
-    }
-    if (r == 0)
-        r = vb_session_begin(vb_api_of(request), db, user.id, NULL, &session, &err);
-    if (r == 0)
-        r = vb_db_commit(db, &err);
-    if (r < 0)
+    else if (r < 0)
         vb_api_database_problem(request, r, &err);
     else
-        vb_session_answer(request, 201, &user, &session);
+        vb_session_answer(request, 201, &account.user, &account.session);
+    vb_user_release(&account.user);
 }
 
 /* Finds who wants to log in; ret_user stays zeroed when there is nobody of that address. */
@@ -124,23 +137,25 @@ static bool check_password(struct vb_http_request *request, const char *account,
     return r == 0;
 }
 
-/* Begins a session of a user whose password was right a moment ago, if it is the user's still. Returns
- * -EKEYREJECTED if not, -EACCES for a disabled user. */
-static int log_in(struct vb_api *api, struct vb_db *db, const struct vb_user *checked,
-                  struct vb_session *ret_session, struct vb_error *err)
-{
-    struct vb_user user VB_CLEANUP(vb_user_release) = {0};
-    int r = vb_db_begin(db, err);
+struct login {
+    struct vb_api *api;
+    const struct vb_user *checked; /* whose password was right a moment ago */
+    struct vb_session session;
+};
 
-    if (r == 0)
-        r = vb_users_lock_shared(db, checked->id, &user, err);
-    if (r == -ENOENT || (r == 0 && !vb_session_same_password(checked, &user)))
+/* Begins the session, if the password is the user's still. Returns -EKEYREJECTED if not, -EACCES for a
+ * disabled user. */
+static int log_in(struct vb_db *db, void *context, struct vb_error *err)
+{
+    struct login *login = context;
+    struct vb_user user VB_CLEANUP(vb_user_release) = {0};
+    int r = vb_users_lock_shared(db, login->checked->id, &user, err);
+
+    if (r == -ENOENT || (r == 0 && !vb_session_same_password(login->checked, &user)))
         return -EKEYREJECTED;
     if (r == 0 && user.disabled)
         return -EACCES;
-    if (r == 0)
-        r = vb_session_begin(api, db, user.id, NULL, ret_session, err);
-    return r < 0 ? r : vb_db_commit(db, err);
+    return r < 0 ? r : vb_session_begin(login->api, db, user.id, NULL, &login->session, err);
 }
 
 void vb_api_login(struct vb_http_request *request)
@@ -148,8 +163,8 @@ void vb_api_login(struct vb_http_request *request)
     json_t *json VB_CLEANUP(vb_json_decrefp) = vb_api_read_json(request);
     struct vb_user user VB_CLEANUP(vb_user_release) = {0};
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
+    struct login login = {.api = vb_api_of(request), .checked = &user};
     const char *email = NULL, *password = NULL;
-    struct vb_session session;
     struct vb_error err = {0};
     int r;
 
@@ -162,7 +177,7 @@ void vb_api_login(struct vb_http_request *request)
     db = vb_api_acquire_db(request);
     if (!db)
         return;
-    r = log_in(vb_api_of(request), db, &user, &session, &err);
+    r = vb_db_transact(db, log_in, &login, &err);
     if (r == -EKEYREJECTED)
         wrong_credentials(request);
     else if (r == -EACCES)
@@ -170,7 +185,7 @@ void vb_api_login(struct vb_http_request *request)
     else if (r < 0)
         vb_api_database_problem(request, r, &err);
     else
-        vb_session_answer(request, 200, &user, &session);
+        vb_session_answer(request, 200, &user, &login.session);
 }
 
 /* Reads {refreshToken} and hashes it. */
@@ -185,57 +200,43 @@ static bool read_refresh_token(struct vb_http_request *request, unsigned char re
     return true;
 }
 
-/* Uses up the token and inserts the next of its family, in a transaction that the caller ends. -EACCES: its
- * owner is disabled. */
-static int rotate(struct vb_api *api, struct vb_db *db, const unsigned char hash[VB_SHA256_SIZE],
-                  struct vb_session *ret_session, struct vb_user *ret_user, struct vb_error *err)
+struct rotation {
+    struct vb_api *api;
+    unsigned char hash[VB_SHA256_SIZE]; /* of the token that came */
+    bool reused;                        /* it had been used before: its family has been revoked */
+    struct vb_user user;                /* with the session, unless reused */
+    struct vb_session session;
+};
+
+/* Uses up the token and inserts the next of its family. One that was reused is no error here, as what it leads
+ * to is to be committed. -EACCES: its owner is disabled. */
+static int rotate(struct vb_db *db, void *context, struct vb_error *err)
 {
+    struct rotation *rotation = context;
     struct vb_token_owner owner;
     bool disabled = false;
-    int r = vb_tokens_lock_owner(db, hash, &disabled, err);
+    int r = vb_tokens_lock_owner(db, rotation->hash, &disabled, err);
 
     if (r == 0 && disabled)
         return -EACCES;
     if (r == 0)
-        r = vb_tokens_use(db, hash, &owner, err);
+        r = vb_tokens_use(db, rotation->hash, &owner, err);
+    rotation->reused = r == -EKEYREVOKED;
+    if (rotation->reused)
+        return vb_tokens_revoke_family(db, owner.family_id, err);
     if (r == 0)
-        r = vb_session_begin(api, db, owner.user_id, owner.family_id, ret_session, err);
-    if (r == 0)
-        r = vb_users_find(db, owner.user_id, ret_user, err);
-    /* What was found to be stolen is revoked, in the same transaction. */
-    if (r == -EKEYREVOKED) {
-        int revoked = vb_tokens_revoke_family(db, owner.family_id, err);
-
-        if (revoked < 0)
-            return revoked;
-    }
-    return r;
+        r = vb_session_begin(rotation->api, db, owner.user_id, owner.family_id, &rotation->session, err);
+    vb_user_release(&rotation->user); /* of a run that another transaction came in the way of */
+    return r < 0 ? r : vb_users_find(db, owner.user_id, &rotation->user, err);
 }
 
-void vb_api_refresh(struct vb_http_request *request)
+/* result: 0, or why there is no new token. */
+static void answer_rotation(struct vb_http_request *request, const struct rotation *rotation, int result,
+                            const struct vb_error *err)
 {
-    struct vb_user user VB_CLEANUP(vb_user_release) = {0};
-    struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
-    struct vb_session session;
-    struct vb_error err = {0};
-    unsigned char hash[VB_SHA256_SIZE];
-    int r, committed = 0;
-
-    if (!read_refresh_token(request, hash))
-        return;
-    db = vb_api_acquire_db(request);
-    if (!db)
-        return;
-    r = vb_db_begin(db, &err);
-    if (r == 0)
-        r = rotate(vb_api_of(request), db, hash, &session, &user, &err);
-    if (r == 0 || r == -EKEYREVOKED)
-        committed = vb_db_commit(db, &err);
-    if (committed < 0)
-        r = committed;
-    switch (r) {
+    switch (result) {
     case 0:
-        vb_session_answer(request, 200, &user, &session);
+        vb_session_answer(request, 200, &rotation->user, &rotation->session);
         break;
     case -EKEYREVOKED:
         vb_api_unauthorized(
@@ -254,8 +255,25 @@ void vb_api_refresh(struct vb_http_request *request)
                             "The refresh token is unknown or was revoked: log in again");
         break;
     default:
-        vb_api_database_problem(request, r, &err);
+        vb_api_database_problem(request, result, err);
     }
+}
+
+void vb_api_refresh(struct vb_http_request *request)
+{
+    struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
+    struct rotation rotation = {.api = vb_api_of(request)};
+    struct vb_error err = {0};
+    int r;
+
+    if (!read_refresh_token(request, rotation.hash))
+        return;
+    db = vb_api_acquire_db(request);
+    if (!db)
+        return;
+    r = vb_db_transact(db, rotate, &rotation, &err);
+    answer_rotation(request, &rotation, r == 0 && rotation.reused ? -EKEYREVOKED : r, &err);
+    vb_user_release(&rotation.user);
 }
 
 void vb_api_logout(struct vb_http_request *request)
@@ -277,30 +295,37 @@ void vb_api_logout(struct vb_http_request *request)
         vb_http_answer(request, 204, NULL, "", 0);
 }
 
+struct ending {
+    const char *user_id;
+    int64_t revoked_ms;
+};
+
+static int end_sessions(struct vb_db *db, void *context, struct vb_error *err)
+{
+    struct ending *ending = context;
+    struct vb_user user VB_CLEANUP(vb_user_release) = {0};
+    int r = vb_users_lock(db, ending->user_id, &user, err);
+
+    return r < 0 ? r : vb_session_end_all(db, ending->user_id, &ending->revoked_ms, err);
+}
+
 void vb_api_logout_all(struct vb_http_request *request)
 {
     const char *id = vb_api_authenticate(request);
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = id ? vb_api_acquire_db(request) : NULL;
-    struct vb_user user VB_CLEANUP(vb_user_release) = {0};
+    struct ending ending = {.user_id = id};
     struct vb_error err = {0};
-    int64_t revoked_ms = 0;
     int r;
 
     if (!db)
         return;
-    r = vb_db_begin(db, &err);
-    if (r == 0)
-        r = vb_users_lock(db, id, &user, &err);
-    if (r == 0)
-        r = vb_session_end_all(db, id, &revoked_ms, &err);
-    if (r == 0)
-        r = vb_db_commit(db, &err);
+    r = vb_db_transact(db, end_sessions, &ending, &err);
     if (r == -ENOENT) {
         vb_api_unauthorized(request, "token_invalid", "The account of this access token no longer exists");
     } else if (r < 0) {
         vb_api_database_problem(request, r, &err);
     } else {
-        vb_revocations_add(vb_api_of(request)->revocations, id, revoked_ms);
+        vb_revocations_add(vb_api_of(request)->revocations, id, ending.revoked_ms);
         vb_http_answer(request, 204, NULL, "", 0);
     }
 }

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "db/accounts.h"
+#include "db/transaction.h"
 #include "http/problem.h"
 
 #include <errno.h>
@@ -70,31 +71,37 @@ static bool check_current(struct vb_http_request *request, const struct vb_user 
     return r == 0;
 }
 
+struct password_change {
+    struct vb_api *api;
+    const struct vb_user *checked; /* whose current password was right a moment ago */
+    const char *hash;              /* of the new one */
+    struct vb_session session;
+    int64_t revoked_ms;
+};
+
 /* Sets the password if it is still the one that was checked, ends all sessions and begins a new one. Returns
  * -EKEYREJECTED if it is not, -EACCES for a user who was disabled just now, maybe elsewhere. */
-static int change(struct vb_api *api, struct vb_db *db, const struct vb_user *checked, const char *hash,
-                  struct vb_session *ret_session, int64_t *ret_revoked_ms, struct vb_error *err)
+static int change_password(struct vb_db *db, void *context, struct vb_error *err)
 {
+    struct password_change *change = context;
     struct vb_user user VB_CLEANUP(vb_user_release) = {0};
-    int r = vb_db_begin(db, err);
+    int r = vb_users_lock(db, change->checked->id, &user, err);
 
-    if (r == 0)
-        r = vb_users_lock(db, checked->id, &user, err);
-    if (r == -ENOENT || (r == 0 && !vb_session_same_password(checked, &user)))
+    if (r == -ENOENT || (r == 0 && !vb_session_same_password(change->checked, &user)))
         return -EKEYREJECTED;
     if (r == 0 && user.disabled)
         return -EACCES;
     if (r == 0)
-        r = vb_accounts_set_password(db, user.id, hash, false, err);
+        r = vb_accounts_set_password(db, user.id, change->hash, false, err);
     if (r == 0)
         r = vb_accounts_end_resets(db, user.id, err);
     if (r == 0)
-        r = vb_session_end_all(db, user.id, ret_revoked_ms, err);
+        r = vb_session_end_all(db, user.id, &change->revoked_ms, err);
     if (r == 0)
-        r = vb_session_begin(api, db, user.id, NULL, ret_session, err);
-    if (r == 0 && ret_session->issued_ms < *ret_revoked_ms)
-        ret_session->issued_ms = *ret_revoked_ms;
-    return r < 0 ? r : vb_db_commit(db, err);
+        r = vb_session_begin(change->api, db, user.id, NULL, &change->session, err);
+    if (r == 0 && change->session.issued_ms < change->revoked_ms)
+        change->session.issued_ms = change->revoked_ms;
+    return r;
 }
 
 void vb_api_change_password(struct vb_http_request *request)
@@ -105,9 +112,8 @@ void vb_api_change_password(struct vb_http_request *request)
     struct vb_user user VB_CLEANUP(vb_user_release) = {0};
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
     char hash[VB_PASSWORD_HASH_SIZE];
-    struct vb_session session;
+    struct password_change change = {.api = api, .checked = &user, .hash = hash};
     struct vb_error err = {0};
-    int64_t revoked_ms = 0;
     int r;
 
     if (!json || !vb_api_string_field(request, json, "currentPassword", VB_API_REQUIRED, &current) ||
@@ -121,7 +127,7 @@ void vb_api_change_password(struct vb_http_request *request)
     db = vb_api_acquire_db(request);
     if (!db)
         return;
-    r = change(api, db, &user, hash, &session, &revoked_ms, &err);
+    r = vb_db_transact(db, change_password, &change, &err);
     if (r == -EKEYREJECTED) {
         vb_problem(request, 409, "password_changed", "The password was changed by somebody else just now");
     } else if (r == -EACCES) {
@@ -130,8 +136,8 @@ void vb_api_change_password(struct vb_http_request *request)
     } else if (r < 0) {
         vb_api_database_problem(request, r, &err);
     } else {
-        vb_revocations_add(api->revocations, user.id, revoked_ms);
-        vb_session_answer(request, 200, &user, &session);
+        vb_revocations_add(api->revocations, user.id, change.revoked_ms);
+        vb_session_answer(request, 200, &user, &change.session);
     }
 }
 
@@ -187,60 +193,73 @@ static bool is_reset_token(struct vb_http_request *request, const unsigned char 
     return r == 0;
 }
 
-/* Uses the token up, sets the password and ends all sessions. */
-static int reset_password(struct vb_db *db, const unsigned char token[VB_SHA256_SIZE], const char *hash,
-                          struct vb_reset *ret_reset, int64_t *ret_revoked_ms, struct vb_error *err)
-{
-    int r = vb_db_begin(db, err);
+struct password_reset {
+    unsigned char token[VB_SHA256_SIZE];
+    const char *hash; /* of the new password */
+    struct vb_reset reset;
+    int64_t revoked_ms;
+};
 
+/* Uses the token up, sets the password and ends all sessions. */
+static int reset_password(struct vb_db *db, void *context, struct vb_error *err)
+{
+    struct password_reset *wanted = context;
+    const struct vb_user *user = &wanted->reset.user;
+    int r;
+
+    vb_user_release(&wanted->reset.user); /* of a run that another transaction came in the way of */
+    r = vb_accounts_find_reset(db, wanted->token, &wanted->reset, err);
     if (r == 0)
-        r = vb_accounts_find_reset(db, token, ret_reset, err);
+        r = vb_accounts_end_resets(db, user->id, err);
     if (r == 0)
-        r = vb_accounts_end_resets(db, ret_reset->user.id, err);
+        r = vb_accounts_set_password(db, user->id, wanted->hash, wanted->reset.mailed, err);
     if (r == 0)
-        r = vb_accounts_set_password(db, ret_reset->user.id, hash, ret_reset->mailed, err);
-    if (r == 0)
-        r = vb_session_end_all(db, ret_reset->user.id, ret_revoked_ms, err);
-    return r < 0 ? r : vb_db_commit(db, err);
+        r = vb_session_end_all(db, user->id, &wanted->revoked_ms, err);
+    return r;
+}
+
+/* The token was good, and is used up: its user need not wait after the wrong passwords there were. */
+static void answer_reset(struct vb_http_request *request, const struct password_reset *done)
+{
+    struct vb_api *api = vb_api_of(request);
+    const struct vb_user *user = &done->reset.user;
+
+    request->user = vb_arena_strdup(&request->arena, user->id);
+    vb_revocations_add(api->revocations, user->id, done->revoked_ms);
+    if (user->email)
+        vb_throttle_forgive(api->throttle, user->email);
+    vb_http_answer(request, 204, NULL, "", 0);
 }
 
 void vb_api_reset_password(struct vb_http_request *request)
 {
-    struct vb_api *api = vb_api_of(request);
     json_t *json VB_CLEANUP(vb_json_decrefp) = vb_api_read_json(request);
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
-    const char *text = NULL, *wanted = NULL;
-    unsigned char token[VB_SHA256_SIZE];
+    const char *token = NULL, *password = NULL;
     char hash[VB_PASSWORD_HASH_SIZE];
-    struct vb_reset reset = {0};
+    struct password_reset wanted = {.hash = hash};
     struct vb_error err = {0};
-    int64_t revoked_ms = 0;
     int r;
 
-    if (!json || !vb_api_string_field(request, json, "token", VB_API_REQUIRED, &text) ||
-        !read_new_password(request, json, &wanted))
+    if (!json || !vb_api_string_field(request, json, "token", VB_API_REQUIRED, &token) ||
+        !read_new_password(request, json, &password))
         return;
-    vb_sha256(text, strlen(text), token);
-    if (!is_reset_token(request, token))
+    vb_sha256(token, strlen(token), wanted.token);
+    if (!is_reset_token(request, wanted.token))
         return;
-    if (vb_password_hash(api->passwords, wanted, hash) < 0) {
+    if (vb_password_hash(vb_api_of(request)->passwords, password, hash) < 0) {
         vb_session_password_problem(request);
         return;
     }
     db = vb_api_acquire_db(request);
     if (!db)
         return;
-    r = reset_password(db, token, hash, &reset, &revoked_ms, &err);
-    if (r == -ENOENT) {
+    r = vb_db_transact(db, reset_password, &wanted, &err);
+    if (r == -ENOENT)
         reset_token_problem(request);
-    } else if (r < 0) {
+    else if (r < 0)
         vb_api_database_problem(request, r, &err);
-    } else {
-        request->user = vb_arena_strdup(&request->arena, reset.user.id);
-        vb_revocations_add(api->revocations, reset.user.id, revoked_ms);
-        if (reset.user.email)
-            vb_throttle_forgive(api->throttle, reset.user.email);
-        vb_http_answer(request, 204, NULL, "", 0);
-    }
-    vb_user_release(&reset.user);
+    else
+        answer_reset(request, &wanted);
+    vb_user_release(&wanted.reset.user);
 }

@@ -5,6 +5,7 @@
 #include "api/purpose.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "db/transaction.h"
 #include "db/users.h"
 
 #include <errno.h>
@@ -12,9 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define KEY_ATTEMPTS     64
-#define PUBLISH_ATTEMPTS 3
-#define KEY_SIZE         1025 /* S3's limit and a NUL */
+#define KEY_ATTEMPTS 64
+#define KEY_SIZE     1025 /* S3's limit and a NUL */
 
 /* What the staged bytes turned out to be. */
 struct inspection {
@@ -183,27 +183,34 @@ static struct vb_media_new describe(const struct vb_ingested *made)
                                  .dominant_color = made->color};
 }
 
+struct reservation {
+    const struct work *work;
+    const struct inspection *inspection;
+    const struct vb_ingested *made;
+    int64_t time_ms; /* for the keys */
+};
+
 /* Takes the file's place and a key that no media has or had: the table knows them all. -EALREADY: the upload has a
  * row. */
-static int reserve_key(const struct work *work, struct vb_db *db, const struct inspection *inspection,
-                       const struct vb_ingested *made, int64_t time_ms)
+static int reserve_key(struct vb_db *db, void *context, struct vb_error *err)
 {
+    const struct reservation *wanted = context;
+    const struct work *work = wanted->work;
+    const struct vb_ingested *made = wanted->made;
     const struct vb_promotion *promotion = work->promotion;
     struct vb_media_new media = describe(made);
     struct vb_place place = {0};
     char key[KEY_SIZE], poster_key[KEY_SIZE];
-    int r = vb_db_begin(db, work->err);
+    int r = work->purpose->find_place(db, promotion->user_id, &wanted->inspection->target,
+                                      wanted->inspection->type, &place, err);
 
-    if (r == 0)
-        r = work->purpose->find_place(db, promotion->user_id, &inspection->target, inspection->type, &place,
-                                      work->err);
     if (r < 0)
         return r;
-    if (!work->purpose->write_key(&place, promotion->user_id, time_ms, vb_media_extension(made->type), key,
-                                  sizeof(key)) ||
+    if (!work->purpose->write_key(&place, promotion->user_id, wanted->time_ms, vb_media_extension(made->type),
+                                  key, sizeof(key)) ||
         (made->poster >= 0 &&
-         !work->purpose->write_poster_key(&place, time_ms, poster_key, sizeof(poster_key))))
-        return vb_error_set(work->err, EIO, "the id of this user is too long for a key");
+         !work->purpose->write_poster_key(&place, wanted->time_ms, poster_key, sizeof(poster_key))))
+        return vb_error_set(err, EIO, "the id of this user is too long for a key");
     media.upload_id = promotion->ticket.uuid;
     media.user_id = promotion->user_id;
     media.purpose = vb_upload_purpose_name(promotion->ticket.purpose);
@@ -213,8 +220,7 @@ static int reserve_key(const struct work *work, struct vb_db *db, const struct i
     media.slot = *place.slot ? place.slot : NULL;
     media.slot_index = place.index;
     media.poster_key = made->poster >= 0 ? poster_key : NULL;
-    r = vb_media_reserve(db, &media, work->err);
-    return r == 0 ? vb_db_commit(db, work->err) : r;
+    return vb_media_reserve(db, &media, err);
 }
 
 /* Makes sure that the upload has a row: ours, or that of somebody who is at it, too. */
@@ -222,16 +228,15 @@ static enum vb_promotion_result reserve(const struct work *work, const struct in
                                         const struct vb_ingested *made)
 {
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
-    int64_t time_ms = vb_clock_realtime_ms();
+    struct reservation wanted = {work, inspection, made, vb_clock_realtime_ms()};
     int r = vb_db_acquire(work->api->db, &db, work->err);
 
     if (r < 0)
         return database_failed(work, r);
     r = -EEXIST;
-    for (int attempt = 0; attempt < KEY_ATTEMPTS && r == -EEXIST; attempt++, time_ms++) {
-        r = reserve_key(work, db, inspection, made, time_ms);
-        vb_db_rollback(db); /* of what has failed: a place that was made goes with it */
-    }
+    /* Of what has failed, a place that was made goes with it. */
+    for (int attempt = 0; attempt < KEY_ATTEMPTS && r == -EEXIST; attempt++, wanted.time_ms++)
+        r = vb_db_transact(db, reserve_key, &wanted, work->err);
     if (r == 0 || r == -EALREADY)
         r = vb_media_find_by_upload(db, work->promotion->ticket.uuid, work->media, work->err);
     if (r == -ENOENT || r == -EDOM) /* inserted and gone again; or an id that cannot be one */
@@ -255,40 +260,46 @@ static int show(const struct work *work, struct vb_db *db, const struct vb_media
     return r == 0 ? vb_media_retire_older(db, media->id, work->err) : r;
 }
 
-/* One transaction. -ENOENT: the media is not pending (any more); -ESRCH, -ENXIO, -EACCES: see
- * database_failed(). */
-static int publish_once(const struct work *work, const struct vb_media_urls *urls)
+struct publication {
+    const struct work *work;
+    struct vb_media_urls urls;
+};
+
+/* -ENOENT: the media is not pending (any more); -ESRCH, -ENXIO, -EACCES: see database_failed(). */
+static int publish_once(struct vb_db *db, void *context, struct vb_error *err)
 {
+    const struct publication *publication = context;
+    const struct work *work = publication->work;
     struct vb_user user VB_CLEANUP(vb_user_release) = {0};
-    struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
     const struct vb_media *media = work->media;
     int r;
 
     if (!media->user_id)
-        return vb_error_set(work->err, ESRCH, "the user has been deleted");
-    r = vb_db_acquire(work->api->db, &db, work->err);
+        return vb_error_set(err, ESRCH, "the user has been deleted");
+    r = vb_users_lock(db, media->user_id, &user, err);
+    if (r == -ENOENT)
+        return -ESRCH;
     if (r == 0)
-        r = vb_db_begin(db, work->err);
-    if (r == 0) {
-        r = vb_users_lock(db, media->user_id, &user, work->err);
-        r = r == -ENOENT ? -ESRCH : r;
-    }
+        r = work->purpose->lock(db, media, err);
     if (r == 0)
-        r = work->purpose->lock(db, media, work->err);
-    if (r == 0)
-        r = vb_media_mark_ready(db, media->id, work->err);
-    if (r == 0)
-        r = show(work, db, urls);
-    if (r == 0)
-        r = vb_db_commit(db, work->err);
-    return r;
+        r = vb_media_mark_ready(db, media->id, err);
+    return r == 0 ? show(work, db, &publication->urls) : r;
+}
+
+static int publish_at(const struct work *work, const struct vb_media_urls *urls)
+{
+    struct publication publication = {work, *urls};
+    struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
+    int r = vb_db_acquire(work->api->db, &db, work->err);
+
+    return r == 0 ? vb_db_transact(db, publish_once, &publication, work->err) : r;
 }
 
 static int publish(const struct work *work)
 {
     const char *keys[] = {work->media->key, work->media->poster_key};
     struct vb_strbuf url[2], cdn_url[2];
-    int r = -EAGAIN;
+    int r = 0;
 
     for (int i = 0; i < 2; i++) {
         vb_strbuf_init(&url[i], 4096);
@@ -300,11 +311,11 @@ static int publish(const struct work *work)
         if (vb_strbuf_failed(&url[i]) || vb_strbuf_failed(&cdn_url[i]))
             r = vb_error_set(work->err, EIO, "the URL of the media is too long");
     }
-    for (int attempt = 0; attempt < PUBLISH_ATTEMPTS && r == -EAGAIN; attempt++)
-        r = publish_once(work, &(struct vb_media_urls){.url = url[0].data,
-                                                       .cdn_url = cdn_url[0].data,
-                                                       .poster_url = url[1].data,
-                                                       .poster_cdn_url = cdn_url[1].data});
+    if (r == 0)
+        r = publish_at(work, &(struct vb_media_urls){.url = url[0].data,
+                                                     .cdn_url = cdn_url[0].data,
+                                                     .poster_url = url[1].data,
+                                                     .poster_cdn_url = cdn_url[1].data});
     for (int i = 0; i < 2; i++) {
         vb_strbuf_release(&url[i]);
         vb_strbuf_release(&cdn_url[i]);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "db/accounts.h"
+#include "db/transaction.h"
 #include "http/mail.h"
 
 #include <errno.h>
@@ -65,28 +66,37 @@ bool vb_reset_mail_configured(const struct vb_reset_mail *mail)
     return mail->mailer || mail->log_links;
 }
 
-/* Makes a token for who has that address. -ENOENT: nobody to be told. */
-static int make_token(struct vb_reset_mail *mail, const char *email, struct vb_secret_token *ret_token,
-                      struct vb_error *err)
+struct new_token {
+    const char *email;
+    struct vb_secret_token *token;
+};
+
+static int insert_token(struct vb_db *db, void *context, struct vb_error *err)
 {
-    struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
+    struct new_token *wanted = context;
     struct vb_user found VB_CLEANUP(vb_user_release) = {0};
     struct vb_user user VB_CLEANUP(vb_user_release) = {0};
-    int r = vb_db_acquire(mail->db, &db, err);
+    int r = vb_users_find_by_email(db, wanted->email, &found, err);
 
-    if (r == 0)
-        r = vb_users_find_by_email(db, email, &found, err);
-    if (r == 0)
-        r = vb_db_begin(db, err);
     if (r == 0)
         r = vb_users_lock(db, found.id, &user, err);
     if (r == 0 && user.disabled)
         return -ENOENT;
-    if (r == 0) {
-        vb_secret_token_make(ret_token);
-        r = vb_accounts_insert_reset(db, user.id, ret_token->hash, true, err);
-    }
-    return r < 0 ? r : vb_db_commit(db, err);
+    if (r < 0)
+        return r;
+    vb_secret_token_make(wanted->token);
+    return vb_accounts_insert_reset(db, user.id, wanted->token->hash, true, err);
+}
+
+/* Makes a token for who has that address. -ENOENT: nobody to be told. */
+static int make_token(struct vb_reset_mail *mail, const char *email, struct vb_secret_token *ret_token,
+                      struct vb_error *err)
+{
+    struct new_token wanted = {email, ret_token};
+    struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
+    int r = vb_db_acquire(mail->db, &db, err);
+
+    return r < 0 ? r : vb_db_transact(db, insert_token, &wanted, err);
 }
 
 /* The app's link with the token in the place of {token}. */

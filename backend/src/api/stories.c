@@ -95,42 +95,40 @@ void vb_api_get_story(struct vb_http_request *request)
         show_story(request, db, viewer_id, id ? id : "");
 }
 
-/* Inserts it and writes the answer, in the transaction that Idempotency-Key wants. */
-static int insert(struct vb_http_request *request, struct vb_db *db, const struct vb_api_idempotency *once,
-                  const char *caption, struct vb_strbuf *body, struct vb_error *err)
-{
-    PGresult *id VB_CLEANUP(vb_pgresult_clearp) = NULL;
-    int r = vb_stories_insert(db, once->user_id, caption, &id, err);
+struct new_story {
+    struct vb_http_request *request;
+    const char *user_id, *caption;
+};
 
-    if (r == 0)
-        r = write_one(request, db, once->user_id, PQgetvalue(id, 0, 0), body, err);
-    return r == 0 ? vb_api_idempotency_commit(once, db, 201, body, err) : r;
+static int insert(struct vb_db *db, void *context, struct vb_strbuf *ret_body, struct vb_error *err)
+{
+    const struct new_story *wanted = context;
+    PGresult *id VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    int r = vb_stories_insert(db, wanted->user_id, wanted->caption, &id, err);
+
+    return r < 0 ? r : write_one(wanted->request, db, wanted->user_id, PQgetvalue(id, 0, 0), ret_body, err);
 }
 
 void vb_api_create_story(struct vb_http_request *request)
 {
     static const struct vb_text_rule rule = {"caption", 0, 500, true};
-    const char *user_id = vb_api_authenticate(request), *caption = NULL;
+    const char *user_id = vb_api_authenticate(request);
     json_t *json VB_CLEANUP(vb_json_decrefp) = user_id ? vb_api_read_json(request) : NULL;
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
-    struct vb_strbuf body VB_CLEANUP(vb_strbuf_release);
-    struct vb_api_idempotency once;
+    struct new_story wanted = {.request = request, .user_id = user_id};
     struct vb_error err = {0};
     int r;
 
-    vb_strbuf_init(&body, 0);
-    if (!json || !vb_api_text(request, json, &rule, &caption))
+    if (!json || !vb_api_text(request, json, &rule, &wanted.caption))
         return;
     db = vb_api_acquire_db(request);
-    if (!db || !vb_api_idempotency_begin(request, db, user_id, &once))
+    if (!db)
         return;
-    r = insert(request, db, &once, caption, &body, &err);
+    r = vb_api_create_once(request, db, &(struct vb_api_creation){user_id, insert, &wanted}, &err);
     if (r == -ESRCH || r == -EDOM)
         vb_api_unauthorized(request, "token_invalid", "The account of this access token no longer exists");
     else if (r < 0)
         vb_api_database_problem(request, r, &err);
-    else
-        vb_api_answer_json(request, 201, &body);
 }
 
 /* What a list is of. */

@@ -22,31 +22,32 @@
 
 static struct api_fixture fixture;
 
+static int insert_thing(struct vb_db *db, void *context, struct vb_strbuf *ret_body, struct vb_error *err)
+{
+    const char *name = context;
+    struct vb_user made VB_CLEANUP(vb_user_release) = {0};
+    int r = vb_users_insert(db, NULL, NULL, name, &made, err);
+
+    if (r < 0)
+        return r;
+    if (strstr(name, "fail"))
+        return vb_error_set(err, EIO, "as asked");
+    vb_strbuf_init(ret_body, 4096);
+    vb_strbuf_addf(ret_body, "{\"id\":\"%s\"}", made.id);
+    return 0;
+}
+
 /* POST /things {…}: makes a user for want of things. A body that names "fail" fails after the work. */
 static void make_thing(struct vb_http_request *request)
 {
     const char *user_id = vb_http_header(request, "X-User");
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = vb_api_acquire_db(request);
-    struct vb_user made VB_CLEANUP(vb_user_release) = {0};
-    struct vb_api_idempotency once;
+    const struct vb_api_creation creation = {user_id ? user_id : "u", insert_thing, request->body.data};
     struct vb_error err = {0};
-    struct vb_strbuf body;
-    int r;
+    int r = db ? vb_api_create_once(request, db, &creation, &err) : 0;
 
-    if (!db || !vb_api_idempotency_begin(request, db, user_id ? user_id : "u", &once))
-        return;
-    r = vb_users_insert(db, NULL, NULL, request->body.data, &made, &err);
-    if (r == 0 && strstr(request->body.data, "fail"))
-        r = vb_error_set(&err, EIO, "as asked");
-    vb_strbuf_init(&body, 4096);
-    vb_strbuf_addf(&body, "{\"id\":\"%s\"}", r == 0 ? made.id : "");
-    if (r == 0)
-        r = vb_api_idempotency_commit(&once, db, 201, &body, &err);
-    if (r == 0)
-        vb_api_answer_json(request, 201, &body);
-    else
+    if (r < 0)
         vb_api_database_problem(request, r, &err);
-    vb_strbuf_release(&body);
 }
 
 static const struct vb_route routes[] = {
