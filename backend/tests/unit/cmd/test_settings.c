@@ -32,9 +32,7 @@ static const char *const names[] = {"PORT",
                                     "USER_RATE_LIMIT",
                                     "SWEEP_INTERVAL",
                                     "SWEEP_UPLOADS_AFTER",
-                                    "SWEEP_REPLACED_AFTER",
-                                    "TLS_CERT",
-                                    "TLS_KEY"};
+                                    "SWEEP_REPLACED_AFTER"};
 
 static int clear_environment(void **state)
 {
@@ -246,6 +244,8 @@ static void a_certificate_and_its_key_come_together(void **state)
     assert_int_equal(read_tls(&settings, "a.pem", "a.key", NULL), 0);
     assert_string_equal(settings.tls_cert, "a.pem");
     assert_string_equal(settings.tls_key, "a.key");
+    unsetenv("TLS_CERT");
+    unsetenv("TLS_KEY");
 }
 
 int main(void)
