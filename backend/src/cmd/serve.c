@@ -9,15 +9,21 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct vb_option no_options[] = {{.name = NULL}};
+static const char *tls_cert_option, *tls_key_option;
+
+static const struct vb_option options[] = {
+    {VB_OPTION_STRING, "tls-cert", "FILE", "serve HTTPS with this certificate (PEM)", &tls_cert_option},
+    {VB_OPTION_STRING, "tls-key", "FILE", "… and its private key (PEM, without passphrase)", &tls_key_option},
+    {.name = NULL}};
 
 static const struct vb_usage usage = {
-    .synopsis = "vibe serve",
+    .synopsis = "vibe serve [options]",
     .summary = "Runs the API until SIGTERM, then finishes what is in flight. Apply the migrations first: "
                "vibe db migrate.",
-    .options = no_options,
+    .options = options,
     .footer = "Environment (required ones with *):\n"
               "  PORT                     where to listen; 3000\n"
+              "  TLS_CERT, TLS_KEY        as the options; a renewed certificate is taken at the next start\n"
               "  DATABASE_URL *           postgresql://user:password@host/database\n"
               "  AWS_REGION *             the bucket's region\n"
               "  S3_BUCKET_NAME *         the bucket\n"
@@ -45,7 +51,22 @@ static const struct vb_usage usage = {
               "the EC2 instance role (IMDSv2), in this order.",
 };
 
-static int run(const struct vb_settings *settings, struct vb_error *err)
+#define RENEW_WITHIN_S ((int64_t)14 * 86400)
+
+/* *ret_tls stays NULL when plain HTTP is wanted. */
+static int load_tls(const struct vb_settings *settings, struct vb_tls **ret_tls, struct vb_error *err)
+{
+    int rc = settings->tls_cert ? vb_tls_load(settings->tls_cert, settings->tls_key, ret_tls, err) : 0;
+
+    if (rc == 0 && *ret_tls && (*ret_tls)->seconds_left < RENEW_WITHIN_S)
+        vb_log(VB_LOG_WARN,
+               (*ret_tls)->seconds_left < 0 ? "the certificate has expired" : "the certificate ends soon",
+               VB_LOG_STR("file", settings->tls_cert),
+               VB_LOG_INT("days_left", (*ret_tls)->seconds_left / 86400));
+    return rc;
+}
+
+static int run(const struct vb_settings *settings, const struct vb_tls *tls, struct vb_error *err)
 {
     struct vb_credentials_provider *credentials;
     struct vb_workers *workers = NULL;
@@ -62,6 +83,7 @@ static int run(const struct vb_settings *settings, struct vb_error *err)
     rc = vb_service_start(&(struct vb_service_config){.settings = settings,
                                                       .bind_address = "0.0.0.0",
                                                       .port = settings->port,
+                                                      .tls = tls,
                                                       .credentials = credentials,
                                                       .workers = workers},
                           &service, err);
@@ -84,6 +106,7 @@ int vb_cmd_serve(int argc, char **argv)
 {
     struct vb_settings settings;
     struct vb_config config;
+    struct vb_tls *tls = NULL;
     struct vb_error err;
     int rc = vb_options_parse(&usage, argc, argv, NULL, 0);
 
@@ -92,13 +115,17 @@ int vb_cmd_serve(int argc, char **argv)
     vb_signals_block();
     vb_config_init(&config);
     vb_settings_read_production(&settings, &config);
+    vb_settings_read_tls(&settings, &config, tls_cert_option, tls_key_option);
     rc = vb_config_finish(&config, &err);
     if (rc == 0) {
         vb_log_configure(settings.log_level, isatty(STDERR_FILENO) ? VB_LOG_TEXT : VB_LOG_JSON);
-        rc = run(&settings, &err);
+        rc = load_tls(&settings, &tls, &err);
     }
+    if (rc == 0)
+        rc = run(&settings, tls, &err);
     if (rc < 0)
         vb_cmd_fail(&err);
+    vb_tls_free(tls);
     vb_config_release(&config);
     vb_settings_release(&settings);
     return rc < 0 ? 1 : 0;

@@ -104,6 +104,7 @@ int vb_service_start(const struct vb_service_config *config, struct vb_service *
         &(struct vb_http_config){.name = "api",
                                  .bind_address = config->bind_address,
                                  .port = config->port,
+                                 .tls = config->tls,
                                  .routes = vb_api_routes,
                                  .app = service->api,
                                  .pool = service->pool,

@@ -218,6 +218,19 @@ void vb_settings_read_production(struct vb_settings *settings, struct vb_config 
                           "is missing; it is the CDN's host name (or set CDN_BASE_URL)");
 }
 
+void vb_settings_read_tls(struct vb_settings *settings, struct vb_config *config, const char *cert,
+                          const char *key)
+{
+    settings->tls_cert = cert ? cert : vb_config_string(config, "TLS_CERT", NULL);
+    settings->tls_key = key ? key : vb_config_string(config, "TLS_KEY", NULL);
+    if (settings->tls_cert && !settings->tls_key)
+        vb_config_problem(config, "TLS_KEY",
+                          "is missing: a certificate is given, and it needs its key (--tls-key)");
+    if (settings->tls_key && !settings->tls_cert)
+        vb_config_problem(config, "TLS_CERT",
+                          "is missing: a key is given, and it needs its certificate (--tls-cert)");
+}
+
 void vb_settings_release(struct vb_settings *settings)
 {
     free(settings->cdn_base_url);

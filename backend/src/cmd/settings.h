@@ -36,6 +36,7 @@ struct vb_settings {
     unsigned user_rate_per_s, user_rate_burst; /* of a user; 0: off */
     /* Of the sweeper: SWEEP_INTERVAL SWEEP_UPLOADS_AFTER SWEEP_REPLACED_AFTER, for tests. */
     unsigned sweep_interval_s, sweep_uploads_after_s, sweep_replaced_after_s;
+    const char *tls_cert, *tls_key; /* TLS_CERT TLS_KEY: PEM files; both NULL: plain HTTP */
     enum vb_log_level log_level;
 };
 
@@ -45,6 +46,10 @@ struct vb_settings {
 void vb_settings_read_common(struct vb_settings *settings, struct vb_config *config);
 /* … and what production needs on top: PORT DATABASE_URL S3_ENDPOINT, with the required ones required. */
 void vb_settings_read_production(struct vb_settings *settings, struct vb_config *config);
+/* TLS_CERT and TLS_KEY, of `vibe serve`; cert and key from the command line win, NULL: not given. After one of the
+ * above. */
+void vb_settings_read_tls(struct vb_settings *settings, struct vb_config *config, const char *cert,
+                          const char *key);
 void vb_settings_release(struct vb_settings *settings);
 
 #endif

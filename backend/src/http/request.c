@@ -100,6 +100,7 @@ static void find_client(struct request *request)
     char address[VB_HTTP_ADDRESS_SIZE];
 
     http->client_address = peer->address;
+    http->secure = request->server->config.tls != NULL;
     if (!peer->trusted_proxy)
         return;
     forwarded = vb_http_header(http, "X-Forwarded-For");
@@ -108,7 +109,8 @@ static void find_client(struct request *request)
     if (!http->client_address)
         http->client_address = peer->address;
     scheme = vb_http_header(http, "X-Forwarded-Proto");
-    http->secure = scheme && strcmp(scheme, "https") == 0;
+    if (scheme)
+        http->secure = strcmp(scheme, "https") == 0;
 }
 
 /* What says where the request ends and whom it is for, found in one pass. */

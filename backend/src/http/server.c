@@ -17,6 +17,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Forward secrecy and authenticated encryption only. */
+#define TLS_PRIORITIES                                                                                       \
+    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-CIPHER-ALL:"                \
+    "+AES-128-GCM:+CHACHA20-POLY1305:+AES-256-GCM"
 #define WATCHDOG_PERIOD_MS 500
 #define ENDED_GRACE_MS     1000
 #define LISTEN_BACKLOG     1024
@@ -71,7 +75,8 @@ static void connection_started(struct vb_http_server *server, struct MHD_Connect
     format_address(MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
                    connection->address);
     connection->trusted_proxy = vb_proxies_trusts(server->proxies, connection->address);
-    vb_http_phase(connection, CONNECTION_IDLE);
+    /* who never finishes the handshake is silent in a head */
+    vb_http_phase(connection, server->config.tls ? CONNECTION_HEAD : CONNECTION_IDLE);
     pthread_mutex_lock(&server->lock);
     connection->next = server->connections;
     connection->link = &server->connections;
@@ -239,6 +244,16 @@ static struct MHD_Daemon *start_daemon(struct vb_http_server *server, int listen
     unsigned flags =
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TURBO | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
 
+    struct MHD_OptionItem tls[] = {{MHD_OPTION_END, 0, NULL},
+                                   {MHD_OPTION_HTTPS_MEM_KEY, 0, NULL},
+                                   {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
+                                   {MHD_OPTION_END, 0, NULL}};
+
+    if (config->tls) {
+        flags |= MHD_USE_TLS;
+        tls[0] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, config->tls->certificate_pem};
+        tls[1].ptr_value = config->tls->key_pem;
+    }
     if (strchr(config->bind_address, ':'))
         flags |= MHD_USE_IPv6;
     return MHD_start_daemon(
@@ -252,7 +267,7 @@ static struct MHD_Daemon *start_daemon(struct vb_http_server *server, int listen
         MHD_OPTION_URI_LOG_CALLBACK, vb_http_on_request_line, server, MHD_OPTION_UNESCAPE_CALLBACK,
         keep_encoding, NULL, MHD_OPTION_NOTIFY_COMPLETED, vb_http_on_completed, server,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
-        MHD_OPTION_END);
+        MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 
 static double read_connections(void *context)

@@ -28,6 +28,7 @@
 #include "base/pool.h"
 #include "base/strbuf.h"
 #include "http/ratelimit.h"
+#include "http/tls.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -77,13 +78,13 @@ struct vb_http_header {
 struct vb_http_request {
     enum vb_http_method method;
     const char *method_name;
-    const char *target;           /* path and query as sent */
-    const char *path;             /* as sent, percent-encoded, without the query */
-    const char *query;            /* as sent, after '?'; "" if none */
-    const char *host;             /* Host header; "" if none */
-    const char *client_address;   /* peer's address, or what trusted proxies forwarded for it */
-    bool secure;                  /* the client came over TLS (X-Forwarded-Proto of a trusted proxy) */
-    const char *id;               /* request id, also sent back as X-Request-Id */
+    const char *target;         /* path and query as sent */
+    const char *path;           /* as sent, percent-encoded, without the query */
+    const char *query;          /* as sent, after '?'; "" if none */
+    const char *host;           /* Host header; "" if none */
+    const char *client_address; /* peer's address, or what trusted proxies forwarded for it */
+    bool secure;    /* the client came over TLS (to us, or X-Forwarded-Proto of a trusted proxy) */
+    const char *id; /* request id, also sent back as X-Request-Id */
     const struct vb_route *route; /* NULL until matched */
     int64_t content_length;       /* VB_HTTP_LENGTH_UNKNOWN with chunked transfer coding; 0 without a body */
     struct vb_strbuf body;        /* the collected body, for routes without `body` */
@@ -178,6 +179,7 @@ struct vb_http_config {
     const char *name;              /* "api", "store", "cdn": label in metrics and log */
     const char *bind_address;      /* IPv4 or IPv6, numeric */
     uint16_t port;                 /* 0: any free one */
+    const struct vb_tls *tls;      /* serves HTTPS alone (TLS 1.2 and 1.3); NULL: HTTP. Outlives the server */
     const struct vb_route *routes; /* ended by a route whose pattern is NULL; the first match wins */
     void *app;
     unsigned threads;         /* event loops; 0: one per core that this process may use */

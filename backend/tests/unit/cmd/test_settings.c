@@ -214,6 +214,40 @@ static void up_to_three_earlier_secrets_are_read(void **state)
     vb_settings_release(&settings);
 }
 
+static int read_tls(struct vb_settings *settings, const char *cert, const char *key, struct vb_error *err)
+{
+    struct vb_config config;
+    int rc;
+
+    vb_config_init(&config);
+    *settings = (struct vb_settings){0};
+    vb_settings_read_tls(settings, &config, cert, key);
+    rc = vb_config_finish(&config, err);
+    vb_config_release(&config);
+    return rc;
+}
+
+static void a_certificate_and_its_key_come_together(void **state)
+{
+    struct vb_settings settings;
+    struct vb_error err;
+
+    (void)state;
+    assert_int_equal(read_tls(&settings, NULL, NULL, NULL), 0);
+    assert_null(settings.tls_cert);
+    assert_int_equal(read_tls(&settings, "a.pem", NULL, &err), -EINVAL);
+    assert_non_null(strstr(err.message, "TLS_KEY"));
+    assert_int_equal(read_tls(&settings, NULL, "a.key", &err), -EINVAL);
+    assert_non_null(strstr(err.message, "TLS_CERT"));
+    setenv("TLS_CERT", "env.pem", 1);
+    setenv("TLS_KEY", "env.key", 1);
+    assert_int_equal(read_tls(&settings, "a.pem", "a.key", NULL), 0);
+    assert_string_equal(settings.tls_cert, "a.pem");
+    assert_string_equal(settings.tls_key, "a.key");
+    unsetenv("TLS_CERT");
+    unsetenv("TLS_KEY");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +257,7 @@ int main(void)
         cmocka_unit_test_setup(everything_malformed_is_named_at_once_without_values, clear_environment),
         cmocka_unit_test_setup(mail_needs_a_sender_and_a_link, clear_environment),
         cmocka_unit_test_setup(up_to_three_earlier_secrets_are_read, clear_environment),
+        cmocka_unit_test_setup(a_certificate_and_its_key_come_together, clear_environment),
         cmocka_unit_test_setup(lists_and_limits_are_read, clear_environment),
         cmocka_unit_test_setup(no_limit_of_addresses_means_none_of_users_unless_it_is_set, clear_environment),
     };
