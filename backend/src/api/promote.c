@@ -1,6 +1,7 @@
 /* From staging to public: see promote.h, and complete.c for the picture. */
 #include "api/promote.h"
 
+#include "api/parts.h"
 #include "api/purpose.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -376,7 +377,9 @@ enum vb_promotion_result vb_promote(struct vb_api *api, struct vb_promotion *pro
     if (result != VB_PROMOTION_NOT_ARRIVED)
         return result;
     if (!ret_media->row) {
-        result = inspect(&work, &inspection);
+        result = vb_parts_assemble(work.s3, promotion, ret_error, err);
+        if (result == VB_PROMOTION_DONE)
+            result = inspect(&work, &inspection);
         if (result != VB_PROMOTION_DONE)
             return result;
         result = reserve(&work, &inspection);

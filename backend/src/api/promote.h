@@ -13,7 +13,7 @@ struct vb_promotion {
     struct vb_ticket ticket;
     const char *user_id, *upload_id, *staging_key;
     struct vb_s3_client *s3; /* NULL: the API's */
-    char problem[256];       /* result: for a rejected file, a sentence that says why */
+    char problem[256];       /* result: for a rejected file, or one in parts, a sentence that says why */
 };
 
 enum vb_promotion_result {
