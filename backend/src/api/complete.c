@@ -101,6 +101,9 @@ static void answer_failure(struct vb_http_request *request, const struct vb_prom
     case VB_PROMOTION_WRONG_TARGET:
         reject(request, promotion, 422, "target_mismatch", promotion->problem);
         break;
+    case VB_PROMOTION_DAMAGED:
+        reject(request, promotion, 422, "checksum_mismatch", promotion->problem);
+        break;
     case VB_PROMOTION_CANCELLED:
         vb_problem(request, 409, "upload_cancelled", "This upload has been cancelled: ask for a new ticket");
         break;

@@ -4,6 +4,7 @@
 #include "api/request.h"
 #include "base/cleanup.h"
 #include "base/encode.h"
+#include "base/hash.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -95,27 +96,83 @@ static void name_missing(const struct vb_parts *parts, char *problem, size_t siz
     snprintf(problem, size, "%s", text.data);
 }
 
-enum vb_promotion_result vb_parts_assemble(struct vb_s3_client *s3, struct vb_promotion *promotion,
-                                           int *ret_error, struct vb_error *err)
+/* Returns 0 when nothing is left to assemble, -EAGAIN when parts are missing, or why it failed. */
+static int assemble(struct vb_s3_client *s3, struct vb_promotion *promotion, struct vb_error *err)
 {
     const char *key = promotion->staging_key;
     struct vb_parts parts;
+    int r = vb_parts_read(s3, key, promotion->ticket.length, &parts, err);
+
+    if (r == 0 && parts.arrived < parts.count) {
+        name_missing(&parts, promotion->problem, sizeof(promotion->problem));
+        return -EAGAIN;
+    }
+    if (r == 0)
+        r = vb_s3_multipart_complete(s3, key, parts.id, parts.list, parts.count, NULL, NULL, err);
+    if (r != -ENOENT)
+        return r;
+    /* It is over already: whoever looks for the object finds out how. */
+    snprintf(promotion->problem, sizeof(promotion->problem),
+             "This upload is over, as its file did not arrive in time: ask for a new ticket");
+    return 0;
+}
+
+static int hash_bytes(void *context, const char *data, size_t size)
+{
+    vb_hash_update(context, data, size);
+    return 0;
+}
+
+/* The object's checksum, read from all its bytes. */
+static int compute_checksum(struct vb_s3_client *s3, const char *key, const struct vb_s3_object *object,
+                            char checksum[VB_BASE64_SIZE(VB_SHA256_SIZE)], struct vb_error *err)
+{
+    unsigned char digest[VB_SHA256_SIZE];
+    struct vb_hash hash;
+    int r;
+
+    vb_hash_init(&hash, VB_HASH_SHA256);
+    r = vb_s3_get(s3, key, 0, -1, object->etag, hash_bytes, &hash, NULL, err);
+    vb_hash_final(&hash, digest);
+    vb_base64_encode(digest, sizeof(digest), checksum);
+    return r;
+}
+
+/* Returns 0 for an object that is not there (the inspection's business), or whose checksum is right or was not
+ * given; -EBADMSG for another. */
+static int check_checksum(struct vb_s3_client *s3, struct vb_promotion *promotion, struct vb_error *err)
+{
+    char expected[VB_BASE64_SIZE(VB_SHA256_SIZE)], found[VB_BASE64_SIZE(VB_SHA256_SIZE)];
+    struct vb_s3_object object;
+    int r = vb_s3_head(s3, promotion->staging_key, &object, err);
+
+    if (r == 0 && vb_s3_metadata(&object, VB_PARTS_CHECKSUM, expected, sizeof(expected)))
+        r = compute_checksum(s3, promotion->staging_key, &object, found, err);
+    else if (r == 0)
+        return 0;
+    if (r < 0)
+        return r == -ENOENT ? 0 : r;
+    if (strcmp(found, expected) == 0)
+        return 0;
+    snprintf(promotion->problem, sizeof(promotion->problem),
+             "The file that arrived has the SHA-256 %s, the ticket is for %s", found, expected);
+    return -EBADMSG;
+}
+
+enum vb_promotion_result vb_parts_assemble(struct vb_s3_client *s3, struct vb_promotion *promotion,
+                                           int *ret_error, struct vb_error *err)
+{
     int r;
 
     if (!vb_parts_wanted(promotion->ticket.length))
         return VB_PROMOTION_DONE;
-    r = vb_parts_read(s3, key, promotion->ticket.length, &parts, err);
-    if (r == 0 && parts.arrived < parts.count) {
-        name_missing(&parts, promotion->problem, sizeof(promotion->problem));
+    r = assemble(s3, promotion, err);
+    if (r == -EAGAIN)
         return VB_PROMOTION_NOT_ARRIVED;
-    }
     if (r == 0)
-        r = vb_s3_multipart_complete(s3, key, parts.id, parts.list, parts.count, NULL, NULL, err);
-    if (r == -ENOENT) { /* over already: whoever looks for the object finds out how */
-        snprintf(promotion->problem, sizeof(promotion->problem),
-                 "This upload is over, as its file did not arrive in time: ask for a new ticket");
-        return VB_PROMOTION_DONE;
-    }
+        r = check_checksum(s3, promotion, err);
+    if (r == -EBADMSG)
+        return VB_PROMOTION_DAMAGED;
     if (r == 0)
         return VB_PROMOTION_DONE;
     *ret_error = r;

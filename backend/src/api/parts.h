@@ -38,9 +38,14 @@ struct vb_parts {
 int vb_parts_read(struct vb_s3_client *s3, const char *staging_key, int64_t length,
                   struct vb_parts *ret_parts, struct vb_error *err);
 
-/* Makes sure that there is an object at the staging key, if it can be made: the step before its inspection.
- * VB_PROMOTION_DONE: nothing is left to assemble, whether the object is there or not. NOT_ARRIVED: parts are
- * missing, promotion->problem names them. STORAGE: with ret_error and err. Safe to run twice at once. */
+/* The metadata that has the file's checksum, if its ticket was given one, in base64: S3 itself checks a SHA-256
+ * of single parts only. */
+#define VB_PARTS_CHECKSUM "vibe-sha256"
+
+/* Makes sure that there is an object at the staging key, if it can be made, and that it is the file of the
+ * checksum: the step before its inspection. VB_PROMOTION_DONE: nothing is left to assemble, whether the object
+ * is there or not. NOT_ARRIVED: parts are missing, promotion->problem names them. DAMAGED. STORAGE: with
+ * ret_error and err. Safe to run twice at once. */
 enum vb_promotion_result vb_parts_assemble(struct vb_s3_client *s3, struct vb_promotion *promotion,
                                            int *ret_error, struct vb_error *err);
 

@@ -24,6 +24,7 @@ enum vb_promotion_result {
     VB_PROMOTION_WRONG_TYPE,   /* the bytes are of another type than the ticket says */
     VB_PROMOTION_UNKNOWN_TYPE, /* the bytes are nothing that we take */
     VB_PROMOTION_WRONG_TARGET, /* the object was not written with the ticket's headers */
+    VB_PROMOTION_DAMAGED,      /* the bytes have another checksum than the ticket */
     VB_PROMOTION_CANCELLED,    /* its owner has cancelled it */
     VB_PROMOTION_NO_PLACE,     /* the activity or the story is not there (any more) */
     VB_PROMOTION_FORBIDDEN,    /* the activity or the story is somebody else's */

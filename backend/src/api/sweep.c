@@ -117,6 +117,7 @@ static bool count_promotion(const struct run *run, enum vb_promotion_result resu
     case VB_PROMOTION_WRONG_TYPE:
     case VB_PROMOTION_UNKNOWN_TYPE:
     case VB_PROMOTION_WRONG_TARGET:
+    case VB_PROMOTION_DAMAGED:
     case VB_PROMOTION_NO_PLACE:
     case VB_PROMOTION_FORBIDDEN:
     case VB_PROMOTION_NO_OWNER:

@@ -199,8 +199,9 @@ static const char *format_length(int64_t length, char buffer[LENGTH_TEXT_SIZE])
     return at;
 }
 
-/* What S3 keeps with the object: those of the headers that are its metadata, as the client wants them. */
-static void list_metadata(const struct vb_sigv4_header *headers, size_t header_count,
+/* What S3 keeps with the object: those of the headers that are its metadata, as the client wants them, and the
+ * checksum. */
+static void list_metadata(const struct vb_sigv4_header *headers, size_t header_count, const char *checksum,
                           const char *metadata[2 * HEADERS_MAX + 1])
 {
     static const char prefix[] = "x-amz-meta-";
@@ -211,6 +212,10 @@ static void list_metadata(const struct vb_sigv4_header *headers, size_t header_c
             metadata[count++] = headers[i].name + sizeof(prefix) - 1;
             metadata[count++] = headers[i].value;
         }
+    if (checksum) {
+        metadata[count++] = VB_PARTS_CHECKSUM;
+        metadata[count++] = checksum;
+    }
     metadata[count] = NULL;
 }
 
@@ -267,7 +272,7 @@ static void issue_in_parts(struct vb_http_request *request)
     vb_ticket_staging_key(&upload->ticket, upload->user_id, upload_id, &key);
     if (upload->target)
         vb_target_write(&api->ticket_key, upload_id, upload->target, &target);
-    list_metadata(headers, list_headers(upload, "", &target, headers), metadata);
+    list_metadata(headers, list_headers(upload, "", &target, headers), upload->checksum, metadata);
     r = vb_s3_multipart_create(
         api->s3, key.data, &(struct vb_s3_put){.content_type = upload->content_type, .metadata = metadata},
         parts.id, &err);
@@ -285,8 +290,9 @@ static void defer(struct vb_http_request *request, const struct upload_request *
 {
     struct upload_request *kept = vb_arena_alloc(&request->arena, sizeof(*kept));
     struct vb_target *target = upload->target ? vb_arena_alloc(&request->arena, sizeof(*target)) : NULL;
+    const char *checksum = upload->checksum ? vb_arena_strdup(&request->arena, upload->checksum) : NULL;
 
-    if (!kept || (upload->target && !target)) {
+    if (!kept || (upload->target && !target) || (upload->checksum && !checksum)) {
         vb_problem(request, 500, "internal", "There is not enough memory for this request");
         return;
     }
@@ -294,7 +300,7 @@ static void defer(struct vb_http_request *request, const struct upload_request *
         *target = *upload->target;
     *kept = *upload;
     kept->target = target;
-    kept->checksum = NULL; /* of the whole file: S3 can check it of none that comes in parts */
+    kept->checksum = checksum;
     request->context = kept;
     vb_http_defer(request, issue_in_parts);
 }

@@ -309,6 +309,18 @@ def test_the_status_of_an_upload_needs_its_key(filmer, video):
     filmer.cancel(ticket)
 
 
+def test_a_file_in_parts_must_have_the_checksum_of_its_ticket(vibe, filmer, video):
+    right, wrong = [base64.b64encode(hashlib.sha256(text).digest()).decode() for text in (video, video[:-1])]
+    ticket = filmer.begin(video, checksumSha256=wrong)
+    filmer.send_parts(ticket["multipart"]["parts"], video)
+    status, problem = filmer.complete(ticket)
+    assert (status, problem["code"]) == (422, "checksum_mismatch") and right in problem["detail"] and wrong in problem["detail"]
+    assert filmer.keys("user-uploads") == [] and states(vibe, filmer) == {}
+    ticket = filmer.begin(video, checksumSha256=right)
+    filmer.send_parts(ticket["multipart"]["parts"], video)
+    published(vibe, filmer.complete(ticket), video)
+
+
 def test_a_file_in_parts_that_is_no_video_is_thrown_away(filmer):
     data = b"<html>" + bytes(17 * MIB)
     ticket = filmer.begin(data)
