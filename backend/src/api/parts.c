@@ -142,14 +142,14 @@ static int compute_checksum(struct vb_s3_client *s3, const char *key, const stru
  * given; -EBADMSG for another. */
 static int check_checksum(struct vb_s3_client *s3, struct vb_promotion *promotion, struct vb_error *err)
 {
-    char expected[VB_BASE64_SIZE(VB_SHA256_SIZE)], found[VB_BASE64_SIZE(VB_SHA256_SIZE)];
+    char expected[VB_BASE64_SIZE(VB_SHA256_SIZE)] = "", found[VB_BASE64_SIZE(VB_SHA256_SIZE)] = "";
     struct vb_s3_object object;
     int r = vb_s3_head(s3, promotion->staging_key, &object, err);
 
-    if (r == 0 && vb_s3_metadata(&object, VB_PARTS_CHECKSUM, expected, sizeof(expected)))
-        r = compute_checksum(s3, promotion->staging_key, &object, found, err);
-    else if (r == 0)
+    if (r == 0 && !vb_s3_metadata(&object, VB_PARTS_CHECKSUM, expected, sizeof(expected)))
         return 0;
+    if (r == 0)
+        r = compute_checksum(s3, promotion->staging_key, &object, found, err);
     if (r < 0)
         return r == -ENOENT ? 0 : r;
     if (strcmp(found, expected) == 0)

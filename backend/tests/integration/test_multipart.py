@@ -21,7 +21,7 @@ from test_upload_kinds import Owner, code_of
 
 MIB = 1024 * 1024
 PART = 8 * MIB
-SOON = {"SWEEP_INTERVAL": "1", "SWEEP_UPLOADS_AFTER": "3"}
+SOON = {"SWEEP_INTERVAL": "1", "SWEEP_UPLOADS_AFTER": "5"}
 
 
 @pytest.fixture(scope="session")
@@ -382,7 +382,7 @@ def test_completing_and_cancelling_at_once_is_one_of_both(vibe, video):
 
 @pytest.fixture(scope="module")
 def quick(_scratch, binary):
-    """An instance that sweeps every second what nobody has touched for three."""
+    """An instance that sweeps every second what nobody has touched for five."""
     instance = Vibe(_scratch / f"quick-{uuid.uuid4()}", environment=SOON).start()
     yield instance
     instance.stop()

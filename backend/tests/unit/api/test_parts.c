@@ -12,7 +12,8 @@
 
 static void the_parts_of_a_file_make_it_up(void **state)
 {
-    static const int64_t lengths[] = {16 * MIB + 1, 17 * MIB, 24 * MIB - 1, 24 * MIB, 24 * MIB + 1, 100000000};
+    static const int64_t lengths[] = {16 * MIB + 1, 17 * MIB,     24 * MIB - 1,
+                                      24 * MIB,     24 * MIB + 1, 100000000};
 
     (void)state;
     for (size_t i = 0; i < VB_ARRAY_SIZE(lengths); i++) {
