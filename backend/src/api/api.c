@@ -123,6 +123,7 @@ const struct vb_route vb_api_routes[] = {
      .handle = vb_api_upload_story_media,
      .flags = VB_ROUTE_INLINE,
      .body_max = VB_API_BODY_MAX},
+    {.methods = VB_HTTP_GET, .pattern = "/api/upload/{uploadId}", .handle = vb_api_upload_status},
     {.methods = VB_HTTP_POST,
      .pattern = "/api/upload/{uploadId}/complete",
      .handle = vb_api_complete_upload,

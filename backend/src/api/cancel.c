@@ -3,6 +3,7 @@
  * upload's row says so for as long as its URL could still be used: whatever arrives after this is not
  * published, neither by complete nor by the sweeper.
  */
+#include "api/parts.h"
 #include "api/request.h"
 #include "api/staged.h"
 
@@ -73,7 +74,10 @@ void vb_api_cancel_upload(struct vb_http_request *request)
         vb_api_database_problem(request, r, &err);
         return;
     }
-    r = vb_s3_delete(api->s3, promotion.staging_key, &err);
+    if (vb_parts_wanted(promotion.ticket.length)) /* first, so that nobody makes an object of the parts */
+        r = vb_parts_abort(api->s3, promotion.staging_key, &err);
+    if (r == 0)
+        r = vb_s3_delete(api->s3, promotion.staging_key, &err);
     if (r == 0 && media.row && strcmp(media.key, promotion.staging_key) != 0) /* half-way promoted */
         r = vb_s3_delete(api->s3, media.key, &err);
     if (r < 0) {

@@ -6,6 +6,8 @@
  *   inspect ──▶ ingest: a jailed worker decodes it and writes it anew ──▶ reserve: media row, "pending", holds the final
  * key ──▶ put ──▶ publish: row "ready", the owning row (user, activity, story) names it ──▶ tidy up
  *
+ * A file that came in parts is made one object before that (parts.h).
+ *
  * Whoever comes second finds the row: when it is ready, that is the answer; when it is pending (the first is
  * still at it, or died), the same is made and put to the same key once more, which harms nothing, and one of
  * the two publishes.
@@ -116,8 +118,10 @@ static void answer_failure(struct vb_http_request *request, const struct vb_prom
     switch (result) {
     case VB_PROMOTION_NOT_ARRIVED:
         vb_counter_add(api->uploads_incomplete, 1);
-        vb_problem(request, 409, "upload_incomplete",
-                   "The file has not arrived yet: PUT it to the ticket's URL, then complete the upload");
+        vb_problem(request, 409, "upload_incomplete", "%s",
+                   *promotion->problem ? promotion->problem
+                                       : "The file has not arrived yet: PUT it to the ticket's URL, then "
+                                         "complete the upload");
         break;
     case VB_PROMOTION_WRONG_LENGTH:
         reject(request, promotion, 422, "length_mismatch", promotion->problem);
@@ -141,6 +145,9 @@ static void answer_failure(struct vb_http_request *request, const struct vb_prom
         break;
     case VB_PROMOTION_WRONG_TARGET:
         reject(request, promotion, 422, "target_mismatch", promotion->problem);
+        break;
+    case VB_PROMOTION_DAMAGED:
+        reject(request, promotion, 422, "checksum_mismatch", promotion->problem);
         break;
     case VB_PROMOTION_CANCELLED:
         vb_problem(request, 409, "upload_cancelled", "This upload has been cancelled: ask for a new ticket");

@@ -105,6 +105,8 @@ void vb_api_list_story_views(struct vb_http_request *request);
 void vb_api_upload_profile_picture(struct vb_http_request *request);
 void vb_api_upload_activity_image(struct vb_http_request *request);
 void vb_api_upload_story_media(struct vb_http_request *request);
+/* upload_status.c */
+void vb_api_upload_status(struct vb_http_request *request);
 /* complete.c */
 void vb_api_complete_upload(struct vb_http_request *request);
 /* cancel.c */

@@ -2,6 +2,7 @@
 #include "api/promote.h"
 
 #include "api/ingest.h"
+#include "api/parts.h"
 #include "api/purpose.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -454,6 +455,11 @@ enum vb_promotion_result vb_promote(struct vb_api *api, struct vb_promotion *pro
     result = result_of_row(ret_media);
     if (result != VB_PROMOTION_NOT_ARRIVED)
         return result;
+    if (!ret_media->row) {
+        result = vb_parts_assemble(work.s3, promotion, ret_error, err);
+        if (result != VB_PROMOTION_DONE)
+            return result;
+    }
     result = carry_out(&work, &made);
     vb_ingested_release(&made);
     return result;

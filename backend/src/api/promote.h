@@ -13,7 +13,7 @@ struct vb_promotion {
     struct vb_ticket ticket;
     const char *user_id, *upload_id, *staging_key;
     struct vb_s3_client *s3; /* NULL: the API's */
-    char problem[256];       /* result: for a rejected file, a sentence that says why */
+    char problem[256];       /* result: for a rejected file, or one in parts, a sentence that says why */
 };
 
 enum vb_promotion_result {
@@ -26,6 +26,7 @@ enum vb_promotion_result {
     VB_PROMOTION_BAD_MEDIA,    /* the file is damaged, hostile, or past a limit */
     VB_PROMOTION_BUSY,         /* too many files wait to be worked on: try again later */
     VB_PROMOTION_WRONG_TARGET, /* the object was not written with the ticket's headers */
+    VB_PROMOTION_DAMAGED,      /* the bytes have another checksum than the ticket */
     VB_PROMOTION_CANCELLED,    /* its owner has cancelled it */
     VB_PROMOTION_NO_PLACE,     /* the activity or the story is not there (any more) */
     VB_PROMOTION_FORBIDDEN,    /* the activity or the story is somebody else's */

@@ -29,14 +29,16 @@ static bool fits_together(const struct vb_api *api, const char *user_id, const c
     return same;
 }
 
-bool vb_staged_read(struct vb_http_request *request, const char *user_id, struct vb_promotion *promotion)
+bool vb_staged_find(struct vb_http_request *request, const char *user_id, const char *key,
+                    struct vb_promotion *promotion)
 {
-    json_t *json VB_CLEANUP(vb_json_decrefp) = vb_api_read_json(request);
-    const char *key = NULL, *upload_id = vb_http_param(request, "uploadId");
+    const char *upload_id = vb_http_param(request, "uploadId");
     const char *own;
 
-    if (!json || !vb_api_string_field(request, json, "key", VB_API_REQUIRED, &key))
+    if (!key) {
+        not_found(request);
         return false;
+    }
     own = vb_arena_printf(&request->arena, VB_STAGED_PREFIX "%s/", user_id);
     if (own && strncmp(key, own, strlen(own)) != 0) {
         vb_problem(request, 403, "upload_forbidden", "This key does not belong to an upload of yours");
@@ -51,6 +53,15 @@ bool vb_staged_read(struct vb_http_request *request, const char *user_id, struct
     promotion->user_id = user_id;
     promotion->upload_id = upload_id;
     return true;
+}
+
+bool vb_staged_read(struct vb_http_request *request, const char *user_id, struct vb_promotion *promotion)
+{
+    json_t *json VB_CLEANUP(vb_json_decrefp) = vb_api_read_json(request);
+    const char *key = NULL;
+
+    return json && vb_api_string_field(request, json, "key", VB_API_REQUIRED, &key) &&
+           vb_staged_find(request, user_id, key, promotion);
 }
 
 int vb_staged_from_key(const struct vb_api *api, const char *key, struct vb_staged_names *names,

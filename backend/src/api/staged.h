@@ -10,8 +10,12 @@
 #define VB_STAGED_PREFIX    "user-uploads/"
 #define VB_STAGED_USER_SIZE 513
 
-/* Reads {key} of POST /api/upload/{uploadId}/…: fills ticket, upload_id, user_id and staging_key, which live
- * as long as the request. False after a problem: the ticket must be this user's, and the key the ticket's. */
+/* For a route with {uploadId}, and the key that came with it (NULL: none did): fills ticket, upload_id, user_id
+ * and staging_key, which live as long as the request. False after a problem: the ticket must be this user's,
+ * and the key the ticket's. */
+bool vb_staged_find(struct vb_http_request *request, const char *user_id, const char *key,
+                    struct vb_promotion *promotion);
+/* The same with the key of the body, {"key": …}. */
 bool vb_staged_read(struct vb_http_request *request, const char *user_id, struct vb_promotion *promotion);
 
 struct vb_staged_names {

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "db/idempotency.h"
 #include "db/sweep.h"
+#include "s3/multipart.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,9 +24,9 @@ struct run {
 
 const char *vb_sweep_outcome_name(enum vb_sweep_outcome outcome)
 {
-    static const char *const names[VB_SWEEP_OUTCOMES] = {"story_ended", "deleted",   "key_forgotten",
-                                                         "completed",   "rejected",  "tidied",
-                                                         "finished",    "abandoned", "failed"};
+    static const char *const names[VB_SWEEP_OUTCOMES] = {
+        "story_ended", "deleted", "key_forgotten", "completed", "rejected",
+        "aborted",     "tidied",  "finished",      "abandoned", "failed"};
 
     return names[outcome];
 }
@@ -119,6 +120,7 @@ static bool count_promotion(const struct run *run, enum vb_promotion_result resu
     case VB_PROMOTION_UNKNOWN_TYPE:
     case VB_PROMOTION_BAD_MEDIA:
     case VB_PROMOTION_WRONG_TARGET:
+    case VB_PROMOTION_DAMAGED:
     case VB_PROMOTION_NO_PLACE:
     case VB_PROMOTION_FORBIDDEN:
     case VB_PROMOTION_NO_OWNER:
@@ -165,6 +167,65 @@ static int visit_staged(void *context, const struct vb_s3_listed *object)
     return 0;
 }
 
+static int visit_part(void *context, const struct vb_s3_part *part)
+{
+    int64_t *last_s = context;
+
+    if (part->last_modified_s > *last_s)
+        *last_s = part->last_modified_s;
+    return 0;
+}
+
+/* How long nothing has happened to it, which is no reason to end it while a phone still sends. Returns 0,
+ * -ENOENT if it is over, or a negative errno. */
+static int find_age(const struct run *run, const struct vb_s3_upload *upload, int64_t *ret_age_s)
+{
+    int64_t last_s = upload->initiated_s;
+    int r = 0;
+
+    if (run->now_s - last_s >= (int64_t)run->sweep->uploads_after_s)
+        r = vb_s3_multipart_parts(run->sweep->s3, upload->key, upload->id, visit_part, &last_s, run->err);
+    *ret_age_s = run->now_s - last_s;
+    return r;
+}
+
+/* The promotion makes an object of it if it can; what is left then, nothing will come of. */
+static void take_up_parts(const struct run *run, const struct vb_s3_upload *upload, int64_t age_s)
+{
+    struct vb_sweep *sweep = run->sweep;
+    uint64_t failed = sweep->counts[VB_SWEEP_FAILED];
+    struct vb_promotion promotion = {0};
+    struct vb_staged_names names;
+    bool ours = vb_staged_from_key(sweep->api, upload->key, &names, &promotion) == 0;
+    int r;
+
+    if (!ours && age_s < FOREIGN_AFTER)
+        return;
+    if (ours)
+        take_up_staged(run, upload->key, age_s);
+    if (failed != sweep->counts[VB_SWEEP_FAILED])
+        return;
+    r = vb_s3_multipart_abort(sweep->s3, upload->key, upload->id, run->err);
+    if (r != -ENOENT)
+        count(run, r == 0 ? VB_SWEEP_ABORTED : VB_SWEEP_FAILED, 1);
+}
+
+static int visit_upload(void *context, const struct vb_s3_upload *upload)
+{
+    const struct run *run = context;
+    int64_t age_s = 0;
+    int r;
+
+    if (is_over(run))
+        return -1;
+    r = find_age(run, upload, &age_s);
+    if (r < 0 && r != -ENOENT)
+        count(run, VB_SWEEP_FAILED, 1);
+    else if (r == 0 && age_s >= (int64_t)run->sweep->uploads_after_s)
+        take_up_parts(run, upload, age_s);
+    return 0;
+}
+
 static void take_up_pending(const struct run *run, const char *uuid)
 {
     enum vb_sweep_outcome useless; /* there is no staged object to ask about */
@@ -206,7 +267,9 @@ static int sweep_all(struct run *run)
         r = delete_replaced(run);
     if (r < 0 || is_over(run))
         return r;
-    r = vb_s3_list(run->sweep->s3, VB_STAGED_PREFIX, visit_staged, run, run->err);
+    r = vb_s3_multipart_list(run->sweep->s3, VB_STAGED_PREFIX, visit_upload, run, run->err);
+    if (r == 0)
+        r = vb_s3_list(run->sweep->s3, VB_STAGED_PREFIX, visit_staged, run, run->err);
     if (r < 0) {
         if (r != -ECANCELED)
             count(run, VB_SWEEP_FAILED, 1);

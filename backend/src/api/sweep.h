@@ -4,6 +4,8 @@
  *   stories that have ended          their media become deleting, their rows go
  *   media that are deleting          their objects go, then their rows
  *   Idempotency-Keys past their day  forgotten
+ *   files in parts that nobody has   completed as their owner would have if all parts are there; else aborted
+ *   completed
  *   staged objects that nobody has   completed as their owner would have; deleted if that is not possible
  *   completed
  *   media that are still pending     published if their object is there; else given up
@@ -23,6 +25,7 @@ enum vb_sweep_outcome {
     VB_SWEEP_KEY_FORGOTTEN, /* Idempotency-Key */
     VB_SWEEP_COMPLETED,     /* a staged object, in its owner's place */
     VB_SWEEP_REJECTED,      /* a staged object that is nothing to be published */
+    VB_SWEEP_ABORTED,       /* a multipart upload that nothing has come of */
     VB_SWEEP_TIDIED,        /* a staged object whose upload was completed or cancelled */
     VB_SWEEP_FINISHED,      /* a pending media row whose object was there */
     VB_SWEEP_ABANDONED,     /* a pending media row that nothing can come of */
@@ -36,7 +39,8 @@ struct vb_sweep {
     struct vb_api *api;
     struct vb_s3_client *s3;
     unsigned
-        uploads_after_s; /* the age at which a staged object or a pending row is nobody's work any more */
+        uploads_after_s; /* the age at which a staged object (or the youngest part of one) or a pending row is
+                            nobody's work any more */
     unsigned replaced_after_s; /* for how long a file may be shown that has been replaced or deleted */
     const atomic_bool *stop;   /* ends the run early */
     uint64_t counts[VB_SWEEP_OUTCOMES]; /* result; set to 0 at the beginning */

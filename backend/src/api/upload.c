@@ -1,8 +1,9 @@
 /*
  * Tickets: POST /api/upload/profile-picture (activity-image, story-media) gives the phone a presigned URL to
  * PUT its file to. Answered on the event loop, without database and without I/O: this is the API's most
- * frequent request.
+ * frequent request. Only a file of more than 16 MiB, which goes in parts, is begun at S3 first, on a worker.
  */
+#include "api/parts.h"
 #include "api/request.h"
 #include "api/target.h"
 
@@ -26,6 +27,7 @@ struct file_fields {
 };
 
 struct upload_request {
+    const char *user_id;
     const char *checksum; /* as above */
     const char *content_type;
     const struct vb_target *target; /* NULL: the purpose says it all */
@@ -198,8 +200,114 @@ static const char *format_length(int64_t length, char buffer[LENGTH_TEXT_SIZE])
     return at;
 }
 
+/* What S3 keeps with the object: those of the headers that are its metadata, as the client wants them, and the
+ * checksum. */
+static void list_metadata(const struct vb_sigv4_header *headers, size_t header_count, const char *checksum,
+                          const char *metadata[2 * HEADERS_MAX + 1])
+{
+    static const char prefix[] = "x-amz-meta-";
+    size_t count = 0;
+
+    for (size_t i = 0; i < header_count; i++)
+        if (strncmp(headers[i].name, prefix, sizeof(prefix) - 1) == 0) {
+            metadata[count++] = headers[i].name + sizeof(prefix) - 1;
+            metadata[count++] = headers[i].value;
+        }
+    if (checksum) {
+        metadata[count++] = VB_PARTS_CHECKSUM;
+        metadata[count++] = checksum;
+    }
+    metadata[count] = NULL;
+}
+
+/* Instead of a way to send the file, one for each of its parts. */
+static void answer_in_parts(struct vb_http_request *request, const char *upload_id, const char *key,
+                            int64_t length, const struct vb_parts *parts)
+{
+    char expires[VB_CLOCK_ISO8601_SIZE];
+    struct vb_error err = {0};
+    struct vb_strbuf body;
+    struct vb_json json;
+    int r;
+
+    vb_clock_format_iso8601(vb_clock_realtime_ms() + (int64_t)VB_TICKET_LIFETIME_S * 1000, expires);
+    vb_strbuf_init(&body, (size_t)256 * 1024);
+    vb_json_init(&json, &body);
+    vb_json_object_begin(&json);
+    vb_json_key_string(&json, "uploadId", upload_id);
+    vb_json_key_string(&json, "key", key);
+    vb_json_key_string(&json, "method", NULL);
+    vb_json_key_string(&json, "url", NULL);
+    vb_json_key_string(&json, "headers", NULL);
+    vb_json_key(&json, "multipart");
+    vb_json_object_begin(&json);
+    vb_json_key_int(&json, "partSize", VB_PART_SIZE);
+    vb_json_key(&json, "parts");
+    r = vb_parts_write_missing(request, key, length, parts, &json, &err);
+    vb_json_object_end(&json);
+    vb_json_key_string(&json, "expiresAt", expires);
+    vb_json_object_end(&json);
+    if (r == 0)
+        vb_api_answer_json(request, 201, &body);
+    else
+        vb_api_storage_problem(request, r, &err);
+    vb_strbuf_release(&body);
+}
+
+/* On a worker. */
+static void issue_in_parts(struct vb_http_request *request)
+{
+    struct vb_api *api = vb_api_of(request);
+    struct upload_request *upload = request->context;
+    struct vb_parts parts = {.count = vb_parts_count(upload->ticket.length)};
+    const char *metadata[2 * HEADERS_MAX + 1];
+    struct vb_sigv4_header headers[HEADERS_MAX];
+    char upload_id[VB_TICKET_ID_SIZE];
+    struct vb_target_headers target;
+    struct vb_error err = {0};
+    struct vb_strbuf key;
+    int r;
+
+    vb_ticket_issue(&api->ticket_key, upload->user_id, &upload->ticket, upload_id);
+    vb_strbuf_init(&key, 1024);
+    vb_ticket_staging_key(&upload->ticket, upload->user_id, upload_id, &key);
+    if (upload->target)
+        vb_target_write(&api->ticket_key, upload_id, upload->target, &target);
+    list_metadata(headers, list_headers(upload, "", &target, headers), upload->checksum, metadata);
+    r = vb_s3_multipart_create(
+        api->s3, key.data, &(struct vb_s3_put){.content_type = upload->content_type, .metadata = metadata},
+        parts.id, &err);
+    if (r < 0) {
+        vb_api_storage_problem(request, r, &err);
+    } else {
+        answer_in_parts(request, upload_id, key.data, upload->ticket.length, &parts);
+        vb_counter_add(api->uploads_ticket, 1);
+    }
+    vb_strbuf_release(&key);
+}
+
+/* Goes on on a worker, with a copy that lives as long as the request. */
+static void defer(struct vb_http_request *request, const struct upload_request *upload)
+{
+    struct upload_request *kept = vb_arena_alloc(&request->arena, sizeof(*kept));
+    struct vb_target *target = upload->target ? vb_arena_alloc(&request->arena, sizeof(*target)) : NULL;
+    const char *checksum = upload->checksum ? vb_arena_strdup(&request->arena, upload->checksum) : NULL;
+
+    if (!kept || (upload->target && !target) || (upload->checksum && !checksum)) {
+        vb_problem(request, 500, "internal", "There is not enough memory for this request");
+        return;
+    }
+    if (target)
+        *target = *upload->target;
+    *kept = *upload;
+    kept->target = target;
+    kept->checksum = checksum;
+    request->context = kept;
+    vb_http_defer(request, issue_in_parts);
+}
+
 /* Signs the ticket and answers with it. */
-static void issue(struct vb_http_request *request, const char *user_id, struct upload_request *upload)
+static void issue_at_once(struct vb_http_request *request, const char *user_id, struct upload_request *upload)
 {
     struct vb_api *api = vb_api_of(request);
     struct vb_sigv4_header headers[HEADERS_MAX];
@@ -238,6 +346,15 @@ static void issue(struct vb_http_request *request, const char *user_id, struct u
     }
     vb_strbuf_release(&url);
     vb_strbuf_release(&key);
+}
+
+static void issue(struct vb_http_request *request, const char *user_id, struct upload_request *upload)
+{
+    upload->user_id = user_id;
+    if (vb_parts_wanted(upload->ticket.length))
+        defer(request, upload);
+    else
+        issue_at_once(request, user_id, upload);
 }
 
 void vb_api_upload_profile_picture(struct vb_http_request *request)

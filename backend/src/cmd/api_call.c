@@ -29,21 +29,20 @@ static int refused(const struct vb_http_exchange *exchange, struct vb_error *err
     return -rc;
 }
 
-int vb_api_post(const struct vb_api_call *call, const char *path, json_t *body, json_t **ret_answer,
-                struct vb_error *err)
+/* text: the body, or NULL. */
+static int ask(const struct vb_api_call *call, const char *method, const char *path, const char *text,
+               json_t **ret_answer, struct vb_error *err)
 {
     char *url VB_CLEANUP(vb_freep) = vb_xasprintf("%s%s", call->base_url, path);
-    char *text VB_CLEANUP(vb_freep) = json_dumps(body, JSON_COMPACT);
     char *authorization VB_CLEANUP(vb_freep) =
         call->token ? vb_xasprintf("Authorization: Bearer %s", call->token) : NULL;
-    const char *headers[] = {"Content-Type: application/json", "Accept: application/json", authorization,
-                             NULL};
-    struct vb_http_exchange exchange = {.method = "POST", .url = url, .headers = headers, .body = text};
+    const char *headers[] = {"Accept: application/json",
+                             text ? "Content-Type: application/json" : authorization,
+                             text ? authorization : NULL, NULL};
+    struct vb_http_exchange exchange = {.method = method, .url = url, .headers = headers, .body = text};
     int rc;
 
-    json_decref(body);
-    vb_assert(text);
-    exchange.body_size = (int64_t)strlen(text);
+    exchange.body_size = text ? (int64_t)strlen(text) : 0;
     vb_strbuf_init(&exchange.response, ANSWER_MAX);
     rc = vb_http_client_perform(call->http, &exchange, err);
     if (rc < 0)
@@ -54,8 +53,25 @@ int vb_api_post(const struct vb_api_call *call, const char *path, json_t *body, 
     else if (!(*ret_answer = json_loadb(exchange.response.data, exchange.response.length, 0, NULL)))
         rc = vb_error_set(err, EPROTO, "%s answers with something that is not JSON", url);
     vb_strbuf_release(&exchange.response);
+    return rc;
+}
+
+int vb_api_post(const struct vb_api_call *call, const char *path, json_t *body, json_t **ret_answer,
+                struct vb_error *err)
+{
+    char *text VB_CLEANUP(vb_freep) = json_dumps(body, JSON_COMPACT);
+    int rc;
+
+    json_decref(body);
+    vb_assert(text);
+    rc = ask(call, "POST", path, text, ret_answer, err);
     explicit_bzero(text, strlen(text)); /* it may hold a password */
     return rc;
+}
+
+int vb_api_get(const struct vb_api_call *call, const char *path, json_t **ret_answer, struct vb_error *err)
+{
+    return ask(call, "GET", path, NULL, ret_answer, err);
 }
 
 int vb_api_answer_string(const json_t *object, const char *name, const char **ret_text, struct vb_error *err)

@@ -24,6 +24,9 @@ struct vb_api_call {
 int vb_api_post(const struct vb_api_call *call, const char *path, json_t *body, json_t **ret_answer,
                 struct vb_error *err);
 
+/* GET base_url + path: results as of vb_api_post(). */
+int vb_api_get(const struct vb_api_call *call, const char *path, json_t **ret_answer, struct vb_error *err);
+
 /* The text at name of an object, or -EPROTO. It belongs to the object. */
 int vb_api_answer_string(const json_t *object, const char *name, const char **ret_text, struct vb_error *err);
 

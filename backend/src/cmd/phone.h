@@ -1,5 +1,6 @@
 /*
- * An upload as the phone makes it: asks for a ticket, PUTs the bytes to where it says, completes the upload.
+ * An upload as the phone makes it: asks for a ticket, PUTs the bytes to where it says, completes the upload. A
+ * file that goes in parts is taken up again after a cut connection: only what did not arrive is sent again.
  */
 #ifndef VB_CMD_PHONE_H
 #define VB_CMD_PHONE_H
@@ -10,13 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What is uploaded. read and rewind are called as struct vb_http_exchange has it, with context. */
+/* What is uploaded. */
 struct vb_phone_file {
     int64_t size; /* bytes */
     enum vb_media_type type;
-    const char *checksum; /* base64 of its SHA-256 */
-    int64_t (*read)(void *context, char *buffer, size_t capacity);
-    int (*rewind)(void *context);
+    const char *checksum;                                          /* base64 of its SHA-256 */
+    int64_t (*read)(void *context, char *buffer, size_t capacity); /* as struct vb_http_exchange has it */
+    int (*seek)(void *context, int64_t offset); /* where read goes on; negative: an error */
     void *context;
 };
 

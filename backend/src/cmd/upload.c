@@ -97,11 +97,14 @@ static int64_t read_file(void *context, char *buffer, size_t capacity)
     return got;
 }
 
-static int rewind_file(void *context)
+static int seek_file(void *context, int64_t offset)
 {
     struct upload *upload = context;
-    vb_progress_start(&upload->progress, upload->size);
-    return lseek(upload->fd, 0, SEEK_SET) < 0 ? -errno : 0;
+
+    if (offset == 0)
+        vb_progress_start(&upload->progress, upload->size);
+    upload->progress.done = offset;
+    return lseek(upload->fd, offset, SEEK_SET) < 0 ? -errno : 0;
 }
 
 /* What the ticket is to be for, beside the file itself. */
@@ -128,7 +131,7 @@ static int run(const struct vb_api_call *call, struct upload *upload, struct vb_
                                  .type = upload->type,
                                  .checksum = upload->checksum,
                                  .read = read_file,
-                                 .rewind = rewind_file,
+                                 .seek = seek_file,
                                  .context = upload};
     const char *cdn_url = NULL;
     json_t *answer = NULL;

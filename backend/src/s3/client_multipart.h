@@ -5,11 +5,10 @@
 #ifndef VB_S3_CLIENT_MULTIPART_H
 #define VB_S3_CLIENT_MULTIPART_H
 
-#include "s3/client.h"
+#include "s3/multipart.h"
 
 #define VB_S3_MULTIPART_MIN ((int64_t)16 * 1024 * 1024) /* larger files go in parts, of this size or more */
-#define VB_S3_PARTS_MAX     10000
-#define VB_S3_OBJECT_MAX    ((int64_t)5 << 40) /* bytes; S3's own limit */
+#define VB_S3_OBJECT_MAX    ((int64_t)5 << 40)          /* bytes; S3's own limit */
 
 /* How large the parts of an object are: a multiple of 1 MiB, so that there are at most VB_S3_PARTS_MAX. */
 int64_t vb_s3_part_size(int64_t size);

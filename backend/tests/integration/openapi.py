@@ -124,7 +124,7 @@ class Document:
 class Walk:
     """Runs examples one after the other, with the values of a real server in the place of the written ones."""
 
-    FILES = {"picture": images.jpeg(64, 48, size=4000)}
+    FILES = {"picture": ("image/jpeg", images.jpeg(64, 48, size=4000)), "video": ("video/mp4", images.mp4() + bytes(20_000_000))}
 
     def __init__(self, document):
         self.document, self.vibe = document, document.vibe
@@ -147,10 +147,12 @@ class Walk:
         places = {"path": {}, "query": {p["name"]: p["example"] for p in operation.parameters_in("query") if "example" in p},
                   "body": body}
         if "file" in example:
-            data = self.FILES[example["file"]]
+            body["contentType"], data = self.FILES[example["file"]]
             body["contentLength"] = len(data)
             if body.get("checksumSha256"):
                 body["checksumSha256"] = base64.b64encode(hashlib.sha256(data).digest()).decode()
+        if body is not None:
+            body |= example.get("with", {})
         for where, source in example.get("use", {}).items():
             place, name = where.split(".")
             places[place][name] = self.value(source)
@@ -163,7 +165,7 @@ class Walk:
 
     def put_file(self, identifier):
         ticket = self.answers[identifier]
-        data = self.FILES[self.document.by_id(identifier).examples[0]["file"]]
+        _, data = self.FILES[self.document.by_id(identifier).examples[0]["file"]]
         status, _, text = self.vibe.request(ticket["method"], ticket["url"], data, ticket["headers"])
         assert status == 200, text
 

@@ -187,7 +187,7 @@ static void a_ticket_for_an_activity_or_a_story_says_which_in_signed_headers(voi
     }
     {
         ANSWER = api_call(&fixture, "POST", "/api/upload/story-media", token(),
-                          "{\"contentType\":\"video/quicktime\",\"contentLength\":100000000,"
+                          "{\"contentType\":\"video/quicktime\",\"contentLength\":16777216,"
                           "\"storyId\":\"7\"}",
                           NULL);
 
@@ -195,6 +195,17 @@ static void a_ticket_for_an_activity_or_a_story_says_which_in_signed_headers(voi
         assert_string_equal(api_text(&answer, "headers.x-amz-meta-vibe-story"), "7");
         assert_string_equal(strrchr(api_text(&answer, "key"), '.'), ".mov");
     }
+}
+
+/* One byte more than goes in one piece: S3 has to begin it, and there is none here. */
+static void a_file_that_goes_in_parts_needs_the_object_storage(void **state)
+{
+    ANSWER = api_call(&fixture, "POST", "/api/upload/story-media", token(),
+                      "{\"contentType\":\"video/mp4\",\"contentLength\":16777217}", NULL);
+
+    (void)state;
+    assert_int_equal(answer.status, 503);
+    assert_string_equal(api_text(&answer, "code"), "storage_unavailable");
 }
 
 static void what_is_wrong_with_a_target_is_named_by_field(void **state)
@@ -437,6 +448,7 @@ int main(void)
         cmocka_unit_test(a_field_given_twice_is_refused),
         cmocka_unit_test(what_is_wrong_with_a_ticket_request_is_named_by_field),
         cmocka_unit_test(a_ticket_for_an_activity_or_a_story_says_which_in_signed_headers),
+        cmocka_unit_test(a_file_that_goes_in_parts_needs_the_object_storage),
         cmocka_unit_test(what_is_wrong_with_a_target_is_named_by_field),
         cmocka_unit_test(who_brings_no_valid_token_is_told_why),
         cmocka_unit_test(bodies_that_are_not_json_objects_are_refused),

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "http/server.h"
 #include "s3/client.h"
+#include "s3/multipart.h"
 #include "store/server.h"
 
 #include <errno.h>
@@ -302,6 +303,116 @@ static void files_small_and_large_come_back_whole(void **state)
     }
 }
 
+struct parts {
+    struct vb_s3_part list[4];
+    size_t count;
+};
+
+static int keep_part(void *context, const struct vb_s3_part *part)
+{
+    struct parts *parts = context;
+
+    assert_true(parts->count < VB_ARRAY_SIZE(parts->list));
+    assert_in_range(part->last_modified_s, vb_clock_realtime_s() - 60, vb_clock_realtime_s() + 1);
+    parts->list[parts->count++] = *part;
+    return 0;
+}
+
+/* Sends what a phone would, to a URL made for it; the status. */
+static int send_part(struct fixture *f, const char *key, const char *id, unsigned number,
+                     const char *signed_length, int64_t size)
+{
+    const struct vb_sigv4_header length = {"Content-Length", signed_length};
+    char query[2048], *data = vb_xcalloc(1, (size_t)size);
+    struct vb_s3_presign presign = {
+        .method = "PUT", .key = key, .query = query, .headers = &length, .header_count = 1, .expires_s = 60};
+    struct vb_http_exchange exchange = {.method = "PUT", .body = data, .body_size = size};
+    struct vb_strbuf url;
+
+    snprintf(query, sizeof(query), "partNumber=%u&uploadId=%s", number, id);
+    vb_strbuf_init(&url, 8192);
+    vb_strbuf_init(&exchange.response, 65536);
+    assert_int_equal(vb_s3_presign(f->s3, &presign, &url, &f->err), 0);
+    exchange.url = url.data;
+    assert_int_equal(vb_http_client_perform(f->http, &exchange, &f->err), 0);
+    vb_strbuf_release(&exchange.response);
+    vb_strbuf_release(&url);
+    free(data);
+    return exchange.status;
+}
+
+static void parts_that_somebody_else_sends_become_one_object(void **state)
+{
+    const struct vb_s3_put options = {.content_type = "video/mp4",
+                                      .metadata = (const char *const[]){"vibe-purpose", "story-media", NULL}};
+    struct fixture *f = *state;
+    char id[VB_S3_UPLOAD_ID_SIZE], purpose[32];
+    struct parts parts = {0};
+    struct vb_s3_object object;
+
+    assert_int_equal(vb_s3_multipart_create(f->s3, "in parts", &options, id, &f->err), 0);
+    assert_int_equal(vb_s3_multipart_parts(f->s3, "in parts", id, keep_part, &parts, &f->err), 0);
+    assert_int_equal(parts.count, 0);
+    assert_int_equal(send_part(f, "in parts", id, 2, "1000", 1000), 200);
+    assert_int_equal(send_part(f, "in parts", id, 1, "5242880", 5 * MIB + 1), 403); /* the length is signed */
+    assert_int_equal(send_part(f, "in parts", id, 1, "5242880", 5 * MIB), 200);
+    assert_int_equal(vb_s3_multipart_parts(f->s3, "in parts", id, keep_part, &parts, &f->err), 0);
+    assert_int_equal(parts.count, 2);
+    assert_int_equal(parts.list[0].number, 1);
+    assert_int_equal(parts.list[0].size, 5 * MIB);
+    assert_int_equal(parts.list[1].number, 2);
+    assert_int_equal(vb_s3_head(f->s3, "in parts", &object, &f->err), -ENOENT);
+    assert_int_equal(vb_s3_multipart_complete(f->s3, "in parts", id, parts.list, 2, NULL, &object, &f->err),
+                     0);
+    assert_int_equal(object.size, 5 * MIB + 1000);
+    assert_int_equal(vb_s3_head(f->s3, "in parts", &object, &f->err), 0);
+    assert_int_equal(object.size, 5 * MIB + 1000);
+    assert_string_equal(object.content_type, "video/mp4");
+    assert_true(vb_s3_metadata(&object, "vibe-purpose", purpose, sizeof(purpose)));
+    assert_string_equal(purpose, "story-media");
+    assert_int_equal(vb_s3_multipart_parts(f->s3, "in parts", id, keep_part, &parts, &f->err), -ENOENT);
+    assert_int_equal(vb_s3_multipart_abort(f->s3, "in parts", id, &f->err), -ENOENT);
+}
+
+struct uploads {
+    struct vb_s3_client *s3;
+    unsigned count, stop_after;
+    bool abort;
+    char last[64];
+};
+
+static int count_upload(void *context, const struct vb_s3_upload *upload)
+{
+    struct uploads *uploads = context;
+
+    assert_true(strcmp(upload->key, uploads->last) > 0);
+    assert_in_range(upload->initiated_s, vb_clock_realtime_s() - 60, vb_clock_realtime_s() + 1);
+    snprintf(uploads->last, sizeof(uploads->last), "%s", upload->key);
+    if (uploads->abort)
+        assert_int_equal(vb_s3_multipart_abort(uploads->s3, upload->key, upload->id, NULL), 0);
+    return ++uploads->count == uploads->stop_after ? -1 : 0;
+}
+
+static void uploads_are_listed_over_pages_until_they_are_aborted(void **state)
+{
+    struct fixture *f = *state;
+    char id[VB_S3_UPLOAD_ID_SIZE], key[64];
+    struct uploads uploads = {.stop_after = 3};
+
+    for (unsigned i = 0; i < 1003; i++) {
+        snprintf(key, sizeof(key), "begun/%04u \xc3\xbc&<", i);
+        assert_int_equal(vb_s3_multipart_create(f->s3, key, NULL, id, &f->err), 0);
+    }
+    assert_int_equal(vb_s3_multipart_list(f->s3, "begun/", count_upload, &uploads, &f->err), -ECANCELED);
+    assert_int_equal(uploads.count, 3);
+    uploads = (struct uploads){.s3 = f->s3, .abort = true};
+    assert_int_equal(vb_s3_multipart_list(f->s3, "begun/", count_upload, &uploads, &f->err), 0);
+    assert_int_equal(uploads.count, 1003);
+    uploads = (struct uploads){0};
+    assert_int_equal(vb_s3_multipart_list(f->s3, "begun/", count_upload, &uploads, &f->err), 0);
+    assert_int_equal(uploads.count, 0);
+}
+
 static void a_presigned_url_is_all_that_is_needed(void **state)
 {
     const struct vb_sigv4_header type = {"content-type", "image/jpeg"};
@@ -347,6 +458,8 @@ int main(void)
         cmocka_unit_test(odd_keys_are_put_listed_and_found),
         cmocka_unit_test(a_long_listing_is_whole_and_in_order),
         cmocka_unit_test(files_small_and_large_come_back_whole),
+        cmocka_unit_test(parts_that_somebody_else_sends_become_one_object),
+        cmocka_unit_test(uploads_are_listed_over_pages_until_they_are_aborted),
         cmocka_unit_test(a_presigned_url_is_all_that_is_needed),
     };
 
