@@ -1,11 +1,31 @@
+/*
+ * Variants: see variant.h.
+ */
 #include "media/variant.h"
+
+#include "base/memory.h"
+
+/* Phones' and browsers' usual steps, from an icon to a large screen: few, so that few have to be made. */
 const uint16_t vb_variant_widths[] = {64,  96,  128,  160,  256,  320,  480, 640,
                                       750, 828, 1080, 1280, 1920, 2560, 0};
-const char *vb_format_mime(enum vb_format f)
+
+static const struct {
+    const char *mime;
+    uint8_t quality; /* of about the same look; the scales of the encoders are not the same */
+} formats[] = {
+    [VB_FORMAT_JPEG] = {"image/jpeg", 80},
+    [VB_FORMAT_WEBP] = {"image/webp", 80},
+    [VB_FORMAT_AVIF] = {"image/avif", 60},
+};
+
+const char *vb_format_mime(enum vb_format format)
 {
-    return f == VB_FORMAT_WEBP ? "image/webp" : f == VB_FORMAT_AVIF ? "image/avif" : "image/jpeg";
+    vb_assert((size_t)format < VB_ARRAY_SIZE(formats));
+    return formats[format].mime;
 }
-uint8_t vb_format_quality(enum vb_format f)
+
+uint8_t vb_format_quality(enum vb_format format)
 {
-    return f == VB_FORMAT_AVIF ? 55 : 80;
+    vb_assert((size_t)format < VB_ARRAY_SIZE(formats));
+    return formats[format].quality;
 }
