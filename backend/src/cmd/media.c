@@ -135,14 +135,20 @@ static int read_variant(const struct render_options *options, struct vb_variant 
                {"fit", options->fit},
                {"fm", options->format},
                {"q", options->quality}};
-    struct vb_strbuf query VB_CLEANUP(vb_strbuf_release);
+    struct vb_strbuf text VB_CLEANUP(vb_strbuf_release);
+    struct vb_query query;
+    int r;
 
-    vb_strbuf_init(&query, 4096);
+    vb_strbuf_init(&text, 4096);
     for (size_t i = 0; i < VB_ARRAY_SIZE(all); i++)
         if (all[i].value)
-            vb_strbuf_addf(&query, "%s%s=%s", query.length ? "&" : "", all[i].name, all[i].value);
-    *ret_any = query.length > 0;
-    return *ret_any ? vb_edge_query_variant(query.data, ret, err) : 0;
+            vb_strbuf_addf(&text, "%s%s=%s", text.length ? "&" : "", all[i].name, all[i].value);
+    r = vb_query_parse(text.data ? text.data : "", &query, err);
+    if (r < 0)
+        return r;
+    *ret_any = query.is_variant;
+    *ret = vb_query_variant(&query, VB_FORMAT_JPEG);
+    return 0;
 }
 
 static int render_to(const struct subject *subject, const struct render_options *options, int output,
