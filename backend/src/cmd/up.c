@@ -33,6 +33,7 @@
 #define STORE_WORKERS  64
 #define EDGE_WORKERS   16
 #define QUEUE_MAX      1024
+#define EDGE_QUEUE_MAX 8192 /* a page of pictures comes as many requests at once, each of which is short */
 #define DEFAULT_REGION "us-east-1"
 #define ENV_MAX        ((size_t)64 * 1024)
 
@@ -174,10 +175,14 @@ static int start_s3(struct up *up, struct vb_error *err)
 
 static int start_edge(struct up *up, struct vb_error *err)
 {
-    int rc;
+    char *folder VB_CLEANUP(vb_freep) = vb_data_dir_path(&up->dir, "cache");
+    int rc = vb_edge_create(
+        &(struct vb_edge_config){.s3 = up->s3, .workers = up->workers, .cache_directory = folder}, &up->edge,
+        err);
 
-    up->edge = vb_edge_create(&(struct vb_edge_config){.s3 = up->s3});
-    up->edge_pool = vb_pool_create("edge", EDGE_WORKERS, QUEUE_MAX);
+    if (rc < 0)
+        return rc;
+    up->edge_pool = vb_pool_create("edge", EDGE_WORKERS, EDGE_QUEUE_MAX);
     rc = vb_http_server_start(&(struct vb_http_config){.name = "cdn",
                                                        .bind_address = up->options.bind,
                                                        .port = up->options.cdn_port,
@@ -225,6 +230,8 @@ static void stop(struct up *up)
     int64_t deadline_ms = vb_clock_monotonic_ms() + VB_DRAIN_TIMEOUT_MS;
 
     vb_service_stop(up->service);
+    if (up->edge)
+        vb_edge_wind_down(up->edge);
     drain(up->edge_server, deadline_ms);
     vb_http_server_stop(up->edge_server);
     vb_pool_destroy(up->edge_pool);

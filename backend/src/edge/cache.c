@@ -33,6 +33,7 @@ struct slot {
     struct slot *newer, *older;
     uint64_t hash;
     int64_t expires_ms;
+    bool stale;
     size_t cost;
     char key[];
 };
@@ -189,22 +190,26 @@ static void evict(struct vb_cache *cache, struct shard *shard)
     }
 }
 
-/* Remembers the entry under key, in place of an older one. Without memory it is just not remembered. */
+/* Remembers the entry under key, in place of an older one (which may be the same). Without memory it is just not
+ * remembered. */
 static void slot_put(struct vb_cache *cache, struct shard *shard, const char *key, uint64_t hash,
-                     struct entry *entry, int64_t now_ms)
+                     struct entry *entry, bool stale, int64_t now_ms)
 {
     struct slot **at = slot_find(shard, key, hash);
+    entry_reference(entry);
     if (*at)
         vb_cache_entry_release(&slot_remove(shard, at)->shown);
     size_t size = strlen(key) + 1;
     struct slot *slot = malloc(sizeof(*slot) + size);
-    if (!slot)
+    if (!slot) {
+        vb_cache_entry_release(&entry->shown);
         return;
-    int64_t ttl_ms = entry->shown.missing ? VB_CACHE_NEGATIVE_TTL_MS : VB_CACHE_TTL_MS;
-    *slot = (struct slot){.entry = entry, .hash = hash, .expires_ms = now_ms + ttl_ms};
+    }
+    bool soon = entry->shown.missing || entry->shown.unfit || stale;
+    int64_t ttl_ms = soon ? VB_CACHE_SHORT_TTL_MS : VB_CACHE_TTL_MS;
+    *slot = (struct slot){.entry = entry, .hash = hash, .expires_ms = now_ms + ttl_ms, .stale = stale};
     slot->cost = entry->cost + sizeof(*slot) + size + ENTRY_OVERHEAD;
     memcpy(slot->key, key, size);
-    entry_reference(entry);
     at = &shard->buckets[hash % BUCKETS];
     slot->bucket_next = *at;
     *at = slot;
@@ -215,7 +220,7 @@ static void slot_put(struct vb_cache *cache, struct shard *shard, const char *ke
 }
 
 static struct vb_cache_entry *lookup_locked(struct shard *shard, const char *key, uint64_t hash,
-                                            int64_t now_ms)
+                                            int64_t now_ms, enum vb_cache_source *ret_source)
 {
     struct slot *slot = *slot_find(shard, key, hash);
     if (!slot || slot->expires_ms <= now_ms)
@@ -224,15 +229,30 @@ static struct vb_cache_entry *lookup_locked(struct shard *shard, const char *key
         lru_unlink(shard, slot);
         lru_add_newest(shard, slot);
     }
+    *ret_source = slot->stale ? VB_CACHE_SOURCE_STALE : VB_CACHE_SOURCE_HIT;
     return entry_reference(slot->entry);
 }
 
-struct vb_cache_entry *vb_cache_lookup(struct vb_cache *cache, const char *key, int64_t now_ms)
+struct vb_cache_entry *vb_cache_lookup(struct vb_cache *cache, const char *key, int64_t now_ms,
+                                       enum vb_cache_source *ret_source)
 {
     uint64_t hash = hash_key(cache, key, strlen(key));
     struct shard *shard = shard_of(cache, hash);
     pthread_mutex_lock(&shard->lock);
-    struct vb_cache_entry *entry = lookup_locked(shard, key, hash, now_ms);
+    struct vb_cache_entry *entry = lookup_locked(shard, key, hash, now_ms, ret_source);
+    pthread_mutex_unlock(&shard->lock);
+    return entry;
+}
+
+struct vb_cache_entry *vb_cache_peek(struct vb_cache *cache, const char *key)
+{
+    uint64_t hash = hash_key(cache, key, strlen(key));
+    struct shard *shard = shard_of(cache, hash);
+    struct vb_cache_entry *entry = NULL;
+    pthread_mutex_lock(&shard->lock);
+    struct slot *slot = *slot_find(shard, key, hash);
+    if (slot && !slot->entry->shown.missing && !slot->entry->shown.unfit)
+        entry = entry_reference(slot->entry);
     pthread_mutex_unlock(&shard->lock);
     return entry;
 }
@@ -246,22 +266,25 @@ static struct flight **flight_find(struct shard *shard, const char *key, uint64_
 }
 
 enum vb_cache_claim vb_cache_claim(struct vb_cache *cache, const char *key, int64_t now_ms,
-                                   struct vb_cache_waiter *waiter, struct vb_cache_entry **ret_entry)
+                                   struct vb_cache_waiter *waiter, struct vb_cache_entry **ret_entry,
+                                   enum vb_cache_source *ret_source)
 {
     size_t length = strlen(key);
     uint64_t hash = hash_key(cache, key, length);
     struct shard *shard = shard_of(cache, hash);
     enum vb_cache_claim claim = VB_CACHE_LEAD;
     pthread_mutex_lock(&shard->lock);
-    struct vb_cache_entry *entry = lookup_locked(shard, key, hash, now_ms);
+    struct vb_cache_entry *entry = lookup_locked(shard, key, hash, now_ms, ret_source);
     struct flight *flight = entry ? NULL : *flight_find(shard, key, hash);
     if (entry) {
         *ret_entry = entry;
         claim = VB_CACHE_HIT;
     } else if (flight) {
-        waiter->next = NULL;
-        *flight->waiters_end = waiter;
-        flight->waiters_end = &waiter->next;
+        if (waiter) {
+            waiter->next = NULL;
+            *flight->waiters_end = waiter;
+            flight->waiters_end = &waiter->next;
+        }
         claim = VB_CACHE_WAIT;
     } else {
         flight = vb_xcalloc(1, sizeof(*flight) + length + 1);
@@ -275,48 +298,51 @@ enum vb_cache_claim vb_cache_claim(struct vb_cache *cache, const char *key, int6
     return claim;
 }
 
-struct vb_cache_entry *vb_cache_publish(struct vb_cache *cache, const char *key, struct vb_cache_entry *shown,
-                                        bool keep, int error, int64_t now_ms, bool *ret_stale)
+void vb_cache_publish(struct vb_cache *cache, const char *key, const struct vb_cache_outcome *outcome,
+                      int64_t now_ms)
 {
     uint64_t hash = hash_key(cache, key, strlen(key));
     struct shard *shard = shard_of(cache, hash);
-    struct entry *entry = (struct entry *)shown;
-    bool stale = false;
-    vb_assert(shown ? error == 0 : error < 0);
+    struct entry *entry = (struct entry *)outcome->entry;
+    vb_assert(entry ? outcome->error == 0 : outcome->error < 0);
     pthread_mutex_lock(&shard->lock);
     struct flight **at = flight_find(shard, key, hash);
     struct flight *flight = *at;
     vb_assert(flight != NULL);
     *at = flight->next;
-    struct slot *old = *slot_find(shard, key, hash);
-    if (entry && keep) {
-        slot_put(cache, shard, key, hash, entry, now_ms);
-    } else if (!entry && old && !old->entry->shown.missing) {
-        entry = old->entry;
-        stale = true;
-    }
-    /* the leader's reference, taken under the lock: an old entry may be evicted right after */
-    struct vb_cache_entry *result = entry ? entry_reference(entry) : NULL;
+    if (entry && outcome->keep)
+        slot_put(cache, shard, key, hash, entry, outcome->source == VB_CACHE_SOURCE_STALE, now_ms);
     pthread_mutex_unlock(&shard->lock);
     for (struct vb_cache_waiter *waiter = flight->waiters, *next; waiter; waiter = next) {
         next = waiter->next;
-        waiter->wake(waiter, entry ? entry_reference(entry) : NULL, stale, error);
+        waiter->wake(waiter, entry ? entry_reference(entry) : NULL, outcome->source, outcome->error);
     }
     free(flight);
-    *ret_stale = stale;
-    return result;
 }
 
-void vb_cache_remove(struct vb_cache *cache, const char *key)
+static bool belongs_to(const char *name, const char *key, size_t length)
 {
-    uint64_t hash = hash_key(cache, key, strlen(key));
-    struct shard *shard = shard_of(cache, hash);
-    pthread_mutex_lock(&shard->lock);
-    struct slot **at = slot_find(shard, key, hash);
-    struct entry *entry = *at ? slot_remove(shard, at) : NULL;
-    pthread_mutex_unlock(&shard->lock);
-    if (entry)
-        vb_cache_entry_release(&entry->shown);
+    return strncmp(name, key, length) == 0 &&
+           (name[length] == '\0' || name[length] == VB_CACHE_PART);
+}
+
+static void purge_shard(struct shard *shard, const char *key)
+{
+    size_t length = strlen(key);
+    for (struct slot *slot = shard->newest, *older; slot; slot = older) {
+        older = slot->older;
+        if (belongs_to(slot->key, key, length))
+            vb_cache_entry_release(&slot_remove(shard, slot_find(shard, slot->key, slot->hash))->shown);
+    }
+}
+
+void vb_cache_purge(struct vb_cache *cache, const char *key)
+{
+    for (int i = 0; i < SHARDS; i++) {
+        pthread_mutex_lock(&cache->shards[i].lock);
+        purge_shard(&cache->shards[i], key);
+        pthread_mutex_unlock(&cache->shards[i].lock);
+    }
 }
 
 void vb_cache_stats(struct vb_cache *cache, struct vb_cache_stats *ret_stats)

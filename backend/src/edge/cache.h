@@ -13,21 +13,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VB_CACHE_TTL_MS                                                                                      \
-    60000 /* an object that is deleted from the bucket is gone from here a minute later                      \
-           */
-#define VB_CACHE_NEGATIVE_TTL_MS 5000
+/* An object that is deleted from the bucket is gone from here a minute later. */
+#define VB_CACHE_TTL_MS 60000
+/* What is missing, and what was served while the bucket did not answer, is asked for again soon. */
+#define VB_CACHE_SHORT_TTL_MS 5000
+
+/* Between an object's key, which holds no control characters, and what names a variant or a piece of it. */
+#define VB_CACHE_PART '\n'
 
 struct vb_cache;
 
 struct vb_cache_entry {
     bool missing;     /* known not to exist: nothing else is set */
+    bool unfit;       /* it is there, but no variant can be made of it: nothing else is set */
     const char *body; /* NULL for an object too large to be kept: then its description is all there is */
     int64_t size;     /* bytes of the whole object */
     int64_t last_modified_s;
     char last_modified[VB_CLOCK_HTTP_DATE_SIZE];
     char etag[128]; /* strong, with its quotes */
     char content_type[64];
+    char source_etag[128]; /* of a variant: of what it was made of */
+};
+
+/* Where an entry is from, as X-Cache says it. */
+enum vb_cache_source {
+    VB_CACHE_SOURCE_HIT,
+    VB_CACHE_SOURCE_MISS,
+    VB_CACHE_SOURCE_STALE /* whether it is still there could not be found out */
 };
 
 struct vb_cache_config {
@@ -53,34 +65,44 @@ void vb_cache_entry_release(struct vb_cache_entry *entry); /* NULL does nothing 
 void vb_cache_entry_release_void(void *entry);
 
 /* The entry of that key with a reference for the caller, or NULL when there is none or its time is over.
- * now_ms: of the monotonic clock. */
-struct vb_cache_entry *vb_cache_lookup(struct vb_cache *cache, const char *key, int64_t now_ms);
+ * now_ms: of the monotonic clock. ret_source: HIT or STALE. */
+struct vb_cache_entry *vb_cache_lookup(struct vb_cache *cache, const char *key, int64_t now_ms,
+                                       enum vb_cache_source *ret_source);
+/* The same even when its time is over; NULL for what is missing or unfit. */
+struct vb_cache_entry *vb_cache_peek(struct vb_cache *cache, const char *key);
 
 /*
- * Filling. Whoever misses claims the key: the first becomes its leader, fetches the object and publishes it;
- * all others are woken with the outcome. A leader must publish, whatever happens.
+ * Filling. Whoever misses claims the key: the first becomes its leader, gets the object and publishes it; all
+ * others are woken with the outcome. A leader must publish, whatever happens.
  */
 enum vb_cache_claim { VB_CACHE_HIT, VB_CACHE_LEAD, VB_CACHE_WAIT };
 
 struct vb_cache_waiter {
     /* Called once, by the leader's thread. entry: with a reference for the waiter, or NULL with the leader's
-     * error. stale: the fetch has failed and entry is an older one. */
-    void (*wake)(struct vb_cache_waiter *waiter, struct vb_cache_entry *entry, bool stale, int error);
+     * error. */
+    void (*wake)(struct vb_cache_waiter *waiter, struct vb_cache_entry *entry, enum vb_cache_source source,
+                 int error);
     struct vb_cache_waiter *next; /* the cache's */
 };
 
-/* waiter stays with the caller, and alive until it is woken (VB_CACHE_WAIT only). ret_entry is set on
- * VB_CACHE_HIT. */
+/* waiter stays with the caller, and alive until it is woken (VB_CACHE_WAIT only); NULL: does not wait, and is told
+ * so. ret_entry and ret_source are set on VB_CACHE_HIT. */
 enum vb_cache_claim vb_cache_claim(struct vb_cache *cache, const char *key, int64_t now_ms,
-                                   struct vb_cache_waiter *waiter, struct vb_cache_entry **ret_entry);
-/* Ends a fill. entry: what was fetched (the leader keeps its reference), or NULL with a negative error. Wakes
- * all waiters. Returns the entry that waiters were given, with a reference for the leader: entry itself, or
- * after an error an older one of the same key whose time was over (*ret_stale), or NULL. keep: whether entry
- * is to be remembered. */
-struct vb_cache_entry *vb_cache_publish(struct vb_cache *cache, const char *key, struct vb_cache_entry *entry,
-                                        bool keep, int error, int64_t now_ms, bool *ret_stale);
-/* Forgets the key. */
-void vb_cache_remove(struct vb_cache *cache, const char *key);
+                                   struct vb_cache_waiter *waiter, struct vb_cache_entry **ret_entry,
+                                   enum vb_cache_source *ret_source);
+
+struct vb_cache_outcome {
+    struct vb_cache_entry *entry; /* NULL: none could be got */
+    enum vb_cache_source source;
+    bool keep; /* the entry is to be remembered */
+    int error; /* negative, without an entry */
+};
+/* Ends a fill and wakes all waiters. The leader keeps its reference to the entry. */
+void vb_cache_publish(struct vb_cache *cache, const char *key, const struct vb_cache_outcome *outcome,
+                      int64_t now_ms);
+
+/* Forgets the object of that key and all of its parts. Looks at every entry. */
+void vb_cache_purge(struct vb_cache *cache, const char *key);
 
 struct vb_cache_stats {
     size_t entries, bytes; /* remembered */

@@ -5,26 +5,19 @@
 #include "edge/deliver.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/memory.h"
-#include "base/metrics.h"
-#include "edge/cache.h"
+#include "edge/edge.h"
 #include "edge/key.h"
-#include "edge/origin.h"
-#include "http/range.h"
+#include "edge/query.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct vb_edge {
-    struct vb_s3_client *s3;
-    struct vb_cache *cache;
-    struct vb_counter *hits, *misses, *stale, *fetches, *fetch_errors;
-};
+/* The media workers decide how much is done at once: these only fetch sources and wait. */
+#define RENDER_THREADS   4
+#define SLOW_THREADS     2
+#define RENDER_QUEUE_MAX 4096
 
 static double read_cache_bytes(void *context)
 {
@@ -39,252 +32,89 @@ static void set_gauge(struct vb_cache *cache, bool present)
                      "", present ? read_cache_bytes : NULL, cache);
 }
 
-struct vb_edge *vb_edge_create(const struct vb_edge_config *config)
+static void set_counters(struct vb_edge *edge)
 {
     static const char requests[] = "vibe_cdn_requests_total",
-                      requests_help[] = "Objects delivered, by their source.";
-    struct vb_edge *edge = vb_xcalloc(1, sizeof(*edge));
-    edge->s3 = config->s3;
-    edge->cache = vb_cache_create(&(struct vb_cache_config){.bytes_max = config->memory_cache_bytes});
-    edge->hits = vb_metrics_counter(requests, requests_help, "cache=\"hit\"");
-    edge->misses = vb_metrics_counter(requests, requests_help, "cache=\"miss\"");
-    edge->stale = vb_metrics_counter(requests, requests_help, "cache=\"stale\"");
-    edge->fetches = vb_metrics_counter("vibe_cdn_origin_fetches_total", "Objects asked of the bucket.", "");
-    edge->fetch_errors =
+                      requests_help[] = "Objects and variants delivered, by their source.";
+    edge->sources[VB_CACHE_SOURCE_HIT] = vb_metrics_counter(requests, requests_help, "cache=\"hit\"");
+    edge->sources[VB_CACHE_SOURCE_MISS] = vb_metrics_counter(requests, requests_help, "cache=\"miss\"");
+    edge->sources[VB_CACHE_SOURCE_STALE] = vb_metrics_counter(requests, requests_help, "cache=\"stale\"");
+    edge->fetch.fetches =
+        vb_metrics_counter("vibe_cdn_origin_fetches_total", "Objects asked of the bucket.", "");
+    edge->fetch.errors =
         vb_metrics_counter("vibe_cdn_origin_errors_total", "Failures to get an object from the bucket.", "");
+    edge->render.rendered = vb_metrics_counter("vibe_cdn_renderings_total", "Variants made.", "");
+}
+
+int vb_edge_create(const struct vb_edge_config *config, struct vb_edge **ret_edge, struct vb_error *err)
+{
+    struct vb_edge *edge = vb_xcalloc(1, sizeof(*edge));
+    if (config->cache_directory) {
+        int r = vb_disk_open(&(struct vb_disk_config){.directory = config->cache_directory,
+                                                      .bytes_max = config->disk_cache_bytes},
+                             &edge->disk, err);
+        if (r < 0) {
+            free(edge);
+            return r;
+        }
+    }
+    edge->cache = vb_cache_create(&(struct vb_cache_config){.bytes_max = config->memory_cache_bytes});
+    edge->fetch = (struct vb_fetch){.s3 = config->s3, .cache = edge->cache, .disk = edge->disk};
+    edge->render = (struct vb_render){.fetch = &edge->fetch, .workers = config->workers};
+    edge->render_pool = vb_pool_create("render", RENDER_THREADS, RENDER_QUEUE_MAX);
+    edge->slow_pool = vb_pool_create("render-slow", SLOW_THREADS, RENDER_QUEUE_MAX);
+    set_counters(edge);
     set_gauge(edge->cache, true);
-    return edge;
+    *ret_edge = edge;
+    return 0;
+}
+
+void vb_edge_wind_down(struct vb_edge *edge)
+{
+    atomic_store(&edge->winding_down, true);
 }
 
 void vb_edge_destroy(struct vb_edge *edge)
 {
     if (!edge)
         return;
+    vb_pool_destroy(edge->render_pool);
+    vb_pool_destroy(edge->slow_pool);
     set_gauge(edge->cache, false);
     vb_cache_destroy(edge->cache);
+    vb_disk_close(edge->disk);
     free(edge);
 }
 
-/* What every answer carries: pictures are shown by pages of any origin, and never taken for something else.
- */
-static void add_common_headers(struct vb_http_request *request)
+void vb_edge_purge(struct vb_edge *edge, const char *key)
 {
-    vb_http_add_header_borrowed(request, "Access-Control-Allow-Origin", "*");
-    vb_http_add_header_borrowed(request, "Cross-Origin-Resource-Policy", "cross-origin");
-    vb_http_add_header_borrowed(request, "X-Content-Type-Options", "nosniff");
+    vb_cache_purge(edge->cache, key);
+    if (edge->disk)
+        vb_disk_purge(edge->disk, key);
 }
 
-static const char *error_caching(int status)
-{
-    if (status == 404)
-        return "public, max-age=5";
-    return status == 400 || status == 403 ? "public, max-age=60" : "no-store";
-}
-
-void vb_edge_http_error(struct vb_http_request *request, int status, const char *code, const char *detail)
-{
-    char text[512];
-    int length = snprintf(text, sizeof(text), "%s: %s\n", code, detail);
-    if (length >= (int)sizeof(text))
-        length = (int)sizeof(text) - 1;
-    add_common_headers(request);
-    vb_http_add_header(request, "Cache-Control", error_caching(status));
-    vb_http_answer(request, status, "text/plain; charset=utf-8", text, (size_t)length);
-}
-
-static void answer_unavailable(struct vb_http_request *request)
-{
-    vb_http_add_header(request, "Retry-After", "1");
-    vb_edge_http_error(request, 503, "origin_unavailable",
-                       "the object store does not answer; try again in a second");
-}
-
-/* What is to be sent of an entry. */
-struct plan {
-    int status;
-    int64_t offset, size;
-};
-
-static struct plan plan_answer(const struct vb_http_request *request, const struct vb_cache_entry *entry)
-{
-    const char *range = vb_http_header(request, "Range"), *etag = entry->etag[0] ? entry->etag : NULL;
-    struct plan plan = {.status = 200, .size = entry->size};
-    const struct vb_conditions conditions = {
-        .if_match = vb_http_header(request, "If-Match"),
-        .if_none_match = vb_http_header(request, "If-None-Match"),
-        .if_modified_since = vb_http_header(request, "If-Modified-Since"),
-        .if_unmodified_since = vb_http_header(request, "If-Unmodified-Since"),
-    };
-    switch (vb_conditions_evaluate(&conditions, true, etag, entry->last_modified_s)) {
-    case VB_CONDITION_NOT_MODIFIED:
-        return (struct plan){.status = 304};
-    case VB_CONDITION_FAILED:
-        return (struct plan){.status = 412};
-    case VB_CONDITION_PROCEED:
-        break;
-    }
-    /* RFC 9110 14.2: Range means something for GET only */
-    if (!range || request->method != VB_HTTP_GET ||
-        !vb_if_range_holds(vb_http_header(request, "If-Range"), etag, entry->last_modified_s))
-        return plan;
-    switch (vb_range_parse(range, entry->size, &plan.offset, &plan.size)) {
-    case VB_RANGE_PARTIAL:
-        plan.status = 206;
-        break;
-    case VB_RANGE_UNSATISFIABLE:
-        plan.status = 416;
-        break;
-    case VB_RANGE_NONE:
-        break;
-    }
-    return plan;
-}
-
-static void add_entry_headers(struct vb_http_request *request, const struct vb_cache_entry *entry,
-                              const struct plan *plan, const char *source)
-{
-    add_common_headers(request);
-    vb_http_add_header_borrowed(request, "Cache-Control", "public, max-age=31536000, immutable");
-    if (entry->etag[0])
-        vb_http_add_header_borrowed(request, "ETag", entry->etag);
-    vb_http_add_header_borrowed(request, "Last-Modified", entry->last_modified);
-    vb_http_add_header_borrowed(request, "Accept-Ranges", "bytes");
-    if (vb_http_header(request, "Origin")) { /* of use to scripts of a page alone; apps ask without */
-        vb_http_add_header_borrowed(request, "Timing-Allow-Origin", "*");
-        vb_http_add_header_borrowed(request, "Access-Control-Expose-Headers",
-                                    "Content-Length, Content-Range, ETag, X-Cache");
-    }
-    vb_http_add_header_borrowed(request, "X-Cache", source);
-    if (plan->status == 206) {
-        /* players that fetch pieces by script read these; other headers of ours scripts may read anyway, or
-         * need not */
-        vb_http_add_header_borrowed(request, "Access-Control-Expose-Headers", "Content-Range, ETag");
-        vb_http_add_headerf(request, "Content-Range", "bytes %" PRId64 "-%" PRId64 "/%" PRId64, plan->offset,
-                            plan->offset + plan->size - 1, entry->size);
-    }
-}
-
-static void answer_refusal(struct vb_http_request *request, const struct vb_cache_entry *entry, int status)
-{
-    if (status == 416) {
-        vb_http_add_headerf(request, "Content-Range", "bytes */%" PRId64, entry->size);
-        vb_edge_http_error(request, 416, "range_not_satisfiable",
-                           "the range begins after the object's last byte");
-    } else if (status == 412) {
-        vb_edge_http_error(request, 412, "precondition_failed",
-                           "the object is not the one that the request names");
-    } else {
-        vb_edge_http_error(request, 404, "not_found", "there is no object of this name");
-    }
-}
-
-/* For HEAD: the server leaves the body out and so never asks for it. */
-static int64_t fill_nothing(void *context, int64_t offset, char *buffer, size_t capacity)
-{
-    (void)context, (void)offset, (void)buffer, (void)capacity;
-    return -EIO;
-}
-
-/* Answers with what the entry holds, taking its reference; false (and nothing taken) if the body is to come
- * from S3. */
-static bool answer_from_memory(struct vb_http_request *request, struct vb_cache_entry *entry,
-                               const char *source)
-{
-    struct plan plan = entry->missing ? (struct plan){.status = 404} : plan_answer(request, entry);
-    bool sends_body = plan.status == 200 || plan.status == 206;
-    if (sends_body && !entry->body && request->method == VB_HTTP_GET)
-        return false;
-    if (!sends_body && plan.status != 304) {
-        answer_refusal(request, entry, plan.status);
-        vb_cache_entry_release(entry);
-        return true;
-    }
-    add_entry_headers(request, entry, &plan, source);
-    if (!sends_body) {
-        vb_http_answer(request, 304, NULL, NULL, 0);
-        vb_cache_entry_release(entry);
-    } else if (entry->body) {
-        vb_http_answer_static(request, plan.status, entry->content_type, entry->body + plan.offset,
-                              (size_t)plan.size, vb_cache_entry_release_void, entry);
-    } else {
-        struct vb_http_stream described = {.fill = fill_nothing, .size = plan.size, .buffer_size = 1};
-        vb_http_answer_stream(request, plan.status, entry->content_type, &described);
-        vb_cache_entry_release(entry);
-    }
-    return true;
-}
-
-/* Answers with a body that comes from S3 piece by piece. Takes the entry's reference. */
-static void answer_from_s3(struct vb_http_request *request, const char *key, struct vb_cache_entry *entry)
+/* Answers with a body that comes piece by piece. Takes the entry's reference. */
+static void answer_in_pieces(struct vb_http_request *request, const char *key, struct vb_cache_entry *entry,
+                             enum vb_cache_source source)
 {
     struct vb_edge *edge = request->app;
-    struct plan plan = plan_answer(request, entry);
+    struct vb_edge_plan plan = vb_edge_plan(request, entry);
     struct vb_http_stream stream;
-    struct vb_error err;
-    int rc = vb_origin_stream(edge->s3, key, entry, plan.offset, plan.size, &stream, &err);
-    if (rc < 0) {
+    int r = vb_fetch_stream(&edge->fetch, key, entry, plan.offset, plan.size, &stream);
+    if (r == 0) {
+        vb_edge_add_headers(request, entry, &plan, source, VB_EDGE_FOR_EVER);
+        vb_http_answer_stream(request, plan.status, entry->content_type, &stream);
+    } else {
         /* gone or another since it was described; the description goes, and a repeated request sees what is
          * there now */
-        if (rc == -ENOENT || rc == -EKEYREJECTED)
-            vb_cache_remove(edge->cache, key);
-        vb_counter_add(edge->fetch_errors, 1);
-        if (rc == -ENOENT)
-            answer_refusal(request, entry, 404);
+        if (r == -ENOENT || r == -EKEYREJECTED)
+            vb_edge_purge(edge, key);
+        if (r == -ENOENT)
+            vb_edge_refuse(request, entry, 404);
         else
-            answer_unavailable(request);
-    } else {
-        add_entry_headers(request, entry, &plan, "miss");
-        vb_http_answer_stream(request, plan.status, entry->content_type, &stream);
+            vb_edge_answer_unavailable(request, r);
     }
     vb_cache_entry_release(entry);
-}
-
-/* One who waits on a worker for the leader of its key. */
-struct sleeper {
-    struct vb_cache_waiter waiter;
-    pthread_mutex_t lock;
-    pthread_cond_t woken;
-    bool done, stale;
-    struct vb_cache_entry *entry;
-};
-
-static void wake(struct vb_cache_waiter *waiter, struct vb_cache_entry *entry, bool stale, int error)
-{
-    struct sleeper *sleeper = (struct sleeper *)waiter;
-    (void)error;
-    pthread_mutex_lock(&sleeper->lock);
-    sleeper->entry = entry;
-    sleeper->stale = stale;
-    sleeper->done = true;
-    pthread_cond_signal(&sleeper->woken);
-    pthread_mutex_unlock(&sleeper->lock);
-}
-
-static struct vb_cache_entry *sleep_until_woken(struct sleeper *sleeper)
-{
-    pthread_mutex_lock(&sleeper->lock);
-    while (!sleeper->done)
-        pthread_cond_wait(&sleeper->woken, &sleeper->lock);
-    pthread_mutex_unlock(&sleeper->lock);
-    return sleeper->entry;
-}
-
-/* Fetches the object for everybody who waits for it. */
-static struct vb_cache_entry *lead(struct vb_edge *edge, const char *key, bool body, bool *ret_stale)
-{
-    struct vb_cache_entry *fetched = NULL, *result;
-    struct vb_error err = {0};
-    bool keep = false;
-    vb_counter_add(edge->fetches, 1);
-    int rc = vb_origin_fetch(edge->s3, edge->cache, key, body, &fetched, &keep, &err);
-    if (rc < 0) {
-        vb_counter_add(edge->fetch_errors, 1);
-        vb_log(VB_LOG_WARN, "an object could not be fetched from the bucket", VB_LOG_STR("key", key),
-               VB_LOG_STR("error", err.message));
-    }
-    result = vb_cache_publish(edge->cache, key, fetched, keep, rc, vb_clock_monotonic_ms(), ret_stale);
-    vb_cache_entry_release(fetched);
-    return result;
 }
 
 /* The request's key, if it is one that is served; otherwise the request has been refused. */
@@ -309,50 +139,49 @@ static void deliver_blocking(struct vb_http_request *request)
 {
     struct vb_edge *edge = request->app;
     const char *key = public_key(request);
-    struct sleeper sleeper = {.waiter.wake = wake};
-    struct vb_cache_entry *entry = NULL;
-    const char *source = "miss";
-    bool stale = false;
-
+    struct vb_cache_outcome outcome;
     if (!key)
         return;
-    pthread_mutex_init(&sleeper.lock, NULL);
-    pthread_cond_init(&sleeper.woken, NULL);
-    switch (vb_cache_claim(edge->cache, key, vb_clock_monotonic_ms(), &sleeper.waiter, &entry)) {
-    case VB_CACHE_HIT:
-        source = "hit";
-        break;
-    case VB_CACHE_LEAD:
-        entry = lead(edge, key, request->method == VB_HTTP_GET, &stale);
-        break;
-    case VB_CACHE_WAIT:
-        entry = sleep_until_woken(&sleeper);
-        stale = sleeper.stale;
-        break;
-    }
-    pthread_cond_destroy(&sleeper.woken);
-    pthread_mutex_destroy(&sleeper.lock);
-    source = stale ? "stale" : source;
-    vb_counter_add(stale ? edge->stale : strcmp(source, "hit") == 0 ? edge->hits : edge->misses, 1);
-    if (!entry)
-        answer_unavailable(request);
-    else if (!answer_from_memory(request, entry, source))
-        answer_from_s3(request, key, entry);
+    if (request->method == VB_HTTP_HEAD)
+        vb_fetch_description(&edge->fetch, key, &outcome);
+    else
+        vb_fetch_object(&edge->fetch, key, &outcome);
+    vb_edge_count(edge, outcome.source);
+    if (!outcome.entry)
+        vb_edge_answer_unavailable(request, outcome.error);
+    else if (!vb_edge_answer(request, outcome.entry, outcome.source, VB_EDGE_FOR_EVER))
+        answer_in_pieces(request, key, outcome.entry, outcome.source);
 }
 
-static void deliver(struct vb_http_request *request)
+static void deliver_object(struct vb_http_request *request, const char *key)
 {
     struct vb_edge *edge = request->app;
-    const char *key = public_key(request);
-    if (!key)
-        return;
-    struct vb_cache_entry *entry = vb_cache_lookup(edge->cache, key, vb_clock_coarse_ms());
-    if (entry && answer_from_memory(request, entry, "hit")) {
-        vb_counter_add(edge->hits, 1);
+    enum vb_cache_source source;
+    struct vb_cache_entry *entry = vb_cache_lookup(edge->cache, key, vb_clock_coarse_ms(), &source);
+    if (entry && vb_edge_answer(request, entry, source, VB_EDGE_FOR_EVER)) {
+        vb_edge_count(edge, source);
         return;
     }
     vb_cache_entry_release(entry);
     vb_http_defer(request, deliver_blocking);
+}
+
+/* Whether the query may ask for a variant: only a query without any of its parameters surely does not. */
+static bool asks_for_variant(struct vb_http_request *request)
+{
+    struct vb_query query;
+    return *request->query && (vb_query_parse(request->query, &query, NULL) < 0 || query.is_variant);
+}
+
+static void deliver(struct vb_http_request *request)
+{
+    const char *key = public_key(request);
+    if (!key)
+        return;
+    if (asks_for_variant(request))
+        vb_edge_deliver_variant(request, key);
+    else
+        deliver_object(request, key);
 }
 
 static void preflight(struct vb_http_request *request)

@@ -1,25 +1,35 @@
 /*
- * CDN delivery: canonical files under the public prefixes, straight from memory or S3.
+ * CDN delivery: canonical files under the public prefixes and variants of them, from memory, disk, the media workers
+ * and S3.
  */
 #ifndef VB_EDGE_DELIVER_H
 #define VB_EDGE_DELIVER_H
 
+#include "edge/answer.h"
 #include "http/server.h"
+#include "media/workers.h"
 #include "s3/client.h"
 
 struct vb_edge;
 
 struct vb_edge_config {
     struct vb_s3_client *s3;
-    size_t memory_cache_bytes; /* 0: 32 MiB */
+    struct vb_workers *workers;  /* outlive the edge */
+    size_t memory_cache_bytes;   /* 0: 32 MiB */
+    const char *cache_directory; /* NULL: nothing is kept on disk */
+    int64_t disk_cache_bytes;    /* 0: 2 GiB */
 };
 
-/* vb_http_config.app of the HTTP server must be the result. */
-struct vb_edge *vb_edge_create(const struct vb_edge_config *config);
+/* vb_http_config.app of the HTTP server must be the result. Errors: of the cache's folder. */
+int vb_edge_create(const struct vb_edge_config *config, struct vb_edge **ret_edge, struct vb_error *err);
+/* From now on nothing is rendered: who waits for it gets 503. So that the HTTP server can be drained soon. */
+void vb_edge_wind_down(struct vb_edge *edge);
+/* After its HTTP server has been stopped: waits for renderings that are under way. */
 void vb_edge_destroy(struct vb_edge *edge);
 
+/* The object of that key has been deleted: it goes with its variants. */
+void vb_edge_purge(struct vb_edge *edge, const char *key);
+
 extern const struct vb_route vb_edge_routes[];
-/* Plain-text errors that caches keep no longer than they should; fits vb_http_config.error. */
-void vb_edge_http_error(struct vb_http_request *request, int status, const char *code, const char *detail);
 
 #endif

@@ -39,12 +39,19 @@ struct worker {
     unsigned jobs; /* done */
 };
 
+/* Who goes first. */
+enum lane {
+    LANE_UPLOAD, /* somebody looks at a progress bar */
+    LANE_VARIANT,
+    LANE_SLOW /* AVIF takes ten times as long: never on all workers, or the other two would wait for it */
+};
+
 /* A call that waits for a worker. */
 struct waiter {
     struct waiter *next;
     pthread_cond_t given;
     struct worker *worker;
-    bool upload; /* goes before variants: somebody looks at a progress bar */
+    enum lane lane;
 };
 
 struct vb_workers {
@@ -55,6 +62,7 @@ struct vb_workers {
     struct worker *idle;    /* those used last first: their memory is warm */
     struct waiter *waiters; /* in the order they are served */
     unsigned waiting;
+    unsigned slow, slow_max; /* workers that the slow lane has, and may have */
     int jail; /* of the first worker; 0: none has come; negative: none may run */
     bool stopping;
     int control; /* to the nursery; -1: none */
@@ -81,30 +89,11 @@ static void worker_free(struct worker *worker)
     free(worker);
 }
 
-/* Gives the worker to who waits for one, or keeps it. */
-static void offer(struct vb_workers *workers, struct worker *worker)
-{
-    struct waiter *first;
-
-    pthread_mutex_lock(&workers->lock);
-    first = workers->waiters;
-    if (first) {
-        workers->waiters = first->next;
-        workers->waiting--;
-        first->worker = worker;
-        pthread_cond_signal(&first->given);
-    } else {
-        worker->next = workers->idle;
-        workers->idle = worker;
-    }
-    pthread_mutex_unlock(&workers->lock);
-}
-
 static void enqueue(struct vb_workers *workers, struct waiter *waiter)
 {
     struct waiter **at = &workers->waiters;
 
-    while (*at && ((*at)->upload || !waiter->upload))
+    while (*at && (*at)->lane <= waiter->lane)
         at = &(*at)->next;
     waiter->next = *at;
     *at = waiter;
@@ -146,23 +135,50 @@ static struct worker *take_idle(struct vb_workers *workers)
     return worker;
 }
 
-/* Waits for a free worker until the deadline. Returns 0, -EBUSY or -ETIMEDOUT. */
-static int acquire(struct vb_workers *workers, bool upload, int64_t deadline_ms, struct worker **ret_worker)
+/* Gives idle workers to those who wait. Under the lock. */
+static void match(struct vb_workers *workers)
 {
-    struct waiter waiter = {.upload = upload};
+    struct waiter *first;
+
+    while ((first = workers->waiters)) {
+        /* behind it are others of the slow lane alone */
+        if (first->lane == LANE_SLOW && workers->slow >= workers->slow_max)
+            return;
+        first->worker = take_idle(workers);
+        if (!first->worker)
+            return;
+        workers->slow += first->lane == LANE_SLOW;
+        workers->waiters = first->next;
+        workers->waiting--;
+        pthread_cond_signal(&first->given);
+    }
+}
+
+/* A worker is free, or new. */
+static void offer(struct vb_workers *workers, struct worker *worker)
+{
+    pthread_mutex_lock(&workers->lock);
+    worker->next = workers->idle;
+    workers->idle = worker;
+    match(workers);
+    pthread_mutex_unlock(&workers->lock);
+}
+
+/* Waits for a free worker until the deadline. Returns 0, -EBUSY or -ETIMEDOUT. */
+static int acquire(struct vb_workers *workers, enum lane lane, int64_t deadline_ms,
+                   struct worker **ret_worker)
+{
+    struct timespec until = {.tv_sec = deadline_ms / 1000, .tv_nsec = deadline_ms % 1000 * 1000000};
+    struct waiter waiter = {.lane = lane};
     int r = 0;
 
     pthread_mutex_lock(&workers->lock);
-    waiter.worker = take_idle(workers);
-    if (waiter.worker) {
-        /* nobody waits, then */
-    } else if (workers->waiting >= workers->config.queue_max) {
+    if (workers->waiting >= workers->config.queue_max) {
         r = -EBUSY;
     } else {
-        struct timespec until = {.tv_sec = deadline_ms / 1000, .tv_nsec = deadline_ms % 1000 * 1000000};
-
         init_condition(&waiter.given);
         enqueue(workers, &waiter);
+        match(workers);
         while (!waiter.worker && r == 0)
             r = -pthread_cond_timedwait(&waiter.given, &workers->lock, &until);
         if (!waiter.worker)
@@ -172,6 +188,25 @@ static int acquire(struct vb_workers *workers, bool upload, int64_t deadline_ms,
     pthread_mutex_unlock(&workers->lock);
     *ret_worker = waiter.worker;
     return waiter.worker ? 0 : r;
+}
+
+/* The lane that acquire() was called with is done with its worker. */
+static void leave(struct vb_workers *workers, enum lane lane)
+{
+    if (lane != LANE_SLOW)
+        return;
+    pthread_mutex_lock(&workers->lock);
+    vb_assert(workers->slow > 0);
+    workers->slow--;
+    match(workers);
+    pthread_mutex_unlock(&workers->lock);
+}
+
+static enum lane lane_of(const struct vb_media_job *job)
+{
+    if (job->work != VB_WORK_VARIANT)
+        return LANE_UPLOAD;
+    return job->variant.format == VB_FORMAT_AVIF ? LANE_SLOW : LANE_VARIANT;
 }
 
 /* A worker that may be stuck is ended by its parent: this process may not even see it. */
@@ -235,10 +270,11 @@ static int run_once(struct vb_workers *workers, const struct vb_media_job *job,
                     const struct vb_media_files *files, struct vb_media_result *ret)
 {
     int64_t timeout_ms = workers->config.timeout_ms;
+    enum lane lane = lane_of(job);
     struct worker *worker;
     int r;
 
-    r = acquire(workers, job->work != VB_WORK_VARIANT, vb_clock_monotonic_ms() + timeout_ms, &worker);
+    r = acquire(workers, lane, vb_clock_monotonic_ms() + timeout_ms, &worker);
     if (r < 0)
         return r == -ETIMEDOUT ? -EBUSY : r;
     empty(files->output);
@@ -248,6 +284,7 @@ static int run_once(struct vb_workers *workers, const struct vb_media_job *job,
         offer(workers, worker);
     else
         kill_worker(workers, worker); /* one that read an upload has done its part, whatever it still wants */
+    leave(workers, lane);
     return r;
 }
 
@@ -538,7 +575,8 @@ int vb_workers_start(const struct vb_workers_config *config, struct vb_workers *
     workers->program = config->program ? vb_xstrdup(config->program) : find_program();
     workers->control = -1;
     if (!workers->config.processes)
-        workers->config.processes = usable_cores();
+        workers->config.processes = usable_cores() > 1 ? usable_cores() : 2;
+    workers->slow_max = workers->config.processes > 1 ? workers->config.processes / 2 : 1;
     if (!workers->config.queue_max)
         workers->config.queue_max = DEFAULT_QUEUE_MAX;
     if (!workers->config.timeout_ms)

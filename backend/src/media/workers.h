@@ -18,7 +18,7 @@ struct vb_workers;
 
 struct vb_workers_config {
     const char *program; /* of the nursery; NULL: "vibe-media" beside this program */
-    unsigned processes;  /* 0: one per core that this process may use */
+    unsigned processes;  /* 0: one per core that this process may use, but two at least */
     unsigned queue_max;  /* calls waiting for a process; 0: 512 */
     unsigned timeout_ms; /* of one job, from when a process has it; 0: 30000 */
 };
@@ -36,7 +36,8 @@ struct vb_media_files {
     int output, poster; /* empty, open for reading and writing */
 };
 
-/* Runs a job. Blocks until there is a free process (the queue is fair) and it has answered. Returns 0 with ret
+/* Runs a job. Blocks until there is a free process and it has answered. Uploads go before variants, and AVIF, which
+ * is slow to encode, has half of the processes at the most; within each the queue is fair. Returns 0 with ret
  * (whose status may still be VB_MEDIA_BAD), -EBUSY (too many wait: 503 with Retry-After), -ETIMEDOUT (it took too
  * long and was ended), -EPIPE (the worker died of this file), -EPROTO (it answered nonsense), -EIO. */
 int vb_workers_run(struct vb_workers *workers, const struct vb_media_job *job,

@@ -28,29 +28,40 @@ static struct vb_cache_entry *make_entry(struct vb_cache *cache, size_t size, ch
     return vb_cache_entry_create(cache, &description, body);
 }
 
-static void never_woken(struct vb_cache_waiter *waiter, struct vb_cache_entry *entry, bool stale, int error)
+static void never_woken(struct vb_cache_waiter *waiter, struct vb_cache_entry *entry,
+                        enum vb_cache_source source, int error)
 {
-    (void)waiter, (void)entry, (void)stale, (void)error;
+    (void)waiter, (void)entry, (void)source, (void)error;
     abort();
 }
 
-/* Fills key as a leader does. */
-static void put(struct vb_cache *cache, const char *key, size_t size, char fill, int64_t now_ms)
+/* Fills key as a leader does, and lets go of the entry. */
+static void publish(struct vb_cache *cache, const char *key, struct vb_cache_entry *entry,
+                    enum vb_cache_source source, int64_t now_ms)
 {
     struct vb_cache_waiter waiter = {.wake = never_woken};
-    struct vb_cache_entry *found, *entry = make_entry(cache, size, fill);
-    bool stale;
-    assert_int_equal(vb_cache_claim(cache, key, now_ms, &waiter, &found), VB_CACHE_LEAD);
-    struct vb_cache_entry *result = vb_cache_publish(cache, key, entry, true, 0, now_ms, &stale);
-    assert_ptr_equal(result, entry);
-    assert_false(stale);
-    vb_cache_entry_release(result);
+    struct vb_cache_entry *found;
+    enum vb_cache_source found_source;
+    assert_int_equal(vb_cache_claim(cache, key, now_ms, &waiter, &found, &found_source), VB_CACHE_LEAD);
+    vb_cache_publish(cache, key,
+                     &(struct vb_cache_outcome){.entry = entry, .source = source, .keep = true}, now_ms);
     vb_cache_entry_release(entry);
+}
+
+static void put(struct vb_cache *cache, const char *key, size_t size, char fill, int64_t now_ms)
+{
+    publish(cache, key, make_entry(cache, size, fill), VB_CACHE_SOURCE_MISS, now_ms);
+}
+
+static struct vb_cache_entry *look(struct vb_cache *cache, const char *key, int64_t now_ms)
+{
+    enum vb_cache_source source;
+    return vb_cache_lookup(cache, key, now_ms, &source);
 }
 
 static bool has(struct vb_cache *cache, const char *key, int64_t now_ms)
 {
-    struct vb_cache_entry *entry = vb_cache_lookup(cache, key, now_ms);
+    struct vb_cache_entry *entry = look(cache, key, now_ms);
     vb_cache_entry_release(entry);
     return entry != NULL;
 }
@@ -61,7 +72,7 @@ static void a_published_object_is_found_until_its_time_is_over(void **state)
     (void)state;
     assert_false(has(cache, "a", 0));
     put(cache, "a", 100, 'x', 0);
-    struct vb_cache_entry *entry = vb_cache_lookup(cache, "a", VB_CACHE_TTL_MS - 1);
+    struct vb_cache_entry *entry = look(cache, "a", VB_CACHE_TTL_MS - 1);
     assert_non_null(entry);
     assert_int_equal(entry->size, 100);
     assert_int_equal(entry->body[99], 'x');
@@ -71,19 +82,17 @@ static void a_published_object_is_found_until_its_time_is_over(void **state)
     vb_cache_destroy(cache);
 }
 
-static void a_missing_object_is_remembered_for_five_seconds(void **state)
+static void what_is_missing_or_unfit_is_remembered_for_five_seconds(void **state)
 {
     struct vb_cache *cache = make_cache(0, 0);
-    struct vb_cache_waiter waiter = {.wake = never_woken};
-    struct vb_cache_entry *found, missing = {.missing = true};
-    bool stale;
+    struct vb_cache_entry missing = {.missing = true}, unfit = {.unfit = true};
     (void)state;
-    assert_int_equal(vb_cache_claim(cache, "a", 0, &waiter, &found), VB_CACHE_LEAD);
-    struct vb_cache_entry *entry = vb_cache_entry_create(cache, &missing, NULL);
-    vb_cache_entry_release(vb_cache_publish(cache, "a", entry, true, 0, 0, &stale));
-    vb_cache_entry_release(entry);
-    assert_true(has(cache, "a", 4999));
-    assert_false(has(cache, "a", 5000));
+    publish(cache, "a", vb_cache_entry_create(cache, &missing, NULL), VB_CACHE_SOURCE_MISS, 0);
+    publish(cache, "b", vb_cache_entry_create(cache, &unfit, NULL), VB_CACHE_SOURCE_MISS, 0);
+    assert_true(has(cache, "a", 4999) && has(cache, "b", 4999));
+    assert_false(has(cache, "a", 5000) || has(cache, "b", 5000));
+    assert_null(vb_cache_peek(cache, "a"));
+    assert_null(vb_cache_peek(cache, "b"));
     vb_cache_destroy(cache);
 }
 
@@ -112,7 +121,7 @@ static void an_evicted_object_stays_whole_for_who_is_sending_it(void **state)
     char key[32];
     (void)state;
     put(cache, "a", 10000, 'a', 0);
-    struct vb_cache_entry *entry = vb_cache_lookup(cache, "a", 0);
+    struct vb_cache_entry *entry = look(cache, "a", 0);
     for (int i = 0; i < 500; i++) {
         snprintf(key, sizeof(key), "other-%d", i);
         put(cache, key, 10000, 'o', 0);
@@ -141,56 +150,81 @@ static void slow_readers_of_evicted_objects_use_up_the_room(void **state)
     vb_cache_destroy(cache);
 }
 
-static void after_a_failed_fill_the_older_object_serves_on(void **state)
+static void what_may_be_outdated_is_served_for_five_seconds_and_says_so(void **state)
 {
     struct vb_cache *cache = make_cache(0, 0);
-    struct vb_cache_waiter waiter = {.wake = never_woken};
-    struct vb_cache_entry *found;
-    bool stale = false;
     int64_t later_ms = VB_CACHE_TTL_MS + 1;
+    enum vb_cache_source source = VB_CACHE_SOURCE_HIT;
     (void)state;
     put(cache, "a", 100, 'x', 0);
-    assert_int_equal(vb_cache_claim(cache, "a", later_ms, &waiter, &found), VB_CACHE_LEAD);
-    struct vb_cache_entry *entry = vb_cache_publish(cache, "a", NULL, false, -ECONNREFUSED, later_ms, &stale);
+    struct vb_cache_entry *older = vb_cache_peek(cache, "a"); /* its time is over, and it is there */
+    assert_non_null(older);
+    publish(cache, "a", older, VB_CACHE_SOURCE_STALE, later_ms);
+    struct vb_cache_entry *entry = vb_cache_lookup(cache, "a", later_ms + 4999, &source);
     assert_non_null(entry);
-    assert_true(stale);
+    assert_int_equal(source, VB_CACHE_SOURCE_STALE);
     assert_int_equal(entry->body[0], 'x');
     vb_cache_entry_release(entry);
-    /* nothing older: nothing */
-    assert_int_equal(vb_cache_claim(cache, "b", 0, &waiter, &found), VB_CACHE_LEAD);
-    assert_null(vb_cache_publish(cache, "b", NULL, false, -ECONNREFUSED, 0, &stale));
-    assert_false(stale);
+    assert_false(has(cache, "a", later_ms + 5000));
+    vb_cache_destroy(cache);
+}
+
+static void a_failed_fill_leaves_nothing_behind(void **state)
+{
+    struct vb_cache *cache = make_cache(0, 0);
+    struct vb_cache_entry *found;
+    enum vb_cache_source source;
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(vb_cache_claim(cache, "b", 0, NULL, &found, &source), VB_CACHE_LEAD);
+        vb_cache_publish(cache, "b", &(struct vb_cache_outcome){.error = -ECONNREFUSED}, 0);
+    }
+    assert_false(has(cache, "b", 0));
+    vb_cache_destroy(cache);
+}
+
+static void who_does_not_want_to_wait_is_told_that_another_is_at_it(void **state)
+{
+    struct vb_cache *cache = make_cache(0, 0);
+    struct vb_cache_entry *found;
+    enum vb_cache_source source;
+    (void)state;
+    assert_int_equal(vb_cache_claim(cache, "a", 0, NULL, &found, &source), VB_CACHE_LEAD);
+    assert_int_equal(vb_cache_claim(cache, "a", 0, NULL, &found, &source), VB_CACHE_WAIT);
+    vb_cache_publish(cache, "a", &(struct vb_cache_outcome){.error = -EIO}, 0);
     vb_cache_destroy(cache);
 }
 
 static void an_object_that_has_gone_replaces_the_one_that_was(void **state)
 {
     struct vb_cache *cache = make_cache(0, 0);
-    struct vb_cache_waiter waiter = {.wake = never_woken};
     struct vb_cache_entry *found, missing = {.missing = true};
     int64_t later_ms = VB_CACHE_TTL_MS + 1;
-    bool stale;
     (void)state;
     put(cache, "a", 100, 'x', 0);
-    assert_int_equal(vb_cache_claim(cache, "a", later_ms, &waiter, &found), VB_CACHE_LEAD);
-    struct vb_cache_entry *entry = vb_cache_entry_create(cache, &missing, NULL);
-    vb_cache_entry_release(vb_cache_publish(cache, "a", entry, true, 0, later_ms, &stale));
-    vb_cache_entry_release(entry);
-    found = vb_cache_lookup(cache, "a", later_ms);
+    publish(cache, "a", vb_cache_entry_create(cache, &missing, NULL), VB_CACHE_SOURCE_MISS, later_ms);
+    found = look(cache, "a", later_ms);
     assert_true(found->missing);
     vb_cache_entry_release(found);
     vb_cache_destroy(cache);
 }
 
-static void what_is_removed_is_forgotten(void **state)
+static void a_purge_takes_the_object_and_its_parts_and_nothing_else(void **state)
 {
     struct vb_cache *cache = make_cache(0, 0);
     struct vb_cache_stats stats;
     (void)state;
     put(cache, "a", 100, 'x', 0);
-    vb_cache_remove(cache, "a");
-    vb_cache_remove(cache, "a");
-    assert_false(has(cache, "a", 0));
+    put(cache, "a\nw=64", 100, 'x', 0);
+    put(cache, "a\npiece-1", 100, 'x', 0);
+    put(cache, "ab", 100, 'x', 0);
+    put(cache, "a?w=64", 100, 'x', 0); /* another object: a key may hold that */
+    vb_cache_purge(cache, "a");
+    vb_cache_purge(cache, "a");
+    assert_false(has(cache, "a", 0) || has(cache, "a\nw=64", 0) || has(cache, "a\npiece-1", 0));
+    assert_true(has(cache, "ab", 0) && has(cache, "a?w=64", 0));
+    vb_cache_purge(cache, "ab");
+    vb_cache_purge(cache, "a?w=64");
     vb_cache_stats(cache, &stats);
     assert_int_equal(stats.entries, 0);
     assert_int_equal(stats.bytes, 0);
@@ -212,9 +246,10 @@ struct sleeper {
     struct vb_cache_entry *_Atomic entry;
 };
 
-static void wake_sleeper(struct vb_cache_waiter *waiter, struct vb_cache_entry *entry, bool stale, int error)
+static void wake_sleeper(struct vb_cache_waiter *waiter, struct vb_cache_entry *entry,
+                         enum vb_cache_source source, int error)
 {
-    (void)stale, (void)error;
+    (void)source, (void)error;
     atomic_store(&((struct sleeper *)waiter)->entry, entry);
 }
 
@@ -230,20 +265,18 @@ static void ask(struct crowd *crowd, int round)
     struct sleeper sleeper = {.waiter.wake = wake_sleeper};
     struct vb_cache_entry *entry = NULL;
     char key[32], fill = (char)('a' + round % 26);
-    bool stale;
+    enum vb_cache_source source;
 
     snprintf(key, sizeof(key), "key-%d", round);
-    switch (vb_cache_claim(crowd->cache, key, 0, &sleeper.waiter, &entry)) {
+    switch (vb_cache_claim(crowd->cache, key, 0, &sleeper.waiter, &entry, &source)) {
     case VB_CACHE_HIT:
         break;
-    case VB_CACHE_LEAD: {
+    case VB_CACHE_LEAD:
         atomic_fetch_add(&crowd->leaders[round], 1);
-        struct vb_cache_entry *made = make_entry(crowd->cache, 1000, fill);
+        entry = make_entry(crowd->cache, 1000, fill);
         sched_yield();
-        entry = vb_cache_publish(crowd->cache, key, made, true, 0, 0, &stale);
-        vb_cache_entry_release(made);
+        vb_cache_publish(crowd->cache, key, &(struct vb_cache_outcome){.entry = entry, .keep = true}, 0);
         break;
-    }
     case VB_CACHE_WAIT:
         while (!(entry = atomic_load(&sleeper.entry)))
             sched_yield();
@@ -305,13 +338,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_published_object_is_found_until_its_time_is_over),
-        cmocka_unit_test(a_missing_object_is_remembered_for_five_seconds),
+        cmocka_unit_test(what_is_missing_or_unfit_is_remembered_for_five_seconds),
         cmocka_unit_test(the_least_recently_used_go_first_and_bytes_stay_bounded),
         cmocka_unit_test(an_evicted_object_stays_whole_for_who_is_sending_it),
         cmocka_unit_test(slow_readers_of_evicted_objects_use_up_the_room),
-        cmocka_unit_test(after_a_failed_fill_the_older_object_serves_on),
+        cmocka_unit_test(what_may_be_outdated_is_served_for_five_seconds_and_says_so),
+        cmocka_unit_test(a_failed_fill_leaves_nothing_behind),
+        cmocka_unit_test(who_does_not_want_to_wait_is_told_that_another_is_at_it),
         cmocka_unit_test(an_object_that_has_gone_replaces_the_one_that_was),
-        cmocka_unit_test(what_is_removed_is_forgotten),
+        cmocka_unit_test(a_purge_takes_the_object_and_its_parts_and_nothing_else),
         cmocka_unit_test(a_crowd_that_misses_one_key_has_one_leader_and_all_are_served),
         cmocka_unit_test(eviction_under_readers_is_safe),
     };

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <ftw.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -45,6 +46,7 @@ struct fixture {
     struct vb_credentials_provider *credentials;
     struct vb_s3_client *s3;
     struct vb_edge *edge;
+    char folder[64]; /* of the edge's disk; "": none */
     atomic_int gets, heads, others;
     atomic_bool down, gone, hold_for_crowd; /* the next request waits */
 };
@@ -138,6 +140,29 @@ static struct vb_http_server *start_server(const char *name, const struct vb_rou
     return server;
 }
 
+static void start_edge(struct fixture *fixture)
+{
+    struct vb_error err;
+    if (vb_edge_create(&(struct vb_edge_config){.s3 = fixture->s3,
+                                                .cache_directory = *fixture->folder ? fixture->folder : NULL},
+                       &fixture->edge, &err) < 0)
+        fail_msg("%s", err.message);
+    fixture->edge_server = start_server("cdn", vb_edge_routes, fixture->edge, fixture->edge_pool);
+}
+
+static void stop_edge(struct fixture *fixture)
+{
+    vb_http_server_stop(fixture->edge_server);
+    vb_edge_destroy(fixture->edge);
+}
+
+/* A new process, as far as the edge can tell: memory is empty. */
+static void restart_edge(struct fixture *fixture)
+{
+    stop_edge(fixture);
+    start_edge(fixture);
+}
+
 static int set_up(void **state)
 {
     struct fixture *fixture = vb_xcalloc(1, sizeof(*fixture));
@@ -155,17 +180,34 @@ static int set_up(void **state)
                                                              .credentials = fixture->credentials,
                                                              .http = fixture->s3_http,
                                                              .attempts = 1});
-    fixture->edge = vb_edge_create(&(struct vb_edge_config){.s3 = fixture->s3});
-    fixture->edge_server = start_server("cdn", vb_edge_routes, fixture->edge, fixture->edge_pool);
+    start_edge(fixture);
     *state = fixture;
     return 0;
+}
+
+static int set_up_with_disk(void **state)
+{
+    set_up(state);
+    struct fixture *fixture = *state;
+    stop_edge(fixture);
+    snprintf(fixture->folder, sizeof(fixture->folder), "/tmp/vibe-test-edge-XXXXXX");
+    assert_non_null(mkdtemp(fixture->folder));
+    start_edge(fixture);
+    return 0;
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
+{
+    (void)status, (void)type, (void)where;
+    return remove(path);
 }
 
 static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
-    vb_http_server_stop(fixture->edge_server);
-    vb_edge_destroy(fixture->edge);
+    stop_edge(fixture);
+    if (*fixture->folder)
+        nftw(fixture->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     vb_s3_client_destroy(fixture->s3);
     vb_http_client_destroy(fixture->s3_http);
     vb_http_client_destroy(fixture->http);
@@ -454,6 +496,117 @@ static void a_large_object_that_was_deleted_is_404_and_not_torn(void **state)
     expect_status(fixture, "GET", "/vibe-stories/videos/large.mp4", NULL, 404);
 }
 
+static void expect_body(struct fixture *fixture, const char *path, int size, const char *source)
+{
+    struct answer answer = ask(fixture, "GET", path, NULL);
+    assert_int_equal(answer.status, 200);
+    assert_header(&answer, source);
+    assert_int_equal(answer.size, size);
+    for (int i = 0; i < size; i++)
+        assert_int_equal(answer.body[i], byte_at(i));
+    release(&answer);
+}
+
+#define SMALL "/profile-pictures/u/small.jpg"
+#define LARGE "/vibe-stories/videos/large.mp4"
+
+static void the_disk_survives_a_restart_and_s3_is_asked_only_whether_it_is_still_so(void **state)
+{
+    struct fixture *fixture = *state;
+    int gets;
+    expect_body(fixture, SMALL, SMALL_SIZE, "x-cache: miss");
+    expect_body(fixture, LARGE, LARGE_SIZE, "x-cache: miss");
+    gets = fixture->gets;
+    restart_edge(fixture);
+    expect_body(fixture, SMALL, SMALL_SIZE, "x-cache: hit");
+    expect_body(fixture, LARGE, LARGE_SIZE, "x-cache: hit");
+    assert_int_equal(fixture->gets, gets);
+    assert_int_equal(fixture->heads, 2);
+}
+
+static void pieces_that_were_fetched_are_not_fetched_again(void **state)
+{
+    struct fixture *fixture = *state;
+    struct answer answer = ask(fixture, "GET", LARGE, "Range: bytes=300000-600000");
+    int gets = fixture->gets;
+    assert_int_equal(answer.status, 206);
+    assert_int_equal(answer.size, 300001);
+    for (int i = 0; i <= 300000; i++)
+        assert_int_equal(answer.body[i], byte_at(300000 + i));
+    release(&answer);
+    answer = ask(fixture, "GET", LARGE, "Range: bytes=262144-786431");
+    assert_int_equal(answer.size, 2 * 262144);
+    release(&answer);
+    assert_int_equal(fixture->gets, gets);
+    expect_body(fixture, LARGE, LARGE_SIZE, "x-cache: hit");
+    assert_int_equal(fixture->gets, gets + 5); /* of seven pieces */
+}
+
+static void without_s3_the_disk_serves_on_and_says_so(void **state)
+{
+    struct fixture *fixture = *state;
+    expect_body(fixture, SMALL, SMALL_SIZE, "x-cache: miss");
+    expect_body(fixture, LARGE, LARGE_SIZE, "x-cache: miss");
+    restart_edge(fixture);
+    atomic_store(&fixture->down, true);
+    for (int i = 0; i < 2; i++) {
+        expect_body(fixture, SMALL, SMALL_SIZE, "x-cache: stale");
+        expect_body(fixture, LARGE, LARGE_SIZE, "x-cache: stale");
+    }
+    assert_int_equal(fixture->heads, 2); /* it is not asked for every request */
+    expect_status(fixture, "GET", "/profile-pictures/u/script.svg", NULL, 503);
+}
+
+static void what_was_deleted_goes_from_the_disk_too(void **state)
+{
+    struct fixture *fixture = *state;
+    expect_body(fixture, SMALL, SMALL_SIZE, "x-cache: miss");
+    restart_edge(fixture);
+    atomic_store(&fixture->gone, true);
+    expect_status(fixture, "GET", SMALL, NULL, 404);
+    atomic_store(&fixture->down, true);
+    restart_edge(fixture);
+    expect_status(fixture, "GET", SMALL, NULL, 503); /* nothing is left that could be served */
+}
+
+static void a_purge_is_felt_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    expect_body(fixture, SMALL, SMALL_SIZE, "x-cache: miss");
+    expect_body(fixture, SMALL, SMALL_SIZE, "x-cache: hit");
+    atomic_store(&fixture->gone, true);
+    vb_edge_purge(fixture->edge, SMALL + 1);
+    expect_status(fixture, "GET", SMALL, NULL, 404);
+}
+
+static void a_query_that_asks_for_no_variant_is_no_other_object(void **state)
+{
+    struct fixture *fixture = *state;
+    expect_body(fixture, SMALL, SMALL_SIZE, "x-cache: miss");
+    expect_body(fixture, SMALL "?utm_source=mail&x", SMALL_SIZE, "x-cache: hit");
+    assert_int_equal(fixture->gets, 1);
+}
+
+static void a_malformed_variant_is_refused_and_named(void **state)
+{
+    struct answer answer = ask(*state, "GET", SMALL "?w=333", NULL);
+    assert_int_equal(answer.status, 400);
+    assert_non_null(strstr(answer.body, "64 96 128 160 256 320 480 640 750 828 1080 1280 1920 2560"));
+    release(&answer);
+}
+
+/* None of these reaches a media worker: there is none in this test. */
+static void variants_of_what_is_no_picture_are_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    expect_status(fixture, "GET", LARGE "?w=320", NULL, 422);
+    expect_status(fixture, "GET", SMALL "?w=320", NULL, 422); /* a picture by its name and type alone */
+    expect_status(fixture, "GET", "/profile-pictures/u/none.jpg?w=320", NULL, 404);
+    expect_status(fixture, "GET", "/user-uploads/u/secret.jpg?w=320", NULL, 403);
+    atomic_store(&fixture->down, true);
+    expect_status(fixture, "GET", "/profile-pictures/u/script.svg?w=320", NULL, 503);
+}
+
 struct client {
     struct fixture *fixture;
     int status;
@@ -489,7 +642,8 @@ static void a_crowd_that_misses_one_key_costs_s3_one_request(void **state)
     assert_int_equal(fixture->gets, 1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)      cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define DISK_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_with_disk, tear_down)
 
 int main(void)
 {
@@ -510,6 +664,14 @@ int main(void)
         TEST(without_s3_it_is_503_and_service_returns_with_s3),
         TEST(a_large_object_that_was_deleted_is_404_and_not_torn),
         TEST(a_crowd_that_misses_one_key_costs_s3_one_request),
+        DISK_TEST(the_disk_survives_a_restart_and_s3_is_asked_only_whether_it_is_still_so),
+        DISK_TEST(pieces_that_were_fetched_are_not_fetched_again),
+        DISK_TEST(without_s3_the_disk_serves_on_and_says_so),
+        DISK_TEST(what_was_deleted_goes_from_the_disk_too),
+        DISK_TEST(a_purge_is_felt_at_once),
+        TEST(a_query_that_asks_for_no_variant_is_no_other_object),
+        TEST(a_malformed_variant_is_refused_and_named),
+        TEST(variants_of_what_is_no_picture_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

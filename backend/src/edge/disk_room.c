@@ -1,0 +1,301 @@
+/*
+ * Room on the edge's disk: see disk_room.h.
+ */
+#include "edge/disk_room.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/strbuf.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BLOCK_BYTES     ((int64_t)4096)
+#define KEEP_PERCENT    90 /* what is left after making room, so that it is not made for every file */
+#define FILES_MAX       ((size_t)100000) /* looked at in one go: more are left for the next */
+#define PATH_SIZE       320
+
+struct vb_disk_room {
+    int folder;
+    int64_t bytes_max;
+    _Atomic int64_t used;
+    pthread_mutex_t lock;
+    pthread_cond_t wanted;
+    bool stopping, too_full;
+    pthread_t janitor;
+};
+
+static int64_t in_blocks(int64_t size)
+{
+    return (size + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
+}
+
+int64_t vb_disk_room_used(const struct vb_disk_room *room)
+{
+    return atomic_load_explicit(&room->used, memory_order_relaxed);
+}
+
+void vb_disk_room_used_more(struct vb_disk_room *room, int64_t file_size)
+{
+    int64_t size = in_blocks(file_size);
+
+    if (atomic_fetch_add_explicit(&room->used, size, memory_order_relaxed) + size <= room->bytes_max)
+        return;
+    pthread_mutex_lock(&room->lock);
+    room->too_full = true;
+    pthread_cond_signal(&room->wanted);
+    pthread_mutex_unlock(&room->lock);
+}
+
+void vb_disk_room_freed(struct vb_disk_room *room, int64_t file_size)
+{
+    atomic_fetch_sub_explicit(&room->used, in_blocks(file_size), memory_order_relaxed);
+}
+
+static void remove_file(struct vb_disk_room *room, const char *path, int64_t size)
+{
+    if (unlinkat(room->folder, path, 0) == 0)
+        vb_disk_room_freed(room, size);
+}
+
+/* A walk through all files. */
+struct walk {
+    struct vb_disk_room *room;
+    /* false ends the walk */
+    bool (*visit)(struct walk *walk, const char *path, const char *name, const struct stat *status);
+    void *context;
+};
+
+static DIR *open_folder(int above, const char *path)
+{
+    int folder = openat(above, path, O_DIRECTORY | O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    DIR *entries = folder < 0 ? NULL : fdopendir(folder);
+
+    if (!entries && folder >= 0)
+        close(folder);
+    return entries;
+}
+
+static bool walk_files(struct walk *walk, const char *path)
+{
+    DIR *entries = open_folder(walk->room->folder, path);
+    const struct dirent *entry;
+    bool goes_on = true;
+
+    while (entries && goes_on && (entry = readdir(entries))) {
+        char file[PATH_SIZE];
+        struct stat status;
+
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+            snprintf(file, sizeof(file), "%s/%s", path, entry->d_name) >= (int)sizeof(file) ||
+            fstatat(walk->room->folder, file, &status, AT_SYMLINK_NOFOLLOW) < 0)
+            continue;
+        goes_on = walk->visit(walk, file, entry->d_name, &status);
+    }
+    if (entries)
+        closedir(entries);
+    return goes_on;
+}
+
+static bool is_hex(const char *name, size_t length)
+{
+    return strlen(name) == length && strspn(name, "0123456789abcdef") == length;
+}
+
+/* The folders of one shard; those that are empty go. */
+static bool walk_shard(struct walk *walk, const char *shard)
+{
+    DIR *entries = open_folder(walk->room->folder, shard);
+    const struct dirent *entry;
+    bool goes_on = true;
+
+    while (entries && goes_on && (entry = readdir(entries))) {
+        char path[PATH_SIZE];
+
+        if (!is_hex(entry->d_name, 62))
+            continue;
+        snprintf(path, sizeof(path), "%s/%s", shard, entry->d_name);
+        goes_on = walk_files(walk, path);
+        unlinkat(walk->room->folder, path, AT_REMOVEDIR); /* fails unless it is empty */
+    }
+    if (entries)
+        closedir(entries);
+    return goes_on;
+}
+
+static bool is_stopping(struct vb_disk_room *room)
+{
+    bool stopping;
+
+    pthread_mutex_lock(&room->lock);
+    stopping = room->stopping;
+    pthread_mutex_unlock(&room->lock);
+    return stopping;
+}
+
+static void walk_all(struct walk *walk)
+{
+    char shard[3];
+
+    for (unsigned i = 0; i < 256 && !is_stopping(walk->room); i++) {
+        snprintf(shard, sizeof(shard), "%02x", i);
+        if (!walk_shard(walk, shard))
+            return;
+    }
+}
+
+static bool is_unfinished(const char *name)
+{
+    return strncmp(name, VB_DISK_UNFINISHED, strlen(VB_DISK_UNFINISHED)) == 0;
+}
+
+/* At the start: what is there counts, what an earlier process did not finish goes. It may be that one of this
+ * process has just begun: then that file is not kept, and made again when it is wanted. */
+static bool count(struct walk *walk, const char *path, const char *name, const struct stat *status)
+{
+    const struct timespec *started = walk->context;
+
+    if (!S_ISREG(status->st_mode))
+        return true;
+    if (is_unfinished(name))
+        unlinkat(walk->room->folder, path, 0);
+    else if (status->st_ctim.tv_sec < started->tv_sec) /* later ones were counted as they came */
+        vb_disk_room_used_more(walk->room, status->st_size);
+    return true;
+}
+
+struct candidate {
+    int64_t read_s, size;
+    char *path;
+};
+
+struct candidates {
+    struct candidate *list;
+    size_t count, room;
+};
+
+static bool collect(struct walk *walk, const char *path, const char *name, const struct stat *status)
+{
+    struct candidates *all = walk->context;
+
+    if (!S_ISREG(status->st_mode) || is_unfinished(name))
+        return true;
+    if (all->count == all->room) {
+        all->room = all->room ? 2 * all->room : 1024;
+        all->list = vb_xrealloc(all->list, all->room * sizeof(*all->list));
+    }
+    all->list[all->count++] = (struct candidate){status->st_mtim.tv_sec, status->st_size, vb_xstrdup(path)};
+    return all->count < FILES_MAX;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct candidate *one = a, *other = b;
+
+    return one->read_s < other->read_s ? -1 : one->read_s > other->read_s;
+}
+
+/* Files that come or go meanwhile make it wrong by their own size: it is set right the next time. */
+static void correct_sum(struct vb_disk_room *room, const struct candidates *all)
+{
+    int64_t used = 0;
+
+    for (size_t i = 0; i < all->count; i++)
+        used += in_blocks(all->list[i].size);
+    atomic_store_explicit(&room->used, used, memory_order_relaxed);
+}
+
+static void make_room(struct vb_disk_room *room)
+{
+    struct candidates all = {0};
+    struct walk walk = {.room = room, .visit = collect, .context = &all};
+    int64_t goal = room->bytes_max / 100 * KEEP_PERCENT;
+    size_t removed = 0;
+
+    walk_all(&walk);
+    if (all.count < FILES_MAX && !is_stopping(room))
+        correct_sum(room, &all);
+    if (all.count > 0)
+        qsort(all.list, all.count, sizeof(*all.list), by_time);
+    for (size_t i = 0; i < all.count; i++) {
+        if (vb_disk_room_used(room) > goal) {
+            remove_file(room, all.list[i].path, all.list[i].size);
+            removed++;
+        }
+        free(all.list[i].path);
+    }
+    free(all.list);
+    vb_log(VB_LOG_DEBUG, "the disk cache made room", VB_LOG_INT("files", (int64_t)removed));
+}
+
+static void *janitor(void *argument)
+{
+    struct vb_disk_room *room = argument;
+    struct timespec started;
+    struct walk walk = {.room = room, .visit = count, .context = &started};
+
+    clock_gettime(CLOCK_REALTIME, &started);
+    walk_all(&walk);
+    pthread_mutex_lock(&room->lock);
+    while (!room->stopping) {
+        if (!room->too_full) {
+            pthread_cond_wait(&room->wanted, &room->lock);
+            continue;
+        }
+        room->too_full = false;
+        pthread_mutex_unlock(&room->lock);
+        make_room(room);
+        pthread_mutex_lock(&room->lock);
+    }
+    pthread_mutex_unlock(&room->lock);
+    return NULL;
+}
+
+struct vb_disk_room *vb_disk_room_create(int folder, int64_t bytes_max)
+{
+    struct vb_disk_room *room = vb_xcalloc(1, sizeof(*room));
+
+    room->folder = folder;
+    room->bytes_max = bytes_max;
+    pthread_mutex_init(&room->lock, NULL);
+    pthread_cond_init(&room->wanted, NULL);
+    vb_assert(pthread_create(&room->janitor, NULL, janitor, room) == 0);
+    return room;
+}
+
+void vb_disk_room_destroy(struct vb_disk_room *room)
+{
+    if (!room)
+        return;
+    pthread_mutex_lock(&room->lock);
+    room->stopping = true;
+    pthread_cond_signal(&room->wanted);
+    pthread_mutex_unlock(&room->lock);
+    pthread_join(room->janitor, NULL);
+    pthread_mutex_destroy(&room->lock);
+    pthread_cond_destroy(&room->wanted);
+    free(room);
+}
+
+static bool clear(struct walk *walk, const char *path, const char *name, const struct stat *status)
+{
+    (void)name;
+    remove_file(walk->room, path, S_ISREG(status->st_mode) ? status->st_size : 0);
+    return true;
+}
+
+void vb_disk_room_clear_folder(struct vb_disk_room *room, const char *folder)
+{
+    struct walk walk = {.room = room, .visit = clear};
+
+    walk_files(&walk, folder);
+    unlinkat(room->folder, folder, AT_REMOVEDIR);
+}
