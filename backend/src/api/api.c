@@ -4,6 +4,7 @@
 #include "api/apple.h"
 #include "api/feed.h"
 #include "api/reset_mail.h"
+#include "api/staged.h"
 #include "api/ticket.h"
 #include "base/encode.h"
 #include "base/memory.h"
@@ -183,6 +184,16 @@ static struct vb_counter *uploads_counter(const char *labels)
     return vb_metrics_counter("vibe_uploads_total", "Uploads by outcome.", labels);
 }
 
+int vb_api_delete_object(const struct vb_api *api, struct vb_s3_client *s3, const char *key,
+                         struct vb_error *err)
+{
+    int r = vb_s3_delete(s3, key, err);
+
+    if (r == 0 && api->object_deleted && strncmp(key, VB_STAGED_PREFIX, strlen(VB_STAGED_PREFIX)) != 0)
+        api->object_deleted(api->object_deleted_context, key);
+    return r;
+}
+
 void vb_api_add_cdn_url(const struct vb_api *api, const char *host, const char *key, struct vb_strbuf *out)
 {
     if (host)
@@ -225,6 +236,8 @@ struct vb_api *vb_api_create(const struct vb_api_config *config)
     api->workers = config->workers;
     api->user_rate_limit = config->user_rate_limit;
     api->cdn_base_url = vb_xstrdup(config->cdn_base_url);
+    api->object_deleted = config->object_deleted;
+    api->object_deleted_context = config->object_deleted_context;
     api->follow_host_s3_port = config->follow_host_s3_port;
     api->follow_host_cdn_port = config->follow_host_cdn_port;
     api->passwords = vb_password_gate_create(HASHES_AT_ONCE);

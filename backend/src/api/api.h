@@ -30,6 +30,9 @@ struct vb_api_config {
     /* `vibe up`: presigned URLs and CDN URLs carry the host the phone used, with these ports. 0: the
      * configured hosts. */
     uint16_t follow_host_s3_port, follow_host_cdn_port;
+    /* Is told of each public object that has been deleted; from any thread. NULL: nobody is */
+    void (*object_deleted)(void *context, const char *key);
+    void *object_deleted_context;
 };
 
 /* Strings are copied. vb_http_config.app of the HTTP server must be the result. */

@@ -78,8 +78,12 @@ void vb_api_cancel_upload(struct vb_http_request *request)
         r = vb_parts_abort(api->s3, promotion.staging_key, &err);
     if (r == 0)
         r = vb_s3_delete(api->s3, promotion.staging_key, &err);
-    if (r == 0 && media.row && strcmp(media.key, promotion.staging_key) != 0) /* half-way promoted */
-        r = vb_s3_delete(api->s3, media.key, &err);
+    if (r == 0 && media.row && strcmp(media.key, promotion.staging_key) != 0) { /* half-way promoted */
+        if (media.poster_key)
+            r = vb_api_delete_object(api, api->s3, media.poster_key, &err);
+        if (r == 0)
+            r = vb_api_delete_object(api, api->s3, media.key, &err);
+    }
     if (r < 0) {
         vb_api_storage_problem(request, r, &err);
         return;

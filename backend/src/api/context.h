@@ -33,6 +33,8 @@ struct vb_api {
     struct vb_ratelimit *user_rate_limit; /* NULL: none */
     char *cdn_base_url;
     uint16_t follow_host_s3_port, follow_host_cdn_port;
+    void (*object_deleted)(void *context, const char *key); /* NULL: nobody is told */
+    void *object_deleted_context;
     struct vb_jwt_key jwt_keys[VB_API_SECRETS_MAX]; /* the first signs; all of them verify */
     struct vb_hmac_key ticket_key, previous_ticket_keys[VB_API_SECRETS_MAX - 1];
     size_t secret_count;
@@ -55,6 +57,10 @@ static inline struct vb_api *vb_api_of(const struct vb_http_request *request)
 /* api.c. Appends where the app finds a key: {host or CDN_BASE_URL}/{key}, percent-encoded. host: "HOST:port"
  * or NULL. */
 void vb_api_add_cdn_url(const struct vb_api *api, const char *host, const char *key, struct vb_strbuf *out);
+
+/* Deletes an object, and tells who delivers it. Errors of the S3 client. */
+int vb_api_delete_object(const struct vb_api *api, struct vb_s3_client *s3, const char *key,
+                         struct vb_error *err);
 
 /* Reads an upload id that was signed with the secret or one of those before it: as vb_ticket_read(). */
 struct vb_ticket;

@@ -327,9 +327,9 @@ static int publish(const struct work *work)
 /* The media's objects go; 0 when they have. */
 static int delete_objects(const struct work *work, const char *key, const char *poster_key)
 {
-    int r = poster_key ? vb_s3_delete(work->s3, poster_key, NULL) : 0;
+    int r = poster_key ? vb_api_delete_object(work->api, work->s3, poster_key, NULL) : 0;
 
-    return r < 0 ? r : vb_s3_delete(work->s3, key, NULL);
+    return r < 0 ? r : vb_api_delete_object(work->api, work->s3, key, NULL);
 }
 
 /* It cannot be published: the row is to go, and the copy must not outlive whom it belonged to. Should the

@@ -44,7 +44,7 @@ static bool is_over(const struct run *run)
 /* Counts an object as gone that way, or the failure. */
 static void delete_object(const struct run *run, const char *key, enum vb_sweep_outcome outcome)
 {
-    int r = vb_s3_delete(run->sweep->s3, key, run->err);
+    int r = vb_api_delete_object(run->sweep->api, run->sweep->s3, key, run->err);
 
     count(run, r == 0 ? outcome : VB_SWEEP_FAILED, 1);
 }

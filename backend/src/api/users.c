@@ -211,9 +211,9 @@ static void delete_objects(struct vb_http_request *request, struct vb_db *db, co
         const char *key = PQgetvalue(keys, row, 0), *poster = PQgetvalue(keys, row, 1);
 
         if (*poster)
-            r = vb_s3_delete(api->s3, poster, &err);
+            r = vb_api_delete_object(api, api->s3, poster, &err);
         if (r == 0)
-            r = vb_s3_delete(api->s3, key, &err);
+            r = vb_api_delete_object(api, api->s3, key, &err);
         if (r == 0)
             r = vb_media_forget(db, key, &err);
     }

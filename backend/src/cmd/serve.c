@@ -1,8 +1,10 @@
 /* `vibe serve`: the API in production, configured by the environment alone. */
 #include "cmd/command.h"
+#include "cmd/delivery.h"
 #include "cmd/options.h"
 #include "cmd/service.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <signal.h>
@@ -30,6 +32,8 @@ static const struct vb_usage usage = {
               "  S3_ENDPOINT              an S3 other than AWS, e.g. http://garage:3900\n"
               "  S3_PUBLIC_ENDPOINT       what presigned URLs carry; S3_ENDPOINT\n"
               "  CLOUDFRONT_DOMAIN *      the CDN's host name (or CDN_BASE_URL, a URL)\n"
+              "  CDN_PORT                 serve pictures and variants there, for the CDN to fetch; no\n"
+              "  CDN_CACHE_DIR            a folder of this process alone that they are kept in; none\n"
               "  JWT_SECRET *             signs access tokens; at least 32 bytes\n"
               "  JWT_SECRET_PREVIOUS      up to 3 earlier values: what they signed stays good; none\n"
               "  SMTP_URL                 sends mail: smtp[s]://user:password@host:port; none\n"
@@ -66,39 +70,74 @@ static int load_tls(const struct vb_settings *settings, struct vb_tls **ret_tls,
     return rc;
 }
 
+/* What run() starts, in this order. */
+struct parts {
+    struct vb_credentials_provider *credentials;
+    struct vb_workers *workers;
+    struct vb_delivery *delivery; /* NULL without CDN_PORT */
+    struct vb_service *service;
+};
+
+static int start_delivery(const struct vb_settings *settings, const struct vb_tls *tls, struct parts *parts,
+                          struct vb_error *err)
+{
+    return vb_delivery_start(&(struct vb_delivery_config){.settings = settings,
+                                                          .bind_address = "0.0.0.0",
+                                                          .port = settings->cdn_port,
+                                                          .tls = tls,
+                                                          .credentials = parts->credentials,
+                                                          .workers = parts->workers,
+                                                          .cache_directory = settings->cdn_cache_dir},
+                             &parts->delivery, err);
+}
+
+static int start_service(const struct vb_settings *settings, const struct vb_tls *tls, struct parts *parts,
+                         struct vb_error *err)
+{
+    return vb_service_start(
+        &(struct vb_service_config){.settings = settings,
+                                    .bind_address = "0.0.0.0",
+                                    .port = settings->port,
+                                    .tls = tls,
+                                    .credentials = parts->credentials,
+                                    .workers = parts->workers,
+                                    .object_deleted = parts->delivery ? vb_delivery_purge : NULL,
+                                    .object_deleted_context = parts->delivery},
+        &parts->service, err);
+}
+
+static void serve_until_signal(const struct vb_settings *settings, const struct parts *parts)
+{
+    int signal;
+
+    vb_log(VB_LOG_INFO, "ready", VB_LOG_INT("port", vb_service_port(parts->service)),
+           VB_LOG_STR("bucket", settings->bucket), VB_LOG_STR("version", VIBE_VERSION));
+    signal = vb_signals_wait(false);
+    vb_log(VB_LOG_INFO, "stopping", VB_LOG_STR("signal", strsignal(signal)));
+}
+
 static int run(const struct vb_settings *settings, const struct vb_tls *tls, struct vb_error *err)
 {
-    struct vb_credentials_provider *credentials;
-    struct vb_workers *workers = NULL;
-    struct vb_service *service;
-    int rc = vb_credentials_chain(&credentials, err);
+    struct parts parts = {0};
+    int64_t deadline_ms;
+    int rc = vb_credentials_chain(&parts.credentials, err);
 
     if (rc < 0)
         return rc;
-    rc = vb_workers_start(&(struct vb_workers_config){0}, &workers, err);
-    if (rc < 0) {
-        vb_credentials_destroy(credentials);
-        return rc;
-    }
-    rc = vb_service_start(&(struct vb_service_config){.settings = settings,
-                                                      .bind_address = "0.0.0.0",
-                                                      .port = settings->port,
-                                                      .tls = tls,
-                                                      .credentials = credentials,
-                                                      .workers = workers},
-                          &service, err);
-    if (rc == 0) {
-        int signal;
-
-        vb_log(VB_LOG_INFO, "ready", VB_LOG_INT("port", vb_service_port(service)),
-               VB_LOG_STR("bucket", settings->bucket), VB_LOG_STR("version", VIBE_VERSION));
-        signal = vb_signals_wait(false);
-        vb_log(VB_LOG_INFO, "stopping", VB_LOG_STR("signal", strsignal(signal)));
-        vb_service_stop(service);
+    rc = vb_workers_start(&(struct vb_workers_config){0}, &parts.workers, err);
+    if (rc == 0 && settings->cdn_port)
+        rc = start_delivery(settings, tls, &parts, err);
+    if (rc == 0)
+        rc = start_service(settings, tls, &parts, err);
+    if (rc == 0)
+        serve_until_signal(settings, &parts);
+    deadline_ms = vb_clock_monotonic_ms() + VB_DRAIN_TIMEOUT_MS; /* of both: ECS has no more patience */
+    vb_service_stop(parts.service);
+    vb_delivery_stop(parts.delivery, deadline_ms);
+    vb_workers_stop(parts.workers);
+    vb_credentials_destroy(parts.credentials);
+    if (rc == 0)
         vb_log(VB_LOG_INFO, "stopped", VB_LOG_INT("port", settings->port));
-    }
-    vb_workers_stop(workers);
-    vb_credentials_destroy(credentials);
     return rc;
 }
 

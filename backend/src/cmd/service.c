@@ -88,6 +88,8 @@ static void start_clients(struct vb_service *service, const struct vb_service_co
                                               .log_reset_links = config->log_reset_links,
                                               .cdn_base_url = settings->cdn_base_url,
                                               .user_rate_limit = service->user_rate_limit,
+                                              .object_deleted = config->object_deleted,
+                                              .object_deleted_context = config->object_deleted_context,
                                               .follow_host_s3_port = config->follow_host_s3_port,
                                               .follow_host_cdn_port = config->follow_host_cdn_port});
 }

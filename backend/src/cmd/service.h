@@ -21,6 +21,8 @@ struct vb_service_config {
     struct vb_workers *workers;                         /* must outlive the service */
     uint16_t follow_host_s3_port, follow_host_cdn_port; /* of `vibe up`; 0: none */
     bool log_reset_links;                               /* of `vibe up` without SMTP_URL */
+    void (*object_deleted)(void *context, const char *key); /* see vb_api_config */
+    void *object_deleted_context;
 };
 
 int vb_service_start(const struct vb_service_config *config, struct vb_service **ret_service,

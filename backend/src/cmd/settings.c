@@ -212,6 +212,10 @@ void vb_settings_read_production(struct vb_settings *settings, struct vb_config 
     vb_config_required(config, "S3_BUCKET_NAME", "the bucket that holds the media");
     vb_config_required(config, "JWT_SECRET", "the secret that signs access tokens, at least 32 bytes");
     settings->s3_endpoint = vb_config_url(config, "S3_ENDPOINT", NULL);
+    settings->cdn_port = (uint16_t)vb_config_int(config, "CDN_PORT", 0, 65535, 0);
+    settings->cdn_cache_dir = vb_config_string(config, "CDN_CACHE_DIR", NULL);
+    if (settings->cdn_port && settings->cdn_port == settings->port)
+        vb_config_problem(config, "CDN_PORT", "is the API's PORT, too; give it another");
     if (!vb_config_string(config, "CLOUDFRONT_DOMAIN", NULL) &&
         !vb_config_string(config, "CDN_BASE_URL", NULL))
         vb_config_problem(config, "CLOUDFRONT_DOMAIN",

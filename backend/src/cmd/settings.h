@@ -36,6 +36,8 @@ struct vb_settings {
     unsigned user_rate_per_s, user_rate_burst; /* of a user; 0: off */
     /* Of the sweeper: SWEEP_INTERVAL SWEEP_UPLOADS_AFTER SWEEP_REPLACED_AFTER, for tests. */
     unsigned sweep_interval_s, sweep_uploads_after_s, sweep_replaced_after_s;
+    uint16_t cdn_port;                         /* CDN_PORT, of production; 0: none */
+    const char *cdn_cache_dir;                 /* CDN_CACHE_DIR; NULL: none */
     const char *tls_cert, *tls_key; /* TLS_CERT TLS_KEY: PEM files; both NULL: plain HTTP */
     enum vb_log_level log_level;
 };
@@ -44,7 +46,7 @@ struct vb_settings {
  * S3_BUCKET_NAME S3_PUBLIC_ENDPOINT JWT_SECRET JWT_SECRET_PREVIOUS SMTP_URL MAIL_FROM PASSWORD_RESET_URL
  * APPLE_CLIENT_ID APPLE_ISSUER APPLE_JWKS_URL SWEEP_…, and the CDN's address. Problems go to config. */
 void vb_settings_read_common(struct vb_settings *settings, struct vb_config *config);
-/* … and what production needs on top: PORT DATABASE_URL S3_ENDPOINT, with the required ones required. */
+/* … and what production needs on top: PORT DATABASE_URL S3_ENDPOINT CDN_PORT CDN_CACHE_DIR, with the required ones required. */
 void vb_settings_read_production(struct vb_settings *settings, struct vb_config *config);
 /* TLS_CERT and TLS_KEY, of `vibe serve`; cert and key from the command line win, NULL: not given. After one of the
  * above. */

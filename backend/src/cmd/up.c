@@ -2,6 +2,7 @@
  * API. */
 #include "cmd/command.h"
 #include "cmd/data_dir.h"
+#include "cmd/delivery.h"
 #include "cmd/options.h"
 #include "cmd/service.h"
 
@@ -12,7 +13,6 @@
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "db/migrate.h"
-#include "edge/deliver.h"
 #include "http/client.h"
 #include "ops/postgres.h"
 #include "s3/client.h"
@@ -31,9 +31,7 @@
 #include <unistd.h>
 
 #define STORE_WORKERS  64
-#define EDGE_WORKERS   16
 #define QUEUE_MAX      1024
-#define EDGE_QUEUE_MAX 8192 /* a page of pictures comes as many requests at once, each of which is short */
 #define DEFAULT_REGION "us-east-1"
 #define ENV_MAX        ((size_t)64 * 1024)
 
@@ -53,11 +51,7 @@ struct up {
     struct vb_pool *store_pool;
     struct vb_http_server *store_server;
     struct vb_credentials_provider *credentials;
-    struct vb_http_client *http;
-    struct vb_s3_client *s3;
-    struct vb_edge *edge;
-    struct vb_pool *edge_pool;
-    struct vb_http_server *edge_server;
+    struct vb_delivery *delivery;
     struct vb_service *service;
     struct vb_workers *workers;
 };
@@ -148,6 +142,23 @@ static int start_store(struct up *up, struct vb_error *err)
     return 0;
 }
 
+static int make_bucket(struct up *up, struct vb_error *err)
+{
+    struct vb_http_client *http = vb_http_client_create(&(struct vb_http_client_config){0});
+    struct vb_s3_client *s3 = vb_s3_client_create(&(struct vb_s3_config){.region = up->settings.region,
+                                                                         .bucket = up->settings.bucket,
+                                                                         .endpoint = up->s3_url,
+                                                                         .credentials = up->credentials,
+                                                                         .http = http});
+    int rc = vb_s3_head_bucket(s3, err);
+
+    if (rc < 0)
+        rc = vb_s3_create_bucket(s3, err);
+    vb_s3_client_destroy(s3);
+    vb_http_client_destroy(http);
+    return rc;
+}
+
 /* The embedded store, or the S3 that --s3-endpoint names, whose bucket is made if it is missing. */
 static int start_s3(struct up *up, struct vb_error *err)
 {
@@ -162,38 +173,23 @@ static int start_s3(struct up *up, struct vb_error *err)
     if (rc < 0)
         return rc;
     up->settings.s3_endpoint = up->s3_url;
-    up->http = vb_http_client_create(&(struct vb_http_client_config){.connections_max = EDGE_WORKERS});
-    up->s3 = vb_s3_client_create(&(struct vb_s3_config){.region = up->settings.region,
-                                                        .bucket = up->settings.bucket,
-                                                        .endpoint = up->s3_url,
-                                                        .credentials = up->credentials,
-                                                        .http = up->http});
-    if (up->store || vb_s3_head_bucket(up->s3, err) == 0)
-        return 0;
-    return vb_s3_create_bucket(up->s3, err);
+    return up->store ? 0 : make_bucket(up, err);
 }
 
 static int start_edge(struct up *up, struct vb_error *err)
 {
     char *folder VB_CLEANUP(vb_freep) = vb_data_dir_path(&up->dir, "cache");
-    int rc = vb_edge_create(
-        &(struct vb_edge_config){.s3 = up->s3, .workers = up->workers, .cache_directory = folder}, &up->edge,
-        err);
+    int rc = vb_delivery_start(&(struct vb_delivery_config){.settings = &up->settings,
+                                                            .bind_address = up->options.bind,
+                                                            .port = up->options.cdn_port,
+                                                            .credentials = up->credentials,
+                                                            .workers = up->workers,
+                                                            .cache_directory = folder},
+                               &up->delivery, err);
 
     if (rc < 0)
         return rc;
-    up->edge_pool = vb_pool_create("edge", EDGE_WORKERS, EDGE_QUEUE_MAX);
-    rc = vb_http_server_start(&(struct vb_http_config){.name = "cdn",
-                                                       .bind_address = up->options.bind,
-                                                       .port = up->options.cdn_port,
-                                                       .routes = vb_edge_routes,
-                                                       .app = up->edge,
-                                                       .pool = up->edge_pool,
-                                                       .error = vb_edge_http_error},
-                              &up->edge_server, err);
-    if (rc < 0)
-        return rc;
-    up->cdn_url = local_url(up, vb_http_server_port(up->edge_server));
+    up->cdn_url = local_url(up, vb_delivery_port(up->delivery));
     if (!up->settings.cdn_base_url)
         up->settings.cdn_base_url = vb_xstrdup(up->cdn_url);
     return 0;
@@ -210,8 +206,10 @@ static int start_api(struct up *up, struct vb_error *err)
                                     .follow_host_s3_port = up->store && !up->settings.s3_public_endpoint
                                                                ? vb_http_server_port(up->store_server)
                                                                : 0,
-                                    .follow_host_cdn_port = vb_http_server_port(up->edge_server),
-                                    .log_reset_links = !up->settings.smtp_url},
+                                    .follow_host_cdn_port = vb_delivery_port(up->delivery),
+                                    .log_reset_links = !up->settings.smtp_url,
+                                    .object_deleted = vb_delivery_purge,
+                                    .object_deleted_context = up->delivery},
         &up->service, err);
 }
 
@@ -230,14 +228,7 @@ static void stop(struct up *up)
     int64_t deadline_ms = vb_clock_monotonic_ms() + VB_DRAIN_TIMEOUT_MS;
 
     vb_service_stop(up->service);
-    if (up->edge)
-        vb_edge_wind_down(up->edge);
-    drain(up->edge_server, deadline_ms);
-    vb_http_server_stop(up->edge_server);
-    vb_pool_destroy(up->edge_pool);
-    vb_edge_destroy(up->edge);
-    vb_s3_client_destroy(up->s3);
-    vb_http_client_destroy(up->http);
+    vb_delivery_stop(up->delivery, deadline_ms);
     vb_credentials_destroy(up->credentials);
     drain(up->store_server, deadline_ms);
     vb_http_server_stop(up->store_server);
