@@ -1,0 +1,305 @@
+"""Variants: every screen gets the right size, in the best format that it takes, made once and kept."""
+
+import asyncio
+import io
+import subprocess
+import urllib.parse
+
+import pytest
+from PIL import Image
+
+import images
+from conftest import free_port, wait_until
+from relay import Relay
+from test_cdn import get, metric, new_key, put
+from test_media import corners, encoded, quarters, upload
+from test_upload import Phone
+
+WIDTHS = [64, 96, 128, 160, 256, 320, 480, 640, 750, 828, 1080, 1280, 1920, 2560]
+ALL_FORMATS = "image/avif,image/webp,image/apng,*/*;q=0.8"
+
+
+def picture(width=1200, height=800, **options):
+    return encoded(quarters(width, height), "JPEG", quality=90, **options)
+
+
+@pytest.fixture
+def key(vibe):
+    return put(vibe, new_key(), picture())
+
+
+def variant(vibe, key, query, accept=None, method="GET"):
+    return get(vibe, f"{key}?{query}", method, **({"Accept": accept} if accept else {}))
+
+
+def size_of(data):
+    return Image.open(io.BytesIO(data)).size
+
+
+def from_avif(data, tmp_path):
+    """AVIF as a picture that can be looked at."""
+    (tmp_path / "in.avif").write_bytes(data)
+    subprocess.run(["heif-convert", tmp_path / "in.avif", tmp_path / "out.png"], check=True, capture_output=True)
+    return Image.open(tmp_path / "out.png").convert("RGB")
+
+
+# ---- sizes ---------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_each_width_of_the_list_is_made_and_none_is_enlarged(vibe, key, width):
+    status, headers, data = variant(vibe, key, f"w={width}&fm=jpeg")
+    assert status == 200 and headers["Content-Type"] == "image/jpeg"
+    shown = Image.open(io.BytesIO(data))
+    expected = min(width, 1200)
+    assert shown.size == (expected, round(expected * 2 / 3)) and corners(shown) == "RGBW"
+
+
+@pytest.mark.parametrize("query, name", [
+    ("w=100", "w"), ("w=0", "w"), ("w=-64", "w"), ("w=64.5", "w"), ("w=", "w"), ("w=064", "w"), ("w=99999", "w"),
+    ("h=0", "h"), ("h=2561", "h"), ("h=x", "h"), ("w=64&fit=fill", "fit"), ("w=64&fm=png", "fm"), ("w=64&fm=svg", "fm"),
+    ("w=64&q=0", "q"), ("w=64&q=101", "q"), ("w=64&w=96", "w")])
+def test_what_is_not_allowed_is_refused_by_name(vibe, key, query, name):
+    status, headers, text = variant(vibe, key, query)
+    assert status == 400 and text.decode().startswith(f"bad_variant: {name} ")
+    if name == "w" and "w=64&w" not in query:
+        assert " ".join(map(str, WIDTHS)) in text.decode()
+
+
+@pytest.mark.parametrize("query, size", [
+    ("w=320&h=100&fit=cover", (320, 100)), ("w=96&h=96&fit=cover", (96, 96)), ("w=320&h=100", (150, 100)),
+    ("w=320&h=2000&fit=contain", (320, 213)), ("h=100", (150, 100)), ("w=2560&h=2560&fit=cover", (800, 800)),
+    ("w=320&fit=cover", (320, 213))])
+def test_height_and_fit(vibe, key, query, size):
+    assert size_of(variant(vibe, key, query + "&fm=jpeg")[2]) == size
+
+
+def test_cover_cuts_evenly_on_both_sides(vibe):
+    wide = Image.new("RGB", (900, 300), (20, 200, 20))
+    wide.paste((200, 20, 20), (0, 0, 300, 300))
+    wide.paste((20, 20, 200), (600, 0, 900, 300))
+    shown = Image.open(io.BytesIO(variant(vibe, put(vibe, new_key(), encoded(wide, "JPEG", quality=95)),
+                                          "w=256&h=256&fit=cover&fm=jpeg")[2]))
+    assert all(shown.getpixel((x, 128))[1] > 150 for x in (5, 128, 250))
+
+
+def test_quality_is_rounded_to_steps_and_changes_the_bytes(vibe, key):
+    low, high = (len(variant(vibe, key, f"w=640&fm=jpeg&q={q}")[2]) for q in (40, 90))
+    assert low < high
+    assert variant(vibe, key, "w=640&fm=jpeg&q=81")[1]["ETag"] == variant(vibe, key, "w=640&fm=jpeg&q=80")[1]["ETag"]
+
+
+# ---- formats -------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("accept, content_type", [
+    (None, "image/jpeg"), ("*/*", "image/jpeg"), ("image/*", "image/jpeg"), ("image/webp,*/*", "image/webp"),
+    ("image/webp;q=0,*/*", "image/jpeg"), ("image/png,image/*;q=0.8", "image/jpeg")])
+def test_auto_takes_what_the_client_names(vibe, key, accept, content_type):
+    for query in ("w=320", "w=320&fm=auto"):
+        status, headers, data = variant(vibe, key, query, accept)
+        assert (status, headers["Content-Type"], headers["Vary"]) == (200, content_type, "Accept")
+        assert "immutable" in headers["Cache-Control"] and size_of(data) == (320, 213)
+
+
+def test_avif_is_made_while_others_look_at_webp(vibe, key, tmp_path):
+    status, headers, data = variant(vibe, key, "w=640", ALL_FORMATS)
+    assert (status, headers["Content-Type"], headers["Cache-Control"]) == (200, "image/webp", "public, max-age=600")
+
+    def avif():
+        answer = variant(vibe, key, "w=640", ALL_FORMATS)
+        return answer if answer[1]["Content-Type"] == "image/avif" else None
+
+    status, headers, data = wait_until(avif, 60, "the AVIF")
+    assert status == 200 and "immutable" in headers["Cache-Control"] and headers["Vary"] == "Accept"
+    shown = from_avif(data, tmp_path)
+    assert shown.size == (640, 427) and corners(shown) == "RGBW"
+
+
+@pytest.mark.parametrize("format", ["jpeg", "webp", "avif"])
+def test_a_format_that_is_asked_for_comes(vibe, key, tmp_path, format):
+    status, headers, data = variant(vibe, key, f"w=320&fm={format}", "text/html")
+    assert (status, headers["Content-Type"]) == (200, f"image/{format}") and "Vary" not in headers
+    shown = from_avif(data, tmp_path) if format == "avif" else Image.open(io.BytesIO(data)).convert("RGB")
+    assert shown.size == (320, 213) and corners(shown) == "RGBW"
+
+
+# ---- caching -------------------------------------------------------------------------------------------------------
+
+def test_one_picture_has_one_entry_whatever_the_order_of_its_parameters(vibe, key):
+    before = metric(vibe, "vibe_cdn_renderings_total")
+    same = ["w=480&fm=webp", "fm=webp&w=480", "w=480&fm=webp&q=80", "w=480&fm=webp&fit=cover", "w=480&fm=webp&utm=x",
+            "&fm=webp&&w=480&fit=contain"]
+    answers = [variant(vibe, key, query) for query in same]
+    assert len({(status, headers["ETag"], data) for status, headers, data in answers}) == 1
+    assert [headers["X-Cache"] for _, headers, _ in answers] == ["miss"] + ["hit"] * 5
+    assert metric(vibe, "vibe_cdn_renderings_total") - before == 1
+
+
+def test_what_would_enlarge_is_made_once(vibe):
+    key = put(vibe, new_key(), picture(300, 200))
+    before = metric(vibe, "vibe_cdn_renderings_total")
+    answers = {variant(vibe, key, f"w={width}&fm=jpeg")[1]["ETag"] for width in (320, 640, 1280, 2560)}
+    assert len(answers) == 1 and metric(vibe, "vibe_cdn_renderings_total") - before == 1
+
+
+def test_etags_belong_to_the_variant(vibe, key):
+    etags = {variant(vibe, key, query)[1]["ETag"] for query in ("w=64&fm=jpeg", "w=96&fm=jpeg", "w=64&fm=webp")}
+    etags.add(get(vibe, key)[1]["ETag"])
+    assert len(etags) == 4
+    etag = variant(vibe, key, "w=64&fm=jpeg")[1]["ETag"]
+    assert get(vibe, key + "?w=64&fm=jpeg", If_None_Match=etag)[0] == 304
+    assert get(vibe, key + "?w=96&fm=jpeg", If_None_Match=etag)[0] == 200
+    status, headers, data = get(vibe, key + "?w=64&fm=jpeg", Range="bytes=0-1")
+    assert (status, data) == (206, b"\xff\xd8")
+    status, headers, data = variant(vibe, key, "w=64&fm=jpeg", method="HEAD")
+    assert status == 200 and data == b"" and headers["ETag"] == etag and int(headers["Content-Length"]) > 100
+
+
+async def ask_all(url, count):
+    parts = urllib.parse.urlsplit(url)
+    request = f"GET {parts.path}?{parts.query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+
+    async def ask():
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        writer.write(request)
+        answer = await reader.read()
+        writer.close()
+        head, _, body = answer.partition(b"\r\n\r\n")
+        return int(head.split()[1]), body
+
+    return await asyncio.wait_for(asyncio.gather(*(ask() for _ in range(count))), 120)
+
+
+def test_a_thousand_clients_cost_one_rendering(vibe, key):
+    before = metric(vibe, "vibe_cdn_renderings_total")
+    answers = asyncio.run(ask_all(f"{vibe.cdn_url}/{key}?w=750&fm=webp", 1000))
+    assert {status for status, _ in answers} == {200} and len({body for _, body in answers}) == 1
+    assert metric(vibe, "vibe_cdn_renderings_total") - before == 1
+
+
+def test_a_restart_keeps_what_was_made(vibe_factory):
+    vibe = vibe_factory()
+    key = put(vibe, new_key(), picture())
+    first = variant(vibe, key, "w=320&fm=webp")
+    assert first[1]["X-Cache"] == "miss"
+    vibe.restart()
+    second = variant(vibe, key, "w=320&fm=webp")
+    assert second[1]["X-Cache"] == "hit" and second[2] == first[2] and second[1]["ETag"] == first[1]["ETag"]
+    assert metric(vibe, "vibe_cdn_renderings_total") == 0
+    vibe.kill()
+    vibe.start()
+    assert variant(vibe, key, "w=320&fm=webp")[1]["X-Cache"] == "hit"
+
+
+def test_a_changed_object_has_new_variants_after_a_restart(vibe_factory):
+    """Keys are never reused by the program; whoever does it by hand gets no mixture."""
+    vibe = vibe_factory()
+    key = put(vibe, new_key(), picture())
+    first = variant(vibe, key, "w=64&fm=jpeg")
+    put(vibe, key, picture(800, 800))
+    vibe.restart()
+    second = variant(vibe, key, "w=64&fm=jpeg")
+    assert size_of(first[2]) == (64, 43) and size_of(second[2]) == (64, 64) and second[1]["X-Cache"] == "miss"
+
+
+def test_a_deleted_picture_goes_with_its_variants_at_once(vibe_factory):
+    vibe = vibe_factory(environment={"SWEEP_INTERVAL": "1", "SWEEP_REPLACED_AFTER": "1"})
+    phone = Phone(vibe)
+    media = upload(phone, picture(), "image/jpeg")[1]["media"]
+    old = media["key"]
+    assert get(vibe, old)[0] == 200 and variant(vibe, old, "w=64&fm=webp")[0] == 200
+    cached = vibe.data_dir / "cache"
+    assert list(cached.glob("*/*/w=64*"))
+    upload(phone, picture(600, 600), "image/jpeg")
+    wait_until(lambda: get(vibe, old)[0] == 404, 30, "the end of the picture that was replaced")
+    assert variant(vibe, old, "w=64&fm=webp")[0] == 404
+    assert not list(cached.glob("*/*/w=64*"))
+
+
+# ---- other sources, and none ---------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("kind, content_type", [("PNG", "image/png"), ("WEBP", "image/webp"), ("GIF", "image/gif")])
+def test_pictures_that_came_by_other_ways_have_variants_too(vibe, kind, content_type):
+    key = put(vibe, new_key(extension=kind.lower()), encoded(quarters(400, 300), kind), content_type)
+    shown = Image.open(io.BytesIO(variant(vibe, key, "w=256&fm=jpeg")[2]))
+    assert shown.size == (256, 192) and corners(shown) == "RGBW"
+
+
+@pytest.mark.parametrize("data, content_type", [
+    (images.mp4(), "video/mp4"), (b"GIF89a<script>", "image/gif"), (picture()[:3000], "image/jpeg"),
+    (b"", "image/jpeg"), (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/jpeg")])
+def test_what_is_no_picture_has_no_variants_and_harms_nobody(vibe, key, data, content_type):
+    bad = put(vibe, new_key(), data, content_type)
+    for _ in range(3):
+        status, headers, text = variant(vibe, bad, "w=64")
+        assert status == 422 and text.decode().startswith("not_a_picture:")
+    assert variant(vibe, key, "w=160&fm=jpeg")[0] == 200
+
+
+def test_what_is_missing_or_private_is_so_in_every_size(vibe):
+    assert variant(vibe, new_key(), "w=64")[0] == 404
+    assert variant(vibe, put(vibe, new_key("user-uploads"), picture()), "w=64")[0] == 403
+
+
+def test_a_name_that_looks_like_a_variant_is_a_name(vibe, key):
+    assert variant(vibe, key, "w=128&fm=webp")[0] == 200
+    assert get(vibe, key + "%3Fw=128&fm=webp")[0] == 404
+    assert get(vibe, key + "%0Aw=128&fm=webp&q=80")[0] == 400
+    assert variant(vibe, key, "w=128&fm=webp")[1]["X-Cache"] == "hit"
+
+
+# ---- faults --------------------------------------------------------------------------------------------------------
+
+def test_without_the_bucket_what_was_seen_is_served_on(vibe, key, serve_factory):
+    relay = Relay(free_port(), urllib.parse.urlsplit(vibe.s3_url).port).restore()
+    port, serve = free_port(), None
+    try:
+        serve = serve_factory(S3_ENDPOINT=f"http://127.0.0.1:{relay.port}", CDN_PORT=port, CDN_CACHE_DIR="cache")
+        serve.env["CDN_BASE_URL"] = f"http://127.0.0.1:{port}"
+        before = variant(serve, key, "w=320&fm=webp"), get(serve, key)
+        assert [answer[1]["X-Cache"] for answer in before] == ["miss", "hit"]
+        serve.stop()
+        relay.cut()
+        serve.start()
+        after = variant(serve, key, "w=320&fm=webp"), get(serve, key)
+        assert [answer[0] for answer in after] == [200, 200]
+        assert [answer[1]["X-Cache"] for answer in after] == ["stale", "stale"]
+        assert [answer[2] for answer in after] == [answer[2] for answer in before]
+        status, headers, _ = variant(serve, new_key(), "w=320&fm=webp")
+        assert status == 503 and int(headers["Retry-After"]) >= 1
+        relay.restore()
+        wait_until(lambda: variant(serve, key, "w=320&fm=webp")[1]["X-Cache"] == "hit", 20, "the bucket's return")
+    finally:
+        relay.cut()
+
+
+def test_requests_that_wait_for_renderings_hold_nobody_up(vibe):
+    """Many large pictures are asked for at once: what is in memory comes meanwhile, and all of them come in the end."""
+    large = [put(vibe, new_key(), encoded(quarters(4000, 3000), "JPEG", quality=60 + i)) for i in range(12)]
+    small = put(vibe, new_key(), picture())
+    assert get(vibe, small)[0] == 200
+
+    async def race():
+        waiting = [asyncio.create_task(ask_all(f"{vibe.cdn_url}/{key}?w=1920&fm=webp&q=90", 20)) for key in large]
+        while not any(task.done() for task in waiting):
+            [(status, _)] = await ask_all(f"{vibe.cdn_url}/{small}?", 1)
+            assert status == 200
+        return await asyncio.gather(*waiting)
+
+    for answers in asyncio.run(race()):
+        assert {status for status, _ in answers} == {200}
+
+
+def test_an_end_in_the_middle_of_renderings_is_quick_and_clean(vibe_factory):
+    vibe = vibe_factory()
+    keys = [put(vibe, new_key(), encoded(quarters(4000, 3000), "JPEG", quality=60 + i)) for i in range(10)]
+
+    async def ask_and_end():
+        tasks = [asyncio.create_task(ask_all(f"{vibe.cdn_url}/{key}?w=2560&fm=avif", 1)) for key in keys]
+        while metric(vibe, "vibe_media_jobs_waiting") + metric(vibe, "vibe_http_requests_in_flight") == 0:
+            await asyncio.sleep(0.01)
+        vibe.process.terminate()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    for answer in asyncio.run(ask_and_end()):
+        assert isinstance(answer, Exception) or answer[0][0] in (200, 503)
+    vibe.stop(timeout_s=60)
