@@ -20,6 +20,7 @@ import cgroup
 import day
 import feed
 import load
+import media
 import servers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -75,6 +76,10 @@ class Table:
         ratio = mine.median() / other.median()
         self.add((what, f"{mine.median():,.0f}/s", mine.cost(), f"{other.median():,.0f}/s  {other.name}", other.cost(),
                   f"{ratio:.2f} x", f">= {target} x" if target else ""), ratio >= target if target else None)
+
+    def ratio(self, what, mine, other, theirs, unit, most):
+        """Of something that is better the smaller it is."""
+        self.add((what, f"{mine:.0f} {unit}", "", other, "", f"{mine / theirs:.2f} x", f"<= {most} x"), mine <= most * theirs)
 
     def bound(self, what, value, unit, most):
         self.add((what, f"{value:.1f} {unit}", "", "", "", "", f"<= {most} {unit}"), value <= most)
@@ -198,7 +203,7 @@ def run(options, folder):
         for url in (vibe.env["CDN_BASE_URL"], nginx.url, nginx.url + "/cached"):
             assert call("GET", f"{url}/{PICTURE_KEY}") == picture, url
         express = stack.enter_context(servers.Express(ROOT / "backend/bench/express", ROOT / "build/bench/express",
-                                                      vibe.env["DATABASE_URL"]))
+                                                      vibe.env["DATABASE_URL"], folder))
         if options.only in (None, "http"):
             measure_http(table, vibe, nginx, express, token, options)
         if options.only in (None, "puts"):
@@ -206,9 +211,13 @@ def run(options, folder):
         if options.only in (None, "feed"):
             measure_feed(table, vibe, express, token, folder, options)
             measure_day(table, vibe, options)
+        if options.only in (None, "media"):
+            media.measure_cached(table, race, Series, vibe, folder, options)
         measure_start(table, vibe, options)
         table.bound("vibe up: resident memory, idle", idle_mb, "MB", 25)
         table.bound("vibe up: resident memory, peak of all this", vibe.peak_mb(), "MB", 100)
+    if options.only in (None, "media"):  # on all cores, so without the others
+        media.measure(table, race, Series, folder, options)
     return table
 
 
@@ -217,8 +226,10 @@ def main():
     parser.add_argument("--quick", action="store_true", help="two short rounds: a look, not a result")
     parser.add_argument("--rounds", type=int, help="rounds of each measurement (default: 5)")
     parser.add_argument("--seconds", type=float, help="length of each measurement (default: 4)")
-    parser.add_argument("--only", choices=("http", "puts", "feed"), help="a part of it (feed: with the day)")
+    parser.add_argument("--only", choices=("http", "puts", "feed", "media"), help="a part of it (feed: with the day)")
     parser.add_argument("--binary", type=pathlib.Path, default=ROOT / "build/vibe", help="the program to measure")
+    parser.add_argument("--bare", type=pathlib.Path, default=ROOT / "build/release/bench/bench_media",
+                        help="the bare loops that media workers are compared with")
     options = parser.parse_args()
     options.rounds = options.rounds or (2 if options.quick else 5)
     options.seconds = options.seconds or (1 if options.quick else 4)

@@ -2,7 +2,7 @@
  * the pool. Prints one number.
  *
  *   bench_media loop FILE SECONDS              renderings a second of a JPEG to 640 px WebP, libvips as it comes
- *   bench_media pool FILE SECONDS VIBE_MEDIA   the same by jailed workers, one caller more than there are workers
+ *   bench_media pool FILE SECONDS VIBE_MEDIA   the same by jailed workers, as many callers
  *   bench_media ingest FILE ROUNDS             median ms of decoding a picture and encoding the canonical JPEG, bare
  */
 #include "base/clock.h"

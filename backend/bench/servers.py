@@ -1,6 +1,7 @@
 """The contestants of the benchmark: each starts its program on free loopback ports, pinned to the servers' core, and ends
 it when its `with` block does."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -13,6 +14,7 @@ import time
 
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, CLIENT_CORE = CORES[0], CORES[-1]
+ALL_CORES = ",".join(map(str, CORES))
 JWT_SECRET = "only for this benchmark, only for a minute"  # of `vibe serve`
 
 
@@ -86,6 +88,15 @@ class Program:
         self.stop()
 
 
+def descendants(pid):
+    found = []
+    with contextlib.suppress(OSError):
+        for path in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+            for child in map(int, path.read_text().split()):
+                found += [child, *descendants(child)]
+    return found
+
+
 def is_up(port, path):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
@@ -103,11 +114,12 @@ def clean_environment(**more):
 
 
 class VibeUp(Program):
-    def __init__(self, binary, data):
+    def __init__(self, binary, data, core=SERVER_CORE):
         command = [binary, "up", "--data", data]
         for option in ("--api-port", "--s3-port", "--cdn-port"):
             command += [option, free_port()]
-        super().__init__("vibe up", command, f"{data}.log", clean_environment(RATE_LIMIT="off", LOG_LEVEL="warn"))
+        super().__init__("vibe up", command, f"{data}.log", clean_environment(RATE_LIMIT="off", LOG_LEVEL="warn"),
+                         core=core)
         try:
             self.wait_until((data / "env").exists)
         except Failed:
@@ -115,6 +127,17 @@ class VibeUp(Program):
             raise
         lines = (line.split("=", 1) for line in (data / "env").read_text().splitlines() if "=" in line and line[0] != "#")
         self.env = {name.removeprefix("export ").strip(): value.strip("'\"") for name, value in lines}
+
+    def media_mb(self):
+        """Memory of the nursery and its workers, what they share counted once for all."""
+        total = 0
+        for pid in descendants(self.process.pid):
+            with contextlib.suppress(OSError):
+                if pathlib.Path(f"/proc/{pid}/comm").read_text().startswith("vibe-media"):
+                    for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                        if line.startswith("Pss:"):
+                            total += int(line.split()[1])
+        return total / 1024
 
 
 class Serve(Program):
@@ -151,7 +174,7 @@ http {{
 
     client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
     uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
-    types {{ image/jpeg jpg; }}
+    types {{ image/jpeg jpg; image/webp webp; }}
     server {{
         listen 127.0.0.1:{port};
         root {folder}/root;
@@ -169,7 +192,7 @@ class Nginx(Program):
         self.url = f"http://127.0.0.1:{port}"
         for key, data in files.items():
             path = folder / "root" / key
-            path.parent.mkdir(parents=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
         user = "user root;" if os.geteuid() == 0 else ""
         locations = "\n".join(f"location = {path} {{ default_type application/json; return 200 '{'x' * len(body)}'; }}"
@@ -183,14 +206,33 @@ class Nginx(Program):
         return map(int, pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split())
 
 
+class Varnish(Program):
+    """In front of another server, with everything in memory."""
+
+    def __init__(self, folder, behind):
+        """behind: a URL without a path."""
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        folder.mkdir()
+        program = shutil.which("varnishd", path=os.environ["PATH"] + ":/usr/sbin")
+        super().__init__("Varnish", [program, "-F", "-a", f"127.0.0.1:{port}", "-b", behind.removeprefix("http://"),
+                                     "-s", "malloc,64m", "-j", "none", "-n", folder / "n"], folder / "log")
+        self.wait_until(lambda: is_up(port, "/health"))
+
+    def workers(self):
+        return map(int, pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split())
+
+
 class Express(Program):
     """backend/bench/express, with its packages installed in the build folder."""
 
-    def __init__(self, source, installed, database_url):
+    def __init__(self, source, installed, database_url, pictures, core=None):
         self.install(source, installed)
         reading, writing = os.pipe()
-        environment = clean_environment(NODE_ENV="production", NODE_NO_WARNINGS="1", DATABASE_URL=database_url)
-        super().__init__("Express", ["node", installed / "server.mjs"], installed / "log", environment, stdout=writing)
+        environment = clean_environment(NODE_ENV="production", NODE_NO_WARNINGS="1", DATABASE_URL=database_url,
+                                        PICTURES=str(pictures))
+        super().__init__("Express", ["node", installed / "server.mjs"], installed / "log", environment,
+                         core=SERVER_CORE if core is None else core, stdout=writing)
         os.close(writing)
         with open(reading) as out:
             line = out.readline()
@@ -208,7 +250,7 @@ class Express(Program):
         for path in source.iterdir():
             if path.is_file():
                 shutil.copy(path, installed)
-        if fresh and (installed / "node_modules/express").is_dir():
+        if fresh and (installed / "node_modules/sharp").is_dir():
             return
         done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--no-package-lock"], cwd=installed,
                               capture_output=True, text=True)

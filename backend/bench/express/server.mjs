@@ -1,5 +1,6 @@
-// The peer of ./dev bench: upload tickets and the feed of activities as a usual Node.js back end makes them. Express 5,
-// jsonwebtoken, the AWS SDK's presigner and pg; it checks, signs and asks what vibe does. DATABASE_URL is vibe's. Prints
+// The peer of ./dev bench: upload tickets, the feed of activities and pictures as a usual Node.js back end makes them.
+// Express 5, jsonwebtoken, the AWS SDK's presigner, pg and sharp; it checks, signs and asks what vibe does. DATABASE_URL is
+// vibe's, PICTURES a folder. Prints
 // {"port", "token"} when it listens.
 import { randomUUID } from 'node:crypto';
 import express from 'express';
@@ -7,6 +8,7 @@ import jwt from 'jsonwebtoken';
 import pg from 'pg';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import sharp from 'sharp';
 
 const secret = randomUUID() + randomUUID();
 const bucket = 'vibe-app-production';
@@ -25,6 +27,13 @@ const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 16 }
 const app = express();
 app.disable('x-powered-by');
 app.use(express.json({ limit: '16kb' }));
+
+// From the original that was stored, as without a media pipeline; no cache: each request is a rendering.
+app.get('/picture/:name', async (request, response) => {
+  const webp = await sharp(`${process.env.PICTURES}/${request.params.name.replace(/[^a-z0-9.]/g, '')}`)
+    .rotate().resize({ width: 640, withoutEnlargement: true }).webp({ quality: 80 }).toBuffer();
+  response.type('image/webp').send(webp);
+});
 
 app.use((request, response, next) => {
   const [scheme, token] = (request.headers.authorization ?? '').split(' ');

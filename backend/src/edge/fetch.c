@@ -21,6 +21,7 @@
 /* The largest variant, 2560 × 2560 at the best quality, stays below it. */
 #define BODY_MAX         ((size_t)16 * 1024 * 1024)
 #define DESCRIPTION_PART "@"
+#define PICTURE_BYTES    ((int64_t)2 * 1024 * 1024) /* canonical pictures have less */
 
 void vb_fetch_name(const char *key, const char *part, char name[VB_FETCH_NAME_SIZE])
 {
@@ -348,9 +349,27 @@ int vb_fetch_stream(struct vb_fetch *fetch, const char *key, const struct vb_cac
     return 0;
 }
 
+static int into_file(void *context, const char *data, size_t size)
+{
+    return vb_write_all(*(const int *)context, data, size);
+}
+
+/* In one request, and past the disk: what is that large is no picture of the media pipeline, and seldom wanted again. */
+static int write_at_once(struct vb_fetch *fetch, const char *key, const struct vb_cache_entry *entry, int file)
+{
+    struct vb_error err = {0};
+    int r = vb_s3_get(fetch->s3, key, 0, entry->size, entry->etag[0] ? entry->etag : NULL, into_file, &file,
+                      NULL, &err);
+    if (r < 0)
+        note_failure(fetch, key, &err);
+    return r;
+}
+
 static int write_pieces(struct vb_fetch *fetch, const char *key, const struct vb_cache_entry *entry, int file)
 {
     int r = 0;
+    if (entry->size > PICTURE_BYTES && !(fetch->disk && vb_disk_has(fetch->disk, key, "piece-0")))
+        return write_at_once(fetch, key, entry, file);
     for (int64_t at = 0; at < entry->size && r == 0; at += (int64_t)PIECE_BYTES) {
         struct vb_cache_entry *piece;
         r = fetch_piece(fetch, key, entry, (uint64_t)at / PIECE_BYTES, &piece);

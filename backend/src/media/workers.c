@@ -575,7 +575,7 @@ int vb_workers_start(const struct vb_workers_config *config, struct vb_workers *
     workers->program = config->program ? vb_xstrdup(config->program) : find_program();
     workers->control = -1;
     if (!workers->config.processes)
-        workers->config.processes = usable_cores() > 1 ? usable_cores() : 2;
+        workers->config.processes = usable_cores() + 1;
     workers->slow_max = workers->config.processes > 1 ? workers->config.processes / 2 : 1;
     if (!workers->config.queue_max)
         workers->config.queue_max = DEFAULT_QUEUE_MAX;
