@@ -26,6 +26,11 @@ OWNERS = {
     "libpq-fe.h": {"db"},
     "sqlite3.h": {"store"},
     "vips/vips.h": {"media"},
+    "libavformat/avformat.h": {"media"},
+    "libavcodec/avcodec.h": {"media"},
+    "libavutil/display.h": {"media"},
+    "libavutil/imgutils.h": {"media"},
+    "libswscale/swscale.h": {"media"},
     "seccomp.h": {"media"},
     "expat.h": {"s3", "store"},
 }

@@ -17,6 +17,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -169,7 +170,7 @@ static int render_to(const struct subject *subject, const struct render_options 
     if (r == 0 && ret->status == VB_MEDIA_OK && variant) {
         job.work = VB_WORK_VARIANT;
         r = run_job(&job,
-                    &(struct vb_media_files){.input = job.type == VB_MEDIA_UNKNOWN ? poster : canonical,
+                    &(struct vb_media_files){.input = vb_media_is_video(subject->type) ? poster : canonical,
                                              .output = output,
                                              .poster = -1},
                     ret, err);
@@ -179,6 +180,20 @@ static int render_to(const struct subject *subject, const struct render_options 
     if (poster >= 0)
         close(poster);
     return r;
+}
+
+static int copy_file(int from, int to, int64_t size, struct vb_error *err)
+{
+    off_t at = 0;
+
+    while (at < size) {
+        ssize_t sent = sendfile(to, from, &at, (size_t)(size - at));
+
+        if (sent <= 0)
+            return vb_error_set(err, sent < 0 ? errno : EIO, "the file cannot be copied: %s",
+                                strerror(sent < 0 ? errno : EIO));
+    }
+    return 0;
 }
 
 static int render(const char *path, const struct render_options *options, struct vb_error *err)
@@ -197,6 +212,10 @@ static int render(const char *path, const struct render_options *options, struct
         r = render_to(&subject, options, output, &result, err);
     if (r == 0 && result.status != VB_MEDIA_OK)
         r = vb_error_set(err, EINVAL, "%s", result.problem);
+    if (r == 0 && lseek(output, 0, SEEK_END) == 0) /* a video that is as it should be is not written anew */
+        r = copy_file(subject.file, output, subject.bytes, err);
+    if (r < 0 && output >= 0)
+        unlink(options->output);
     if (r == 0)
         printf("%s: %u x %u, %" PRId64 " bytes\n", options->output, result.width, result.height,
                (int64_t)lseek(output, 0, SEEK_END));

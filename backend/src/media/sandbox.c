@@ -116,6 +116,7 @@ static const int allowed[] = {
     SCMP_SYS(nanosleep),
     SCMP_SYS(gettimeofday),
     SCMP_SYS(time),
+    SCMP_SYS(times),
     SCMP_SYS(getrusage),
     SCMP_SYS(exit),
     SCMP_SYS(exit_group),

@@ -28,7 +28,8 @@ static void ingest_video(const int files[VB_WIRE_FILES_MAX], struct vb_media_res
 {
     struct vb_video_frame poster = {0};
 
-    if (vb_video_ingest(files[0], files[1], result, &poster) == 0 && result->status == VB_MEDIA_OK)
+    vb_video_ingest(files[0], files[1], result, &poster);
+    if (result->status == VB_MEDIA_OK)
         vb_image_poster(poster.rgb, poster.width, poster.height, files[2], result);
     vb_video_frame_release(&poster);
 }
