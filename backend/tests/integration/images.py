@@ -1,8 +1,15 @@
-"""Small valid pictures, made here so that tests need no files from elsewhere."""
+"""Small valid pictures and videos, made here so that tests need no files from elsewhere."""
 
 import base64
+import functools
+import io
+import pathlib
 import struct
+import subprocess
+import tempfile
 import zlib
+
+from PIL import Image, ImageChops, ImageStat
 
 
 def png(width=8, height=8, colour=(200, 40, 40)):
@@ -89,21 +96,25 @@ def webp(width=8, height=8, colour=(40, 200, 40)):
     return b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
 
 
-def _box(kind, data):
-    return struct.pack(">I", len(data) + 8) + kind + data
+@functools.lru_cache
+def _film(extension, *options):
+    """A second of H.264 with AAC."""
+    with tempfile.TemporaryDirectory(prefix="vibe-test-") as folder:
+        path = pathlib.Path(folder) / f"film.{extension}"
+        subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=160x90:rate=10:duration=1", "-f", "lavfi",
+                        "-i", "sine=duration=1", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac", *options, path],
+                       check=True, stdin=subprocess.DEVNULL)
+        return path.read_bytes()
 
 
 def mp4():
-    """The boxes of an MP4 file with no track: enough for what looks at types, nothing to decode."""
-    ftyp = _box(b"ftyp", b"isom" + struct.pack(">I", 512) + b"isomiso2avc1mp41")
-    mvhd = _box(b"mvhd", bytes(12) + struct.pack(">IIIH", 1000, 0, 0x10000, 0x100) + bytes(10)
-                + struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000) + bytes(24) + struct.pack(">I", 1))
-    return ftyp + _box(b"moov", mvhd) + _box(b"mdat", bytes(64))
+    """A video of 160x90, as a browser's or an Android phone's recorder writes it."""
+    return _film("mp4")
 
 
 def mov():
     """The same as an iPhone's camera names it."""
-    return mp4().replace(b"isom" + struct.pack(">I", 512) + b"isomiso2avc1mp41", b"qt  " + bytes(4) + b"qt  " + bytes(12))
+    return _film("mov")
 
 
 def heic():
@@ -120,3 +131,11 @@ AwCAAAADAIQiAAEABkQBwXPBiQAAABRpc3BlAAAAAAAAAEAAAABAAAAAFGlzcGUAAAAAAAAAEAAAABAA
 EAAAAAAAAAAgABAoECAAICA4QAAAAaaXJlZgAAAAAAAAAOZGltZwACAAEAAQAAAC5tZGF0AAAAIigBrwQSE0zg+OnCaD/Sp/kmVeuvJ+2rK+NJ
 n3exGJKp/6A=
 """
+
+
+def shows(served, original):
+    """Whether what was served is the JPEG that the media pipeline makes of the original: the same picture, of the same size,
+    without anything beside it."""
+    made, meant = Image.open(io.BytesIO(served)), Image.open(io.BytesIO(original)).convert("RGB")
+    difference = ImageStat.Stat(ImageChops.difference(made.convert("RGB"), meant)).mean
+    return made.format == "JPEG" and made.size == meant.size and not made.getexif() and max(difference) < 5

@@ -71,4 +71,4 @@ def test_the_first_steps_work_in_a_shell(vibe, document, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     me = json.loads(done.stdout.splitlines()[-1])
     assert me["user"]["name"] == "Zoë 🌸" and me["user"]["profilePictureCdnUrl"]
-    assert (tmp_path / "picture.jpg").read_bytes() == (tmp_path / "photo.jpg").read_bytes()
+    assert images.shows((tmp_path / "picture.jpg").read_bytes(), (tmp_path / "photo.jpg").read_bytes())

@@ -51,7 +51,7 @@ def journey(instance):
     assert phone.put(ticket, data)[0] == 200
     status, body = phone.complete(ticket)
     assert status == 200
-    assert instance.request("GET", body["media"]["cdnUrl"])[2] == data
+    assert images.shows(instance.request("GET", body["media"]["cdnUrl"])[2], data)
     return phone, ticket, body["media"]
 
 

@@ -65,7 +65,7 @@ def test_what_a_phone_uploaded_and_never_completed_is_completed(quick, owner):
     assert row(quick, "activities", activity, "image_urls[2] IS NOT NULL AS there") == {"there": True}
     [[key, published]] = sql(quick, "SELECT video_s3_key, published_at IS NOT NULL FROM vibe_stories WHERE user_id = :'id'",
                              id=owner.id)
-    assert published == "t" and quick.request("GET", f"{quick.cdn_url}/{key}")[2] == images.mp4()
+    assert published == "t" and quick.request("GET", f"{quick.cdn_url}/{key}")[2][4:8] == b"ftyp"
     assert counted(quick, "completed") >= 3
     assert '"swept"' in quick.log() and '"completed"' in quick.log()
 
@@ -138,7 +138,7 @@ def test_a_replaced_picture_is_removed_and_the_new_one_stays(quick, owner):
     old, new = [owner.send("activity-image", images.jpeg(seed=n), activityId=activity, slot="hero") for n in range(2)]
     wait_until(lambda: states(quick, owner) == {new["key"]: "ready"}, 20, "the removal")
     assert all_keys(quick, f"activity-images/{activity}/") == [new["key"]]
-    assert quick.request("GET", new["cdnUrl"])[2] == images.jpeg(seed=1)
+    assert images.shows(quick.request("GET", new["cdnUrl"])[2], images.jpeg(seed=1))
 
 
 def test_a_replaced_picture_is_still_shown_for_a_while(vibe_factory):
@@ -238,7 +238,7 @@ def test_kill_9_while_completing_is_finished_by_the_sweeper(vibe_factory):
     assert len(states(vibe, owner)) == 40
     for n, activity in enumerate(activities):
         shown = row(vibe, "activities", activity, "hero_image_cdn_url")["hero_image_cdn_url"].split("/activity-images/")[1]
-        assert vibe.request("GET", f"{vibe.cdn_url}/activity-images/{shown}")[2] == images.jpeg(size=300_000, seed=n)
+        assert images.shows(vibe.request("GET", f"{vibe.cdn_url}/activity-images/{shown}")[2], images.jpeg(seed=n))
 
 
 # -- what is away --

@@ -64,14 +64,14 @@ def test_a_hero_image_goes_to_its_activity(vibe, owner):
     assert row(vibe, "activities", activity, "hero_image_url, hero_image_s3_key, hero_image_cdn_url, image_urls") == {
         "hero_image_url": media["url"], "hero_image_s3_key": media["key"], "hero_image_cdn_url": media["cdnUrl"],
         "image_urls": None}
-    assert vibe.request("GET", media["cdnUrl"])[2] == data
+    assert images.shows(vibe.request("GET", media["cdnUrl"])[2], data)
     assert owner.keys("user-uploads") == []
 
 
 def test_a_gallery_image_goes_to_its_index_and_the_others_stay(vibe, owner):
     activity = owner.activity()
     fourth = owner.send("activity-image", images.png(), "image/png", activityId=activity, slot="gallery", index=3)
-    assert fourth["key"].startswith(f"activity-images/{activity}/gallery-3-") and fourth["key"].endswith(".png")
+    assert fourth["key"].startswith(f"activity-images/{activity}/gallery-3-") and fourth["key"].endswith(".jpg")
     second = owner.send("activity-image", images.jpeg(), activityId=activity, slot="gallery", index=1)
     assert row(vibe, "activities", activity, "image_urls, image_s3_keys, image_cdn_urls, array_lower(image_urls, 1)") == {
         "image_urls": [None, second["url"], None, fourth["url"]],
@@ -143,18 +143,19 @@ def test_an_activity_that_is_not_there_is_named(owner, activity):
 
 @pytest.mark.parametrize("content_type, make, folder, extension", [
     ("image/jpeg", images.jpeg, "images", "jpg"), ("video/mp4", images.mp4, "videos", "mp4"),
-    ("video/quicktime", images.mov, "videos", "mov"), ("video/quicktime", images.mp4, "videos", "mp4")])
+    ("video/quicktime", images.mov, "videos", "mp4"), ("video/quicktime", images.mp4, "videos", "mp4")])
 def test_story_media_makes_its_story_and_publishes_it(vibe, owner, content_type, make, folder, extension):
     data = make()
     media = owner.send("story-media", data, content_type)
     assert media["key"].startswith(f"vibe-stories/{folder}/{media['storyId']}-") and media["key"].endswith("." + extension)
     kind, other = ("image", "video") if folder == "images" else ("video", "image")
     assert row(vibe, "vibe_stories", media["storyId"],
-               f"user_id, {kind}_url AS url, {kind}_s3_key AS key, {kind}_cdn_url AS cdn, {other}_url AS other, "
+               f"user_id, {kind}_url AS url, {kind}_s3_key AS key, {kind}_cdn_url AS cdn, {other}_cdn_url AS other, "
                "published_at IS NOT NULL AS published, expires_at - created_at = '24 hours' AS ends") == {
-        "user_id": owner.id, "url": media["url"], "key": media["key"], "cdn": media["cdnUrl"], "other": None,
-        "published": True, "ends": True}
-    assert vibe.request("GET", media["cdnUrl"])[2] == data
+        "user_id": owner.id, "url": media["url"], "key": media["key"], "cdn": media["cdnUrl"],
+        "other": media["poster"]["cdnUrl"] if kind == "video" else None, "published": True, "ends": True}
+    served = vibe.request("GET", media["cdnUrl"])[2]
+    assert len(served) == media["bytes"] and (kind == "video" or images.shows(served, data))
 
 
 def test_completing_a_new_story_many_times_at_once_makes_one(vibe, owner):
