@@ -26,6 +26,7 @@
 struct vb_disk_room {
     int folder;
     int64_t bytes_max;
+    struct timespec started;
     _Atomic int64_t used;
     pthread_mutex_t lock;
     pthread_cond_t wanted;
@@ -157,17 +158,20 @@ static bool is_unfinished(const char *name)
     return strncmp(name, VB_DISK_UNFINISHED, strlen(VB_DISK_UNFINISHED)) == 0;
 }
 
-/* At the start: what is there counts, what an earlier process did not finish goes. It may be that one of this
- * process has just begun: then that file is not kept, and made again when it is wanted. */
+static bool is_before(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec < b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
+}
+
+/* At the start: what an earlier process has finished counts, and what it has not goes. Files of this one, which may have
+ * come meanwhile, have been counted. */
 static bool count(struct walk *walk, const char *path, const char *name, const struct stat *status)
 {
-    const struct timespec *started = walk->context;
-
-    if (!S_ISREG(status->st_mode))
+    if (!S_ISREG(status->st_mode) || !is_before(&status->st_ctim, &walk->room->started))
         return true;
     if (is_unfinished(name))
         unlinkat(walk->room->folder, path, 0);
-    else if (status->st_ctim.tv_sec < started->tv_sec) /* later ones were counted as they came */
+    else
         vb_disk_room_used_more(walk->room, status->st_size);
     return true;
 }
@@ -239,10 +243,8 @@ static void make_room(struct vb_disk_room *room)
 static void *janitor(void *argument)
 {
     struct vb_disk_room *room = argument;
-    struct timespec started;
-    struct walk walk = {.room = room, .visit = count, .context = &started};
+    struct walk walk = {.room = room, .visit = count};
 
-    clock_gettime(CLOCK_REALTIME, &started);
     walk_all(&walk);
     pthread_mutex_lock(&room->lock);
     while (!room->stopping) {
@@ -265,6 +267,7 @@ struct vb_disk_room *vb_disk_room_create(int folder, int64_t bytes_max)
 
     room->folder = folder;
     room->bytes_max = bytes_max;
+    clock_gettime(CLOCK_REALTIME_COARSE, &room->started); /* the clock of files */
     pthread_mutex_init(&room->lock, NULL);
     pthread_cond_init(&room->wanted, NULL);
     vb_assert(pthread_create(&room->janitor, NULL, janitor, room) == 0);

@@ -1,0 +1,223 @@
+"""Videos as phones record them: published without a word about who took them where, ready to be played from the first
+byte, the right way up, and not encoded anew."""
+
+import io
+import json
+import random
+import struct
+import subprocess
+
+import pytest
+from PIL import Image
+
+
+from test_media import vibe_media
+from test_upload_kinds import Owner, code_of, row
+
+LOCATION = ["-metadata", "location=+52.5200+013.4050/", "-metadata", "title=Zoë at home"]
+APPLE = ["-movflags", "use_metadata_tags", "-metadata", "com.apple.quicktime.location.ISO6709=+52.5200+013.4050/",
+         "-metadata", "com.apple.quicktime.make=Apple", "-metadata", "com.apple.quicktime.model=iPhone 15",
+         "-metadata", "creation_time=2026-11-25T07:00:00Z"]
+H264 = ["-c:v", "libx264", "-pix_fmt", "yuv420p"]
+HEVC = ["-c:v", "libx265", "-x265-params", "log-level=none", "-pix_fmt", "yuv420p"]
+
+
+def ffmpeg(*arguments):
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *map(str, arguments)], check=True, stdin=subprocess.DEVNULL)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """made(name, *options, seconds=, sound=, size=): a film of four coloured quarters."""
+    folder = tmp_path_factory.mktemp("films")
+
+    def make(name, *options, seconds=2, sound=True, size="320x180"):
+        width, height = map(int, size.split("x"))
+        quarters = (f"color=red:s={size}:r=15:d={seconds},"
+                    f"drawbox=x={width // 2}:y=0:w={width // 2}:h={height // 2}:c=green:t=fill,"
+                    f"drawbox=x=0:y={height // 2}:w={width // 2}:h={height // 2}:c=blue:t=fill,"
+                    f"drawbox=x={width // 2}:y={height // 2}:w={width // 2}:h={height // 2}:c=white:t=fill")
+        path = folder / name
+        tone = ["-f", "lavfi", "-i", f"sine=d={seconds}"] if sound else []
+        ffmpeg("-f", "lavfi", "-i", quarters, *tone, *(["-c:a", "aac"] if sound else []), *options, path)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def owner(vibe):
+    return Owner(vibe)
+
+
+def publish(vibe, owner, path, folder, content_type="video/mp4"):
+    """Returns the media and the file that the CDN delivers."""
+    media = owner.send("story-media", path.read_bytes(), content_type)
+    served = folder / "served.mp4"
+    status, headers, data = vibe.request("GET", media["cdnUrl"])
+    assert status == 200 and headers["Content-Type"] == "video/mp4" and len(data) == media["bytes"]
+    served.write_bytes(data)
+    return media, served
+
+
+def probe(path):
+    out = subprocess.run(["ffprobe", "-v", "error", "-show_streams", "-show_format", "-of", "json", str(path)],
+                         check=True, capture_output=True)
+    return json.loads(out.stdout)
+
+
+def stream_hashes(path):
+    """What the streams hold, packet by packet, whatever is around them."""
+    out = subprocess.run(["ffmpeg", "-v", "error", "-i", str(path), "-map", "0:v", "-map", "0:a?", "-c", "copy", "-f", "streamhash",
+                          "-"], check=True, capture_output=True, text=True)
+    return out.stdout.split()
+
+
+def boxes(data):
+    at, found = 0, []
+    while at + 8 <= len(data):
+        size, kind = struct.unpack(">I4s", data[at:at + 8])
+        found.append(kind.decode("latin-1"))
+        at += size or len(data)
+    return found
+
+
+def private(path):
+    """All that exiftool finds but technicalities; "0000:…" is no time."""
+    out = subprocess.run(["exiftool", "-j", "-ee", "-G1", str(path)], capture_output=True, text=True)
+    words = ("gps", "location", "make", "model", "title", "software", "encoder", "author", "comment", "date")
+    return {name: value for name, value in json.loads(out.stdout)[0].items()
+            if not name.startswith(("File:", "System:", "Composite:")) and any(word in name.lower() for word in words)
+            and not str(value).startswith("0000:")}
+
+
+def quarters_of(data):
+    picture = Image.open(io.BytesIO(data)).convert("RGB")
+    width, height = picture.size
+    near = {"R": (255, 0, 0), "G": (0, 128, 0), "B": (0, 0, 255), "W": (255, 255, 255)}
+    return "".join(min(near, key=lambda name: sum(abs(a - b) for a, b in zip(near[name], picture.getpixel(spot))))
+                   for spot in ((10, 10), (width - 10, 10), (10, height - 10), (width - 10, height - 10)))
+
+
+@pytest.mark.parametrize("name, options", [
+    ("android.mp4", [*H264, *LOCATION]), ("iphone.mov", [*H264, *APPLE]), ("hevc.mov", [*HEVC, "-tag:v", "hev1", *APPLE]),
+    ("hvc1.mp4", [*HEVC, "-tag:v", "hvc1", *LOCATION]), ("first.mp4", [*H264, "-movflags", "faststart", *LOCATION]),
+    ("pieces.mp4", [*H264, "-movflags", "frag_keyframe+empty_moov", *LOCATION])])
+def test_a_video_is_published_clean_and_not_encoded_anew(vibe, owner, made, tmp_path, name, options):
+    path = made(name, *options)
+    assert private(path)
+    media, served = publish(vibe, owner, path, tmp_path, "video/quicktime" if name.endswith("mov") else "video/mp4")
+    assert private(served) == {}
+    assert b"+52.5" not in served.read_bytes() and b"iPhone" not in served.read_bytes()
+    kinds = boxes(served.read_bytes())
+    assert kinds.index("moov") < kinds.index("mdat") and set(kinds) <= {"ftyp", "moov", "free", "mdat"}
+    assert stream_hashes(served) == stream_hashes(path)
+    video = probe(served)["streams"][0]
+    assert video["codec_tag_string"] == ("hvc1" if "hev" in name or "hvc" in name else "avc1")
+    assert (media["width"], media["height"]) == (320, 180) and abs(media["durationMs"] - 2000) < 100
+    assert media["key"].endswith(".mp4") and media["thumbhash"] and media["variants"][0]["url"].startswith(media["poster"]["cdnUrl"])
+
+
+@pytest.mark.parametrize("turn, size, seen", [(0, (320, 180), "RGBW"), (90, (180, 320), "GWRB"), (180, (320, 180), "WBGR"),
+                                              (270, (180, 320), "BRWG")])
+def test_a_video_and_its_poster_are_the_right_way_up(vibe, owner, made, tmp_path, turn, size, seen):
+    plain, path = made("plain.mp4", *H264), tmp_path / "turned.mp4"
+    ffmpeg("-i", plain, "-c", "copy", "-metadata:s:v:0", f"rotate={turn}", path)
+    media, served = publish(vibe, owner, path, tmp_path)
+    assert (media["width"], media["height"]) == size
+    poster = vibe.request("GET", media["poster"]["cdnUrl"])[2]
+    assert Image.open(io.BytesIO(poster)).size == size and quarters_of(poster) == seen
+    ffmpeg("-i", served, "-frames:v", "1", tmp_path / "player.png")
+    assert quarters_of((tmp_path / "player.png").read_bytes()) == seen
+
+
+def test_the_poster_is_the_image_of_the_story_and_has_variants(vibe, owner, made, tmp_path):
+    media, _ = publish(vibe, owner, made("story.mp4", *H264), tmp_path)
+    story = row(vibe, "vibe_stories", media["storyId"], "video_s3_key, image_s3_key, image_cdn_url")
+    assert story == {"video_s3_key": media["key"], "image_s3_key": media["poster"]["key"],
+                     "image_cdn_url": media["poster"]["cdnUrl"]}
+    small = vibe.request("GET", media["poster"]["cdnUrl"] + "?w=160&fm=jpeg")[2]
+    assert Image.open(io.BytesIO(small)).size == (160, 90) and quarters_of(small) == "RGBW"
+
+
+def test_a_player_gets_the_ranges_it_asks_for(vibe, owner, made, tmp_path):
+    media, served = publish(vibe, owner, made("range.mp4", *H264), tmp_path)
+    data = served.read_bytes()
+    status, headers, first = vibe.request("GET", media["cdnUrl"], headers={"Range": "bytes=0-1"})
+    assert (status, headers["Content-Range"], headers["Accept-Ranges"]) == (206, f"bytes 0-1/{len(data)}", "bytes")
+    status, _, rest = vibe.request("GET", media["cdnUrl"], headers={"Range": f"bytes={len(data) // 2}-"})
+    assert status == 206 and rest == data[len(data) // 2:] and first == data[:2]
+
+
+def test_a_video_without_sound_and_one_with_other_tracks(vibe, owner, made, tmp_path):
+    silent, _ = publish(vibe, owner, made("silent.mp4", *H264, sound=False), tmp_path)
+    assert silent["durationMs"] > 1900
+    timecode = made("timecode.mov", *H264, "-timecode", "10:00:00:00")
+    assert len(probe(timecode)["streams"]) == 3
+    _, served = publish(vibe, owner, timecode, tmp_path, "video/quicktime")
+    assert [stream["codec_type"] for stream in probe(served)["streams"]] == ["video", "audio"]
+
+
+def test_what_is_canonical_already_is_kept_as_it_is(vibe, owner, made, tmp_path):
+    _, served = publish(vibe, owner, made("twice.mp4", *H264, *LOCATION), tmp_path)
+    _, again = publish(vibe, owner, served, tmp_path)
+    assert again.read_bytes() == served.read_bytes()
+    hidden = tmp_path / "hidden.mp4"
+    hidden.write_bytes(served.read_bytes() + struct.pack(">I4s", 40, b"free") + b"geo:52.5200,13.4050;u=35 .......")
+    _, clean = publish(vibe, owner, hidden, tmp_path)
+    assert b"geo:" not in clean.read_bytes()
+
+
+@pytest.mark.parametrize("name, options, kind, words", [
+    ("long.mp4", [*H264, "-g", "600"], {"seconds": 61, "size": "64x64"}, "61.0 seconds"),
+    ("vp9.mp4", ["-c:v", "libvpx-vp9"], {}, "vp9"), ("mpeg4.mp4", ["-c:v", "mpeg4"], {}, "mpeg4"),
+    ("pcm.mov", [*H264, "-c:a", "pcm_s16le"], {}, "pcm_s16le"), ("sound.mp4", ["-vn"], {}, "no video")])
+def test_what_is_not_allowed_is_refused_in_words(owner, made, name, options, kind, words):
+    data = made(name, *options, **kind).read_bytes()
+    status, body = owner.complete(owner.stage("story-media", data, "video/mp4" if name.endswith("mp4") else "video/quicktime"))
+    assert (status, body["code"]) == (422, "media_rejected") and words in body["detail"]
+
+
+def test_a_minute_by_its_header_that_lasts_longer_is_refused(owner, made):
+    """mvhd, tkhd and mdhd say one second, the samples go on."""
+    data = made("liar.mp4", *H264, seconds=65, size="64x64").read_bytes()
+    for kind in (b"mvhd", b"mdhd"):
+        at = -1
+        while (at := data.find(kind, at + 1)) > 0:
+            rate = struct.unpack(">I", data[at + 16:at + 20])[0]
+            data = data[:at + 20] + struct.pack(">I", rate) + data[at + 24:]
+    assert code_of(owner.complete(owner.stage("story-media", data, "video/mp4"))) == (422, "media_rejected")
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.6, 0.95, 0.999])
+@pytest.mark.parametrize("name, options", [("cut-last.mp4", H264), ("cut-first.mp4", [*H264, "-movflags", "faststart"]),
+                                           ("cut-pieces.mp4", [*H264, "-movflags", "frag_keyframe+empty_moov", "-g", "5"])])
+def test_a_video_that_was_cut_off_is_refused(owner, made, name, options, keep):
+    data = made(name, *options).read_bytes()
+    status, body = owner.complete(owner.stage("story-media", data[:int(len(data) * keep)], "video/mp4"))
+    assert (status, body["code"]) == (422, "media_rejected") and "cut off" in body["detail"]
+
+
+def test_bits_may_flip_anywhere(vibe, made, tmp_path):
+    """In words or well: nothing crashes, nothing hangs, and nothing private comes out."""
+    chance = random.Random(4)
+    films = [made("flip.mp4", *H264, *LOCATION).read_bytes(), made("flip.mov", *HEVC, *APPLE).read_bytes()]
+    for round in range(24):
+        data = bytearray(films[round % 2])
+        moov = data.find(b"moov")
+        for _ in range(chance.choice((1, 5, 50))):
+            at = chance.randrange(moov, len(data)) if round % 3 else chance.randrange(len(data))
+            data[at] ^= 1 << chance.randrange(8)
+        (tmp_path / "in").write_bytes(data)
+        done = vibe_media(vibe, "render", tmp_path / "in", "-o", tmp_path / "out.mp4")
+        assert done.returncode in (0, 1), done.stderr
+        if done.returncode == 0:
+            assert b"+52.5" not in (tmp_path / "out.mp4").read_bytes()
+        else:
+            assert done.stderr.startswith("vibe: ") and not (tmp_path / "out.mp4").exists()
+
+
+def test_inspect_says_what_a_video_is(vibe, made):
+    done = vibe_media(vibe, "inspect", made("seen.mov", *H264, *APPLE))
+    assert done.returncode == 0 and "video/quicktime" in done.stdout and "320 x 180 upright" in done.stdout
+    assert "YES: carries GPS" in done.stdout and "2.0 s" in done.stdout
