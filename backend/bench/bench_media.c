@@ -37,8 +37,9 @@ static bool render_bare(const struct vb_strbuf *file)
     VipsImage *scaled = NULL;
     void *webp = NULL;
     size_t size = 0;
-    bool done = !vips_thumbnail_buffer(file->data, file->length, &scaled, WIDTH, "size", VIPS_SIZE_DOWN, NULL) &&
-                !vips_webpsave_buffer(scaled, &webp, &size, "Q", QUALITY, "strip", TRUE, NULL);
+    bool done =
+        !vips_thumbnail_buffer(file->data, file->length, &scaled, WIDTH, "size", VIPS_SIZE_DOWN, NULL) &&
+        !vips_webpsave_buffer(scaled, &webp, &size, "Q", QUALITY, "strip", TRUE, NULL);
 
     if (scaled)
         g_object_unref(scaled);
@@ -152,7 +153,8 @@ int main(int argc, char **argv)
 
     vb_strbuf_init(&file, (size_t)64 << 20);
     if (argc < 4 || vb_file_read(argv[2], &file, &err) < 0) {
-        fprintf(stderr, "usage: bench_media loop|ingest FILE NUMBER, or pool FILE SECONDS VIBE_MEDIA\n%s\n", err.message);
+        fprintf(stderr, "usage: bench_media loop|ingest FILE NUMBER, or pool FILE SECONDS VIBE_MEDIA\n%s\n",
+                err.message);
         return 2;
     }
     if (strcmp(argv[1], "loop") == 0)

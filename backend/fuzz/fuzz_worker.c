@@ -21,8 +21,9 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     r = vb_media_result_read(message, sizeof(message), &padded);
     if (r != 0 && r != -EPROTO)
         abort();
-    if (r == 0 && (padded.status > VB_MEDIA_TROUBLE || padded.thumbhash_size > VB_THUMBHASH_MAX ||
-                   strlen(padded.problem) >= VB_MEDIA_PROBLEM_SIZE || padded.poster_width > VB_MEDIA_SIDE_MAX))
+    if (r == 0 &&
+        (padded.status > VB_MEDIA_TROUBLE || padded.thumbhash_size > VB_THUMBHASH_MAX ||
+         strlen(padded.problem) >= VB_MEDIA_PROBLEM_SIZE || padded.poster_width > VB_MEDIA_SIDE_MAX))
         abort();
     vb_media_color_text(padded.dominant, color);
     if (strlen(color) != 7)

@@ -37,16 +37,17 @@ int vb_delivery_start(const struct vb_delivery_config *config, struct vb_deliver
                                                 .cache_directory = config->cache_directory},
                        &delivery->edge, err);
     if (r == 0)
-        r = vb_http_server_start(&(struct vb_http_config){.name = "cdn",
-                                                          .bind_address = config->bind_address,
-                                                          .port = config->port,
-                                                          .tls = config->tls,
-                                                          .routes = vb_edge_routes,
-                                                          .app = delivery->edge,
-                                                          .pool = delivery->pool,
-                                                          .trusted_proxies = config->settings->trusted_proxies,
-                                                          .error = vb_edge_http_error},
-                                 &delivery->server, err);
+        r = vb_http_server_start(
+            &(struct vb_http_config){.name = "cdn",
+                                     .bind_address = config->bind_address,
+                                     .port = config->port,
+                                     .tls = config->tls,
+                                     .routes = vb_edge_routes,
+                                     .app = delivery->edge,
+                                     .pool = delivery->pool,
+                                     .trusted_proxies = config->settings->trusted_proxies,
+                                     .error = vb_edge_http_error},
+            &delivery->server, err);
     if (r < 0)
         vb_delivery_stop(delivery, 0);
     else

@@ -15,11 +15,11 @@ struct vb_delivery;
 struct vb_delivery_config {
     const struct vb_settings *settings; /* this and what follows must outlive the delivery */
     const char *bind_address;
-    uint16_t port;                               /* 0: any free one */
-    const struct vb_tls *tls;                    /* NULL: plain HTTP */
+    uint16_t port;            /* 0: any free one */
+    const struct vb_tls *tls; /* NULL: plain HTTP */
     struct vb_credentials_provider *credentials;
     struct vb_workers *workers;
-    const char *cache_directory;                 /* NULL: nothing is kept on disk */
+    const char *cache_directory; /* NULL: nothing is kept on disk */
 };
 
 int vb_delivery_start(const struct vb_delivery_config *config, struct vb_delivery **ret_delivery,

@@ -107,8 +107,8 @@ static void print_facts(const struct subject *subject, const struct vb_media_res
 
 static int inspect(const char *path, struct vb_error *err)
 {
+    struct vb_media_result seen = {0};
     struct subject subject;
-    struct vb_media_result seen;
     int r = open_subject(path, &subject, err);
 
     if (r == 0)

@@ -36,8 +36,8 @@ struct vb_settings {
     unsigned user_rate_per_s, user_rate_burst; /* of a user; 0: off */
     /* Of the sweeper: SWEEP_INTERVAL SWEEP_UPLOADS_AFTER SWEEP_REPLACED_AFTER, for tests. */
     unsigned sweep_interval_s, sweep_uploads_after_s, sweep_replaced_after_s;
-    uint16_t cdn_port;                         /* CDN_PORT, of production; 0: none */
-    const char *cdn_cache_dir;                 /* CDN_CACHE_DIR; NULL: none */
+    uint16_t cdn_port;              /* CDN_PORT, of production; 0: none */
+    const char *cdn_cache_dir;      /* CDN_CACHE_DIR; NULL: none */
     const char *tls_cert, *tls_key; /* TLS_CERT TLS_KEY: PEM files; both NULL: plain HTTP */
     enum vb_log_level log_level;
 };

@@ -135,8 +135,8 @@ static int64_t fill_nothing(void *context, int64_t offset, char *buffer, size_t 
     return -EIO;
 }
 
-bool vb_edge_answer(struct vb_http_request *request, struct vb_cache_entry *entry, enum vb_cache_source source,
-                    enum vb_edge_caching caching)
+bool vb_edge_answer(struct vb_http_request *request, struct vb_cache_entry *entry,
+                    enum vb_cache_source source, enum vb_edge_caching caching)
 {
     struct vb_edge_plan plan = vb_edge_plan(request, entry);
     bool sends_body = plan.status == 200 || plan.status == 206;

@@ -23,8 +23,8 @@ void vb_edge_answer_unavailable(struct vb_http_request *request, int error);
 
 /* Answers with what the entry holds, taking its reference; false (and nothing taken or answered) if it has no body, and
  * one is to be sent. */
-bool vb_edge_answer(struct vb_http_request *request, struct vb_cache_entry *entry, enum vb_cache_source source,
-                    enum vb_edge_caching caching);
+bool vb_edge_answer(struct vb_http_request *request, struct vb_cache_entry *entry,
+                    enum vb_cache_source source, enum vb_edge_caching caching);
 
 /* The bytes that an answer has, which has a body; for a body that comes from elsewhere. */
 struct vb_edge_plan {

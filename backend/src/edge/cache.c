@@ -322,8 +322,7 @@ void vb_cache_publish(struct vb_cache *cache, const char *key, const struct vb_c
 
 static bool belongs_to(const char *name, const char *key, size_t length)
 {
-    return strncmp(name, key, length) == 0 &&
-           (name[length] == '\0' || name[length] == VB_CACHE_PART);
+    return strncmp(name, key, length) == 0 && (name[length] == '\0' || name[length] == VB_CACHE_PART);
 }
 
 static void purge_shard(struct shard *shard, const char *key)

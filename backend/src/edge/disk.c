@@ -20,12 +20,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define HEADER_MAGIC       "VIBECDN1"
-#define DEFAULT_BYTES_MAX  ((int64_t)2 * 1024 * 1024 * 1024)
-#define KEY_MAX            1024 /* bytes, as in S3 */
-#define TOUCH_AFTER_S      60   /* a file's time says when it was last read, as exactly as that */
-#define PATH_SIZE          192
-#define FOLDER_SIZE        80 /* "3f/9a…": two and 62 digits */
+#define HEADER_MAGIC      "VIBECDN1"
+#define DEFAULT_BYTES_MAX ((int64_t)2 * 1024 * 1024 * 1024)
+#define KEY_MAX           1024 /* bytes, as in S3 */
+#define TOUCH_AFTER_S     60   /* a file's time says when it was last read, as exactly as that */
+#define PATH_SIZE         192
+#define FOLDER_SIZE       80 /* "3f/9a…": two and 62 digits */
 
 /* What a file begins with; the key and the body follow. Of this machine alone, so as the processor has it. */
 struct header {
@@ -80,8 +80,7 @@ int vb_disk_open(const struct vb_disk_config *config, struct vb_disk **ret_disk,
     }
     disk->errors = vb_metrics_counter("vibe_cdn_disk_errors_total",
                                       "Objects and variants that could not be kept on disk.", "");
-    disk->room =
-        vb_disk_room_create(disk->folder, config->bytes_max ? config->bytes_max : DEFAULT_BYTES_MAX);
+    disk->room = vb_disk_room_create(disk->folder, config->bytes_max ? config->bytes_max : DEFAULT_BYTES_MAX);
     set_gauge(disk, true);
     *ret_disk = disk;
     return 0;

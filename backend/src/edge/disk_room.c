@@ -18,10 +18,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BLOCK_BYTES     ((int64_t)4096)
-#define KEEP_PERCENT    90 /* what is left after making room, so that it is not made for every file */
-#define FILES_MAX       ((size_t)100000) /* looked at in one go: more are left for the next */
-#define PATH_SIZE       320
+#define BLOCK_BYTES  ((int64_t)4096)
+#define KEEP_PERCENT 90 /* what is left after making room, so that it is not made for every file */
+#define FILES_MAX    ((size_t)100000) /* looked at in one go: more are left for the next */
+#define PATH_SIZE    320
 
 struct vb_disk_room {
     int folder;

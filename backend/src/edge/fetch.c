@@ -254,9 +254,9 @@ static void get_piece(struct vb_fetch *fetch, const char *key, const char *part,
     *ret_outcome = outcome;
 }
 
-/* Returns 0 with the piece, or a negative error. */
-static int fetch_piece(struct vb_fetch *fetch, const char *key, const struct vb_cache_entry *entry,
-                       uint64_t number, struct vb_cache_entry **ret_piece)
+/* Returns the piece, or NULL with a negative error. */
+static struct vb_cache_entry *fetch_piece(struct vb_fetch *fetch, const char *key,
+                                          const struct vb_cache_entry *entry, uint64_t number, int *ret_error)
 {
     struct vb_cache_outcome outcome;
     char part[32], name[VB_FETCH_NAME_SIZE];
@@ -266,15 +266,14 @@ static int fetch_piece(struct vb_fetch *fetch, const char *key, const struct vb_
         get_piece(fetch, key, part, entry, number, &outcome);
         publish(fetch, name, &outcome);
     }
-    if (!outcome.entry)
-        return outcome.error;
+    *ret_error = outcome.error;
     /* who led may have wanted it of another object that had this key */
-    if (entry->etag[0] && !is_same(outcome.entry, entry)) {
+    if (outcome.entry && entry->etag[0] && !is_same(outcome.entry, entry)) {
         vb_cache_entry_release(outcome.entry);
-        return -EKEYREJECTED;
+        outcome.entry = NULL;
+        *ret_error = -EKEYREJECTED;
     }
-    *ret_piece = outcome.entry;
-    return 0;
+    return outcome.entry;
 }
 
 struct stream {
@@ -312,9 +311,10 @@ static int64_t fill(void *context, int64_t offset, char *buffer, size_t capacity
         piece = NULL;
     }
     if (!piece) {
-        int r = fetch_piece(stream->fetch, stream->key, &stream->description, number, &piece);
-        if (r < 0)
-            return r;
+        int error;
+        piece = fetch_piece(stream->fetch, stream->key, &stream->description, number, &error);
+        if (!piece)
+            return error;
     }
     int64_t size = copy_piece(stream, piece, offset, buffer, capacity);
     vb_cache_entry_release(piece);
@@ -333,16 +333,16 @@ int vb_fetch_stream(struct vb_fetch *fetch, const char *key, const struct vb_cac
 {
     size_t key_size = strlen(key) + 1;
     struct stream *stream = calloc(1, sizeof(*stream) + key_size);
-    int r;
+    int error;
     vb_assert(size > 0 && offset >= 0 && offset + size <= entry->size);
     if (!stream)
         return -ENOMEM;
     *stream = (struct stream){.fetch = fetch, .description = *entry, .offset = offset, .size = size};
     memcpy(stream->key, key, key_size);
-    r = fetch_piece(fetch, key, entry, (uint64_t)offset / PIECE_BYTES, &stream->first);
-    if (r < 0) {
+    stream->first = fetch_piece(fetch, key, entry, (uint64_t)offset / PIECE_BYTES, &error);
+    if (!stream->first) {
         free(stream);
-        return r;
+        return error;
     }
     *ret_stream = (struct vb_http_stream){
         .fill = fill, .release = release, .context = stream, .size = size, .buffer_size = PIECE_BYTES};
@@ -355,7 +355,8 @@ static int into_file(void *context, const char *data, size_t size)
 }
 
 /* In one request, and past the disk: what is that large is no picture of the media pipeline, and seldom wanted again. */
-static int write_at_once(struct vb_fetch *fetch, const char *key, const struct vb_cache_entry *entry, int file)
+static int write_at_once(struct vb_fetch *fetch, const char *key, const struct vb_cache_entry *entry,
+                         int file)
 {
     struct vb_error err = {0};
     int r = vb_s3_get(fetch->s3, key, 0, entry->size, entry->etag[0] ? entry->etag : NULL, into_file, &file,
@@ -371,9 +372,8 @@ static int write_pieces(struct vb_fetch *fetch, const char *key, const struct vb
     if (entry->size > PICTURE_BYTES && !(fetch->disk && vb_disk_has(fetch->disk, key, "piece-0")))
         return write_at_once(fetch, key, entry, file);
     for (int64_t at = 0; at < entry->size && r == 0; at += (int64_t)PIECE_BYTES) {
-        struct vb_cache_entry *piece;
-        r = fetch_piece(fetch, key, entry, (uint64_t)at / PIECE_BYTES, &piece);
-        if (r == 0) {
+        struct vb_cache_entry *piece = fetch_piece(fetch, key, entry, (uint64_t)at / PIECE_BYTES, &r);
+        if (piece) {
             r = vb_write_all(file, piece->body, (size_t)piece->size);
             vb_cache_entry_release(piece);
         }

@@ -158,7 +158,7 @@ void vb_query_format(const struct vb_variant *variant, char text[VB_QUERY_TEXT_S
         snprintf(height, sizeof(height), "h=%u&", variant->height);
     snprintf(text, VB_QUERY_TEXT_SIZE, "%s%s%sfm=%s&q=%u", width, height,
              variant->fit == VB_FIT_COVER ? "fit=cover&" : "", format_names[variant->format],
-             variant->quality ? variant->quality : vb_format_quality(variant->format));
+             (unsigned)(variant->quality ? variant->quality : vb_format_quality(variant->format)));
 }
 
 struct vb_variant vb_query_variant(const struct vb_query *query, enum vb_format automatic)

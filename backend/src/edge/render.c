@@ -19,9 +19,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HEADER_BYTES   ((size_t)64 * 1024) /* of a picture: its size is in them */
-#define VARIANT_MAX    ((int64_t)16 * 1024 * 1024)
-#define ETAG_HEX       32 /* digits of the SHA-256: enough for that no two are alike */
+#define HEADER_BYTES ((size_t)64 * 1024) /* of a picture: its size is in them */
+#define VARIANT_MAX  ((int64_t)16 * 1024 * 1024)
+#define ETAG_HEX     32 /* digits of the SHA-256: enough for that no two are alike */
 
 /* One rendering. */
 struct work {
@@ -121,8 +121,7 @@ static struct vb_cache_entry *describe(const struct work *work, enum vb_format f
 
 static int render(struct work *work, const struct vb_variant *variant, struct vb_cache_entry **ret_entry)
 {
-    const struct vb_media_job job = {
-        .work = VB_WORK_VARIANT, .type = VB_MEDIA_JPEG, .variant = *variant};
+    const struct vb_media_job job = {.work = VB_WORK_VARIANT, .type = VB_MEDIA_JPEG, .variant = *variant};
     int r = work->type == VB_MEDIA_JPEG ? 0 : make_canonical(work);
     size_t size;
     char *body;

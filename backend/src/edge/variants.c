@@ -103,8 +103,8 @@ static void start_rendering(struct vb_edge *edge, const char *key, const struct 
 {
     struct vb_pool *pool = wish->variant.format == VB_FORMAT_AVIF ? edge->slow_pool : edge->render_pool;
     struct rendering *rendering = vb_xcalloc(1, sizeof(*rendering));
-    *rendering =
-        (struct rendering){.job.run = run_rendering, .edge = edge, .parked = parked, .variant = wish->variant};
+    *rendering = (struct rendering){
+        .job.run = run_rendering, .edge = edge, .parked = parked, .variant = wish->variant};
     memcpy(rendering->name, wish->name, sizeof(rendering->name));
     memcpy(rendering->key, key, strlen(key) + 1);
     if (vb_pool_submit(pool, &rendering->job) == 0)

@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define KEYS_BYTES  8192 /* of metadata keys, that are searched at once */
-#define FILLER_MAX  256  /* bytes of an empty box that aligns another, or is in another's place */
+#define KEYS_BYTES 8192 /* of metadata keys, that are searched at once */
+#define FILLER_MAX 256  /* bytes of an empty box that aligns another, or is in another's place */
 #define TYPE(a, b, c, d)                                                                                     \
     ((uint32_t)(uint8_t)(a) << 24 | (uint32_t)(uint8_t)(b) << 16 | (uint32_t)(uint8_t)(c) << 8 | (uint8_t)(d))
 

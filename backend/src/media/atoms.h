@@ -26,14 +26,15 @@ struct vb_atoms_place {
 };
 
 struct vb_atoms {
-    bool moov_first;    /* before the media data: players may begin before all of it is there */
-    bool fragmented;    /* moof */
-    bool has_position;  /* ©xyz, loci, or a metadata key that speaks of a location */
-    bool has_private;   /* udta, meta, uuid, ©…, or times of creation: what canonical files do without */
-    bool has_strays;    /* boxes or bytes at the top level that a canonical file has not */
-    bool has_others;    /* tracks that are neither video nor sound, or of another codec or tag than canonical ones */
+    bool moov_first;   /* before the media data: players may begin before all of it is there */
+    bool fragmented;   /* moof */
+    bool has_position; /* ©xyz, loci, or a metadata key that speaks of a location */
+    bool has_private;  /* udta, meta, uuid, ©…, or times of creation: what canonical files do without */
+    bool has_strays;   /* boxes or bytes at the top level that a canonical file has not */
+    bool
+        has_others; /* tracks that are neither video nor sound, or of another codec or tag than canonical ones */
     unsigned tracks;
-    int64_t data_bytes; /* of media data: the content of all mdat */
+    int64_t data_bytes;              /* of media data: the content of all mdat */
     struct vb_atoms_place user_data; /* udta of the whole film */
 };
 

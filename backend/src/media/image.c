@@ -315,7 +315,8 @@ static struct size scaled_size(const struct vb_variant *variant, unsigned width,
     bool covers = variant->fit == VB_FIT_COVER && variant->width && variant->height;
     double scale = VIPS_MIN(1, covers ? VIPS_MAX(across, down) : VIPS_MIN(across, down));
 
-    return (struct size){(int)VIPS_MAX(1, VIPS_RINT(width * scale)), (int)VIPS_MAX(1, VIPS_RINT(height * scale))};
+    return (struct size){(int)VIPS_MAX(1, VIPS_RINT(width * scale)),
+                         (int)VIPS_MAX(1, VIPS_RINT(height * scale))};
 }
 
 /* What is left of that: of a picture that is too small for what is to be covered, its aspect ratio. */
@@ -351,16 +352,16 @@ static int bring_to(VipsImage *image, struct size size, VipsImage **ret)
     if (size.width - width >= 0 && size.width - width <= 1 && size.height - height >= 0 &&
         size.height - height <= 1)
         return vips_embed(image, ret, 0, 0, size.width, size.height, "extend", VIPS_EXTEND_COPY, NULL);
-    return vips_resize(image, ret, (double)size.width / width, "vscale", (double)size.height / height, "kernel",
-                       VIPS_KERNEL_CUBIC, NULL);
+    return vips_resize(image, ret, (double)size.width / width, "vscale", (double)size.height / height,
+                       "kernel", VIPS_KERNEL_CUBIC, NULL);
 }
 
 static int cut(VipsImage *image, struct size size, VipsImage **ret)
 {
     int width = vips_image_get_width(image), height = vips_image_get_height(image);
 
-    return vips_crop(image, ret, (width - size.width) / 2, (height - size.height) / 2, size.width, size.height,
-                     NULL);
+    return vips_crop(image, ret, (width - size.width) / 2, (height - size.height) / 2, size.width,
+                     size.height, NULL);
 }
 
 /* A canonical JPEG is upright and sRGB: nothing is turned or converted. */

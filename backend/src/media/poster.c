@@ -23,7 +23,8 @@ static AVCodecContext *open_decoder(const AVStream *stream)
         return NULL;
     decoder->thread_count = 1;
     decoder->max_pixels = PIXELS_MAX;
-    if (avcodec_parameters_to_context(decoder, stream->codecpar) < 0 || avcodec_open2(decoder, codec, NULL) < 0)
+    if (avcodec_parameters_to_context(decoder, stream->codecpar) < 0 ||
+        avcodec_open2(decoder, codec, NULL) < 0)
         avcodec_free_context(&decoder);
     return decoder;
 }
@@ -63,7 +64,8 @@ struct size {
 /* Square pixels, the longest side at most VB_MEDIA_SIDE_MAX; not turned yet. */
 static struct size poster_size(const struct vb_media_result *video, unsigned turns)
 {
-    uint32_t width = turns & 1 ? video->height : video->width, height = turns & 1 ? video->width : video->height;
+    uint32_t width = turns & 1 ? video->height : video->width,
+             height = turns & 1 ? video->width : video->height;
     uint32_t longest = width > height ? width : height;
 
     if (longest > VB_MEDIA_SIDE_MAX) {
@@ -88,7 +90,8 @@ static int to_rgb(const AVFrame *frame, struct size size, uint8_t *rgb)
         space = frame->height >= HD_LINES ? SWS_CS_ITU709 : SWS_CS_ITU601;
     sws_setColorspaceDetails(scaler, sws_getCoefficients(space), frame->color_range == AVCOL_RANGE_JPEG,
                              sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, 1 << 16, 1 << 16);
-    r = sws_scale(scaler, (const uint8_t *const *)frame->data, frame->linesize, 0, frame->height, planes, strides);
+    r = sws_scale(scaler, (const uint8_t *const *)frame->data, frame->linesize, 0, frame->height, planes,
+                  strides);
     sws_freeContext(scaler);
     return r == size.height ? 0 : AVERROR(EINVAL);
 }
@@ -144,7 +147,8 @@ static int draw(const AVFrame *frame, const struct vb_media_result *video, unsig
     return 0;
 }
 
-void vb_video_poster(struct vb_video_file *file, struct vb_media_result *result, struct vb_video_frame *ret_poster)
+void vb_video_poster(struct vb_video_file *file, struct vb_media_result *result,
+                     struct vb_video_frame *ret_poster)
 {
     AVCodecContext *decoder = open_decoder(file->video);
     AVPacket *packet = av_packet_alloc();

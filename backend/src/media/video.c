@@ -148,7 +148,8 @@ static int open_format(struct vb_video_file *file)
     av_dict_set(&options, "ignore_chapters", "1", 0);
     av_dict_set(&options, "protocol_whitelist", "", 0);
     av_dict_set(&options, "format_whitelist", "mov,mp4,m4a,3gp,3g2,mj2", 0);
-    r = avformat_open_input(&file->format, "", av_find_input_format("mov"), &options); /* frees it on failure */
+    r = avformat_open_input(&file->format, "", av_find_input_format("mov"),
+                            &options); /* frees it on failure */
     av_dict_free(&options);
     return r;
 }
@@ -199,8 +200,9 @@ static void measure(const struct vb_video_file *file, struct vb_media_result *re
     bool sideways = vb_video_turns(file->video) & 1;
 
     if (width < 1 || height < 1 || width > SIDE_LIMIT || height > SIDE_LIMIT) {
-        vb_video_bad(result, "The video has %" PRId64 " x %" PRId64 " pixels: at most %d on a side are allowed", width,
-                     height, SIDE_LIMIT);
+        vb_video_bad(result,
+                     "The video has %" PRId64 " x %" PRId64 " pixels: at most %d on a side are allowed",
+                     width, height, SIDE_LIMIT);
         return;
     }
     if (shape.num > 0 && shape.den > 0 && shape.num < 64 * shape.den && shape.den < 64 * shape.num)
@@ -215,14 +217,15 @@ static void measure(const struct vb_video_file *file, struct vb_media_result *re
 static void check_duration(int64_t duration_ms, struct vb_media_result *result)
 {
     if (duration_ms > VB_MEDIA_VIDEO_MAX_MS + VB_MEDIA_VIDEO_SLACK_MS)
-        vb_video_bad(result, "The video lasts %.1f seconds: at most %d are allowed", (double)duration_ms / 1000,
-                     VB_MEDIA_VIDEO_MAX_MS / 1000);
+        vb_video_bad(result, "The video lasts %.1f seconds: at most %d are allowed",
+                     (double)duration_ms / 1000, VB_MEDIA_VIDEO_MAX_MS / 1000);
     else
         result->duration_ms = (uint32_t)(duration_ms > 0 ? duration_ms : 0);
 }
 
 /* Every sample that the tables name must be in the file. Returns the bytes of them all. */
-static int64_t check_samples(const struct vb_video_file *file, AVStream *stream, struct vb_media_result *result)
+static int64_t check_samples(const struct vb_video_file *file, AVStream *stream,
+                             struct vb_media_result *result)
 {
     int count = stream ? avformat_index_get_entries_count(stream) : 0;
     int64_t sum = 0, last_ms = 0;
@@ -267,7 +270,8 @@ static int scan_atoms(struct vb_video_bytes *bytes, struct vb_atoms *ret)
 
 /* Opens the file and checks all that can be checked without reading its samples. ret_canonical: whether there is
  * nothing to be done. */
-static bool open_file(int input, struct vb_video_file *file, struct vb_media_result *result, bool *ret_canonical)
+static bool open_file(int input, struct vb_video_file *file, struct vb_media_result *result,
+                      bool *ret_canonical)
 {
     struct vb_atoms atoms;
     int64_t samples;
@@ -297,7 +301,8 @@ static bool open_file(int input, struct vb_video_file *file, struct vb_media_res
         return false;
     measure(file, result);
     if (file->video->duration > 0 && result->status == VB_MEDIA_OK)
-        check_duration(av_rescale_q(file->video->duration, file->video->time_base, (AVRational){1, 1000}), result);
+        check_duration(av_rescale_q(file->video->duration, file->video->time_base, (AVRational){1, 1000}),
+                       result);
     samples = check_samples(file, file->video, result) + check_samples(file, file->sound, result);
     *ret_canonical = vb_atoms_are_canonical(&atoms) && samples == atoms.data_bytes &&
                      atoms.tracks == (file->sound ? 2 : 1);
@@ -394,7 +399,8 @@ static int open_output(struct output *output, const struct vb_video_file *file)
     output->format->opaque = output;
     output->format->io_open = open_again;
     output->format->io_close2 = close_again;
-    output->format->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_BITEXACT; /* which names no program and no time */
+    output->format->flags |=
+        AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_BITEXACT; /* which names no program and no time */
     r = add_stream(output->format, file->video, &output->video);
     if (r == 0 && file->sound)
         r = add_stream(output->format, file->sound, &output->sound);
@@ -433,15 +439,17 @@ static void extend(struct extent *extent, const AVPacket *packet)
 
 static int64_t extent_ms(const struct extent *extent, const AVStream *stream)
 {
-    return extent->any ? av_rescale_q(extent->last - extent->first, stream->time_base, (AVRational){1, 1000}) : 0;
+    return extent->any ? av_rescale_q(extent->last - extent->first, stream->time_base, (AVRational){1, 1000})
+                       : 0;
 }
 
 /* Copies one packet. Returns 0, AVERROR_EOF at the end, or an error of the output; a damaged input sets the status. */
-static int copy_packet(struct vb_video_file *file, struct output *output, AVPacket *packet, struct extent *extent,
-                       struct vb_media_result *result)
+static int copy_packet(struct vb_video_file *file, struct output *output, AVPacket *packet,
+                       struct extent *extent, struct vb_media_result *result)
 {
     int r = av_read_frame(file->format, packet);
     const AVStream *from, *to;
+    bool is_video;
 
     if (r == AVERROR_EOF && !file->io->error)
         return r;
@@ -449,14 +457,17 @@ static int copy_packet(struct vb_video_file *file, struct output *output, AVPack
         vb_video_bad(result, "The video is damaged or cut off");
         return AVERROR_EOF;
     }
-    from = file->format->streams[packet->stream_index];
-    if (from == file->video) {
+    is_video = packet->stream_index == file->video->index;
+    if (!is_video && !(file->sound && packet->stream_index == file->sound->index))
+        return 0;
+    from = is_video ? file->video : file->sound;
+    to = is_video ? output->video : output->sound;
+    if (is_video) {
         extend(extent, packet);
         check_duration(extent_ms(extent, from), result);
         if (result->status != VB_MEDIA_OK)
             return AVERROR_EOF;
     }
-    to = from == file->video ? output->video : from == file->sound ? output->sound : NULL;
     if (!to)
         return 0;
     av_packet_rescale_ts(packet, from->time_base, to->time_base);
@@ -493,10 +504,9 @@ static bool blank_user_data(struct output *output)
     if (scan_atoms(&output->bytes, &atoms) < 0)
         return false;
     size = atoms.user_data.end - atoms.user_data.at;
-    return size == 0 ||
-           (size > 0 && size <= (int64_t)sizeof(nothing) &&
-            pwrite(output->bytes.file, name, 4, atoms.user_data.at - 4) == 4 &&
-            pwrite(output->bytes.file, nothing, (size_t)size, atoms.user_data.at) == size);
+    return size == 0 || (size > 0 && size <= (int64_t)sizeof(nothing) &&
+                         pwrite(output->bytes.file, name, 4, atoms.user_data.at - 4) == 4 &&
+                         pwrite(output->bytes.file, nothing, (size_t)size, atoms.user_data.at) == size);
 }
 
 /* The muxer is as much a stranger as what it was fed with: what it wrote is looked at. */

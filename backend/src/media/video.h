@@ -26,7 +26,8 @@ void vb_video_prepare(void);
 /* input: a regular file. Writes the canonical file to output (empty, open for reading and writing), or nothing if the
  * original is canonical already (result->unchanged), and fills ret_poster, which is to be released: a picture from the
  * video's beginning, its longest side at most VB_MEDIA_SIDE_MAX. */
-void vb_video_ingest(int input, int output, struct vb_media_result *result, struct vb_video_frame *ret_poster);
+void vb_video_ingest(int input, int output, struct vb_media_result *result,
+                     struct vb_video_frame *ret_poster);
 
 /* What there is to be known without reading all of it. */
 void vb_video_inspect(int input, struct vb_media_result *result);

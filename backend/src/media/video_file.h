@@ -26,12 +26,14 @@ struct vb_video_file {
 };
 
 /* poster.c: decodes the first picture of the file, which is read on from where it is. Returns 0 with status set. */
-void vb_video_poster(struct vb_video_file *file, struct vb_media_result *result, struct vb_video_frame *ret_poster);
+void vb_video_poster(struct vb_video_file *file, struct vb_media_result *result,
+                     struct vb_video_frame *ret_poster);
 
 /* Quarter turns clockwise that bring the stream's pictures upright, 0 to 3. */
 unsigned vb_video_turns(const AVStream *stream);
 
-void vb_video_bad(struct vb_media_result *result, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void vb_video_bad(struct vb_media_result *result, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 void vb_video_trouble(struct vb_media_result *result, const char *what);
 
 #endif

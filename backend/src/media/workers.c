@@ -63,7 +63,7 @@ struct vb_workers {
     struct waiter *waiters; /* in the order they are served */
     unsigned waiting;
     unsigned slow, slow_max; /* workers that the slow lane has, and may have */
-    int jail; /* of the first worker; 0: none has come; negative: none may run */
+    int jail;                /* of the first worker; 0: none has come; negative: none may run */
     bool stopping;
     int control; /* to the nursery; -1: none */
     pid_t nursery;

@@ -43,8 +43,8 @@ static void publish(struct vb_cache *cache, const char *key, struct vb_cache_ent
     struct vb_cache_entry *found;
     enum vb_cache_source found_source;
     assert_int_equal(vb_cache_claim(cache, key, now_ms, &waiter, &found, &found_source), VB_CACHE_LEAD);
-    vb_cache_publish(cache, key,
-                     &(struct vb_cache_outcome){.entry = entry, .source = source, .keep = true}, now_ms);
+    vb_cache_publish(cache, key, &(struct vb_cache_outcome){.entry = entry, .source = source, .keep = true},
+                     now_ms);
     vb_cache_entry_release(entry);
 }
 

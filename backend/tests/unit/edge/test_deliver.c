@@ -575,7 +575,7 @@ static void a_purge_is_felt_at_once(void **state)
     expect_body(fixture, SMALL, SMALL_SIZE, "x-cache: miss");
     expect_body(fixture, SMALL, SMALL_SIZE, "x-cache: hit");
     atomic_store(&fixture->gone, true);
-    vb_edge_purge(fixture->edge, SMALL + 1);
+    vb_edge_purge(fixture->edge, &SMALL[1]);
     expect_status(fixture, "GET", SMALL, NULL, 404);
 }
 

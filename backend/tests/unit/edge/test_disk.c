@@ -32,9 +32,11 @@ struct fixture {
     struct vb_disk *disk;
 };
 
-static const struct vb_cache_entry description = {
-    .size = SIZE, .last_modified_s = 1700000000, .etag = "\"abc\"", .content_type = "image/webp",
-    .source_etag = "\"source\""};
+static const struct vb_cache_entry description = {.size = SIZE,
+                                                  .last_modified_s = 1700000000,
+                                                  .etag = "\"abc\"",
+                                                  .content_type = "image/webp",
+                                                  .source_etag = "\"source\""};
 
 static void open_disk(struct fixture *fixture, int64_t bytes_max)
 {
@@ -291,14 +293,10 @@ static void a_broken_disk_is_a_miss_and_no_more(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_is_kept_comes_back_even_after_a_restart),
-        TEST(a_description_needs_no_bytes),
-        TEST(more_bytes_than_wanted_are_not_read),
-        TEST(a_damaged_file_is_never_delivered_and_goes),
-        TEST(a_purge_takes_the_object_with_its_variants),
-        TEST(what_was_read_longest_ago_goes_first),
-        TEST(what_an_earlier_process_did_not_finish_goes),
-        TEST(two_processes_cannot_share_a_folder),
+        TEST(what_is_kept_comes_back_even_after_a_restart), TEST(a_description_needs_no_bytes),
+        TEST(more_bytes_than_wanted_are_not_read),          TEST(a_damaged_file_is_never_delivered_and_goes),
+        TEST(a_purge_takes_the_object_with_its_variants),   TEST(what_was_read_longest_ago_goes_first),
+        TEST(what_an_earlier_process_did_not_finish_goes),  TEST(two_processes_cannot_share_a_folder),
         TEST(a_broken_disk_is_a_miss_and_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,8 +41,8 @@ static size_t begin(struct film *film, const char *type)
 
 static void set_size(struct film *film, size_t at, uint32_t size)
 {
-    unsigned char big[4] = {(unsigned char)(size >> 24), (unsigned char)(size >> 16), (unsigned char)(size >> 8),
-                            (unsigned char)size};
+    unsigned char big[4] = {(unsigned char)(size >> 24), (unsigned char)(size >> 16),
+                            (unsigned char)(size >> 8), (unsigned char)size};
     memcpy(film->data + at, big, 4);
 }
 
@@ -171,7 +171,7 @@ static void add_metadata_position(struct film *film)
 
 static void positions_are_found_wherever_cameras_write_them(void **state)
 {
-    void (*const all[])(struct film *film) = {add_apple_position, add_3gpp_position, add_metadata_position};
+    void (*const all[])(struct film * film) = {add_apple_position, add_3gpp_position, add_metadata_position};
     (void)state;
     for (size_t i = 0; i < VB_ARRAY_SIZE(all); i++) {
         struct film film;
@@ -234,8 +234,9 @@ static void add_third_track(struct film *film)
 
 static void nothing_private_or_foreign_is_canonical(void **state)
 {
-    void (*const all[])(struct film *film) = {add_time,         add_uuid,           add_name,    add_filled_filler,
-                                              add_large_filler, add_timed_metadata, add_old_tag, add_third_track};
+    void (*const all[])(struct film * film) = {add_time,          add_uuid,         add_name,
+                                               add_filled_filler, add_large_filler, add_timed_metadata,
+                                               add_old_tag,       add_third_track};
     (void)state;
     for (size_t i = 0; i < VB_ARRAY_SIZE(all); i++) {
         struct film film;
@@ -303,7 +304,8 @@ static void damage_is_refused_or_harmless(void **state)
     }
     for (size_t at = 0; at + 4 <= whole.size; at++) {
         film = whole;
-        set_size(&film, at, (uint32_t)rand() % 3 ? 0xffffffffu - (uint32_t)rand() % 100 : (uint32_t)rand() % 16);
+        set_size(&film, at,
+                 (uint32_t)rand() % 3 ? 0xffffffffu - (uint32_t)rand() % 100 : (uint32_t)rand() % 16);
         refused += scan(&film, &atoms) < 0;
     }
     assert_in_range(refused, 20, whole.size);

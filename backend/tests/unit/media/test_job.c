@@ -111,8 +111,8 @@ static void colours_are_written_as_in_css(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_good_answer_is_read_whole), cmocka_unit_test(other_lengths_are_refused),
-        cmocka_unit_test(each_field_is_checked),       cmocka_unit_test(noise_is_survived),
+        cmocka_unit_test(a_good_answer_is_read_whole),   cmocka_unit_test(other_lengths_are_refused),
+        cmocka_unit_test(each_field_is_checked),         cmocka_unit_test(noise_is_survived),
         cmocka_unit_test(colours_are_written_as_in_css),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,7 +18,8 @@
 #include <cmocka.h>
 
 /* One white pixel. */
-static const char gif[] = "GIF89a\1\0\1\0\x80\0\0\xff\xff\xff\0\0\0!\xf9\4\0\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0;";
+static const char gif[] =
+    "GIF89a\1\0\1\0\x80\0\0\xff\xff\xff\0\0\0!\xf9\4\0\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0;";
 
 static int make_input(const void *data, size_t size)
 {
@@ -34,7 +35,8 @@ static int run_picture(struct vb_workers *workers, enum vb_media_type type, cons
 {
     struct vb_media_files files = {
         .input = make_input(data, size), .output = vb_media_memory_file("output"), .poster = -1};
-    int r = vb_workers_run(workers, &(struct vb_media_job){.work = VB_WORK_PICTURE, .type = type}, &files, ret, err);
+    int r = vb_workers_run(workers, &(struct vb_media_job){.work = VB_WORK_PICTURE, .type = type}, &files,
+                           ret, err);
 
     *ret_size = lseek(files.output, 0, SEEK_END);
     close(files.input);
@@ -84,7 +86,8 @@ static void a_file_that_is_none_is_refused_in_words(void **state)
     off_t size = 0;
 
     (void)state;
-    assert_int_equal(run_picture(workers, VB_MEDIA_JPEG, "\xff\xd8\xff\xe0 and no more", 16, &result, &size, &err), 0);
+    assert_int_equal(
+        run_picture(workers, VB_MEDIA_JPEG, "\xff\xd8\xff\xe0 and no more", 16, &result, &size, &err), 0);
     assert_int_equal(result.status, VB_MEDIA_BAD);
     assert_non_null(strstr(result.problem, "damaged"));
     assert_int_equal(size, 0);
@@ -243,7 +246,8 @@ static void a_missing_program_is_named(void **state)
     struct vb_error err = {0};
 
     (void)state;
-    assert_true(vb_workers_start(&(struct vb_workers_config){.program = "/nowhere/vibe-media"}, &workers, &err) < 0);
+    assert_true(
+        vb_workers_start(&(struct vb_workers_config){.program = "/nowhere/vibe-media"}, &workers, &err) < 0);
     assert_non_null(strstr(err.message, "/nowhere/vibe-media"));
     assert_non_null(strstr(err.hint, "beside vibe"));
     vb_workers_stop(NULL);
