@@ -43,7 +43,7 @@ struct worker {
 enum lane {
     LANE_UPLOAD, /* somebody looks at a progress bar */
     LANE_VARIANT,
-    LANE_SLOW /* AVIF takes ten times as long: never on all workers, or the other two would wait for it */
+    LANE_SLOW /* AVIF takes many times as long: never on all workers, or the other two would wait for it */
 };
 
 /* A call that waits for a worker. */
