@@ -99,7 +99,8 @@ static int pool(const struct vb_strbuf *file, int seconds, const char *program)
 
     sched_getaffinity(0, sizeof(cores), &cores);
     count = CPU_COUNT(&cores) + 1 < CALLERS_MAX ? CPU_COUNT(&cores) + 1 : CALLERS_MAX;
-    if (vb_workers_start(&(struct vb_workers_config){.program = program}, &work.workers, &err) < 0) {
+    if (vb_workers_start(&(struct vb_workers_config){.program = program}, &work.workers, &err) < 0 ||
+        vb_workers_wait(work.workers, &err) < 0) {
         fprintf(stderr, "%s\n", err.message);
         return 1;
     }

@@ -57,6 +57,8 @@ static int run_job(const struct vb_media_job *job, const struct vb_media_files *
     int r = vb_workers_start(&(struct vb_workers_config){.processes = 1}, &workers, err);
 
     if (r == 0)
+        r = vb_workers_wait(workers, err);
+    if (r == 0)
         r = vb_workers_run(workers, job, files, ret, err);
     vb_workers_stop(workers);
     return r;

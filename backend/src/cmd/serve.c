@@ -129,6 +129,8 @@ static int run(const struct vb_settings *settings, const struct vb_tls *tls, str
         rc = start_delivery(settings, tls, &parts, err);
     if (rc == 0)
         rc = start_service(settings, tls, &parts, err);
+    if (rc == 0) /* it listens by now: what needs no picture is served */
+        rc = vb_workers_wait(parts.workers, err);
     if (rc == 0)
         serve_until_signal(settings, &parts);
     deadline_ms = vb_clock_monotonic_ms() + VB_DRAIN_TIMEOUT_MS; /* of both: ECS has no more patience */

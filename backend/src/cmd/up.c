@@ -375,6 +375,8 @@ static int run(struct up *up, struct vb_error *err)
         rc = start_edge(up, err);
     if (rc == 0)
         rc = start_api(up, err);
+    if (rc == 0)
+        rc = vb_workers_wait(up->workers, err);
     if (rc == 0) {
         print_table(up);
         rc = write_env(up, err);

@@ -515,7 +515,7 @@ static void *keeper(void *argument)
     }
 }
 
-static int wait_until_ready(struct vb_workers *workers, struct vb_error *err)
+int vb_workers_wait(struct vb_workers *workers, struct vb_error *err)
 {
     int64_t until_ms = vb_clock_monotonic_ms() + START_TIMEOUT_MS;
     struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
@@ -588,8 +588,6 @@ int vb_workers_start(const struct vb_workers_config *config, struct vb_workers *
     if (r == 0)
         r = -pthread_create(&workers->keeper, NULL, keeper, workers);
     workers->keeper_runs = r == 0;
-    if (r == 0)
-        r = wait_until_ready(workers, err);
     if (r < 0)
         vb_workers_stop(workers);
     else

@@ -23,10 +23,13 @@ struct vb_workers_config {
     unsigned timeout_ms; /* of one job, from when a process has it; 0: 30000 */
 };
 
-/* Starts the nursery; to be called before threads are started. Returns when it is ready: within 5 s, or an error
- * that says what is missing. */
+/* Starts the nursery and returns at once, so that a service can listen meanwhile: calls wait for the first worker. An
+ * error if there is no such program. */
 int vb_workers_start(const struct vb_workers_config *config, struct vb_workers **ret_workers,
                      struct vb_error *err);
+/* Returns when the first worker is in its jail: 0, or after 10 s at the most an error that says what is missing. A
+ * service that gets one must not go on. */
+int vb_workers_wait(struct vb_workers *workers, struct vb_error *err);
 /* No call may be under way. NULL is fine. */
 void vb_workers_stop(struct vb_workers *workers);
 

@@ -1,10 +1,11 @@
 /* A nursery whose one worker does wrong, to see what the service makes of it. WRONG: 1 never answers, 2 answers nonsense,
- * 3 ends. */
+ * 3 ends, 4 cannot be jailed. */
 #include "media/sandbox.h"
 #include "media/wire.h"
 
 #include "media/job.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,6 +16,8 @@ static void do_wrong(int socket)
     unsigned char job[sizeof(struct vb_media_job)], answer[sizeof(struct vb_media_result)];
     int files[VB_WIRE_FILES_MAX];
 
+    if (WRONG == 4)
+        hello.jail = -EPERM;
     vb_wire_send(socket, &hello, sizeof(hello), NULL, 0);
     if (vb_wire_receive(socket, job, sizeof(job), files, VB_WIRE_FILES_MAX) <= 0 || WRONG == 3)
         return;

