@@ -26,6 +26,7 @@ OWNERS = {
     "libpq-fe.h": {"db"},
     "sqlite3.h": {"store"},
     "vips/vips.h": {"media"},
+    "jpeglib.h": {"media", "cmd"},
     "libavformat/avformat.h": {"media"},
     "libavcodec/avcodec.h": {"media"},
     "libavutil/display.h": {"media"},

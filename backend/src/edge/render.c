@@ -19,9 +19,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HEADER_BYTES ((size_t)64 * 1024) /* of a picture: its size is in them */
-#define VARIANT_MAX  ((int64_t)16 * 1024 * 1024)
-#define ETAG_HEX     32 /* digits of the SHA-256: enough for that no two are alike */
+#define HEADER_BYTES     ((uint64_t)64 * 1024) /* of a picture: its size is mostly in them */
+#define HEADER_BYTES_MAX ((uint64_t)4 * 1024 * 1024)
+#define VARIANT_MAX      ((int64_t)16 * 1024 * 1024)
+#define ETAG_HEX         32 /* digits of the SHA-256: enough for that no two are alike */
 
 /* One rendering. */
 struct work {
@@ -43,24 +44,39 @@ static bool is_picture(enum vb_media_type type)
     return type != VB_MEDIA_UNKNOWN && !vb_media_is_video(type);
 }
 
+/* Its header is nearly always in its first bytes; if not, the header says how many more there are to be read. */
+static int read_dimensions(struct work *work, struct vb_dimensions *ret_dimensions)
+{
+    uint64_t wanted = HEADER_BYTES, whole = (uint64_t)work->source->size;
+    int r = -EAGAIN;
+
+    while (r == -EAGAIN && wanted <= HEADER_BYTES_MAX) {
+        size_t size = (size_t)(wanted < whole ? wanted : whole);
+        unsigned char *head VB_CLEANUP(vb_freep) = malloc(size + 1);
+
+        if (!head)
+            return -EAGAIN;
+        if (vb_pread_all(work->input, head, size, 0) < 0)
+            return -EAGAIN;
+        work->type = vb_sniff(head, size);
+        if (!is_picture(work->type))
+            return -EINVAL;
+        r = vb_media_dimensions(work->type, head, size, ret_dimensions, &wanted);
+        if (size == whole)
+            break;
+    }
+    return r == 0 ? 0 : -EINVAL;
+}
+
 /* Reads the source and what it is. 0, -EINVAL (no picture), or why it cannot be had. */
 static int open_source(struct work *work, struct vb_dimensions *ret_dimensions)
 {
-    unsigned char head[HEADER_BYTES];
-    size_t size = work->source->size < (int64_t)sizeof(head) ? (size_t)work->source->size : sizeof(head);
-    uint64_t needed;
     int r;
+
     if (strncmp(work->source->content_type, "image/", 6) != 0 || work->source->size > VARIANT_MAX)
         return -EINVAL;
     r = vb_fetch_file(work->render->fetch, work->key, work->source, work->input);
-    if (r == 0)
-        r = vb_pread_all(work->input, head, size, 0);
-    if (r < 0)
-        return r;
-    work->type = vb_sniff(head, size);
-    if (!is_picture(work->type))
-        return -EINVAL;
-    return vb_media_dimensions(work->type, head, size, ret_dimensions, &needed) == 0 ? 0 : -EINVAL;
+    return r < 0 ? r : read_dimensions(work, ret_dimensions);
 }
 
 static int run_job(const struct work *work, const struct vb_media_job *job, int input, int output)

@@ -69,6 +69,14 @@ def as_phones_do(tmp_path, data, orientation=1):
     return path.read_bytes()
 
 
+def swapped_profile():
+    """sRGB with the primaries of red and blue in each other's place: what is converted right comes out with them swapped."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    red, blue = profile.index(b"rXYZ"), profile.index(b"bXYZ")
+    profile[red:red + 4], profile[blue:blue + 4] = b"bXYZ", b"rXYZ"
+    return bytes(profile)
+
+
 def upload(phone, data, content_type):
     ticket = phone.ticket(data, content_type)
     assert phone.put(ticket, data)[0] == 200
@@ -140,13 +148,8 @@ def test_every_format_becomes_a_jpeg(vibe, phone, tmp_path, kind, content_type):
 
 def test_colours_of_a_wide_profile_are_converted(vibe, phone):
     """What a profile says of the numbers is what comes out, as numbers of sRGB."""
-    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    # a profile whose red and blue primaries have changed places: what is converted right comes out with them swapped
-    red, blue = srgb.index(b"rXYZ"), srgb.index(b"bXYZ")
-    profile = bytearray(srgb)
-    profile[red:red + 4], profile[blue:blue + 4] = b"bXYZ", b"rXYZ"
     rgb = Image.new("RGB", (64, 64), (200, 80, 20))
-    status, body = upload(phone, encoded(rgb, "JPEG", quality=95, icc_profile=bytes(profile)), "image/jpeg")
+    status, body = upload(phone, encoded(rgb, "JPEG", quality=95, icc_profile=swapped_profile()), "image/jpeg")
     assert status == 200
     picture = Image.open(io.BytesIO(fetched(vibe, body["media"])[1]))
     assert "icc_profile" not in picture.info

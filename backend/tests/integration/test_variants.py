@@ -12,7 +12,7 @@ import images
 from conftest import free_port, wait_until
 from relay import Relay
 from test_cdn import get, metric, new_key, put
-from test_media import corners, encoded, quarters, upload
+from test_media import as_phones_do, corners, encoded, private_fields, quarters, swapped_profile, upload
 from test_upload import Phone
 
 WIDTHS = [64, 96, 128, 160, 256, 320, 480, 640, 750, 828, 1080, 1280, 1920, 2560]
@@ -222,6 +222,37 @@ def test_pictures_that_came_by_other_ways_have_variants_too(vibe, kind, content_
     key = put(vibe, new_key(extension=kind.lower()), encoded(quarters(400, 300), kind), content_type)
     shown = Image.open(io.BytesIO(variant(vibe, key, "w=256&fm=jpeg")[2]))
     assert shown.size == (256, 192) and corners(shown) == "RGBW"
+
+
+@pytest.mark.parametrize("query, size", [("w=96", (96, 154)), ("w=160&h=160", (100, 160)), ("w=640", (200, 320))])
+def test_a_photo_that_came_by_other_ways_is_shown_upright(vibe, tmp_path, query, size):
+    """What a camera stores sideways, with the measures of the picture as one sees it."""
+    key = put(vibe, new_key(), as_phones_do(tmp_path, encoded(quarters(), "JPEG", quality=90), orientation=6))
+    data = variant(vibe, key, query + "&fm=jpeg")[2]
+    (tmp_path / "shown.jpg").write_bytes(data)
+    shown = Image.open(io.BytesIO(data))
+    assert shown.size == size and corners(shown) == "BRWG"
+    assert private_fields(tmp_path / "shown.jpg") == {}
+
+
+def test_colours_of_a_photo_that_came_by_other_ways_are_converted(vibe):
+    key = put(vibe, new_key(), encoded(Image.new("RGB", (640, 480), (200, 80, 20)), "JPEG", icc_profile=swapped_profile()))
+    red, _, blue = Image.open(io.BytesIO(variant(vibe, key, "w=256&fm=jpeg")[2])).getpixel((32, 32))
+    assert blue > 150 and red < 80
+
+
+def test_grey_and_inked_photos_that_came_by_other_ways_are_shown(vibe):
+    for mode, colour in (("L", 100), ("CMYK", (0, 0, 0, 155))):
+        key = put(vibe, new_key(), encoded(Image.new(mode, (640, 480), colour), "JPEG", quality=90))
+        shown = Image.open(io.BytesIO(variant(vibe, key, "w=256&fm=jpeg")[2])).convert("RGB")
+        assert shown.size == (256, 192) and all(60 < number < 140 for number in shown.getpixel((99, 99))), mode
+
+
+def test_a_header_may_be_long(vibe):
+    """Some cameras write miniatures and measurements of hundreds of kilobytes before the picture."""
+    data = picture()
+    data = data[:2] + (b"\xff\xe4\xff\xff" + bytes(65533)) * 9 + data[2:]
+    assert size_of(variant(vibe, put(vibe, new_key(), data), "w=128&fm=jpeg")[2]) == (128, 85)
 
 
 @pytest.mark.parametrize("data, content_type", [

@@ -262,8 +262,8 @@ static void a_system_that_forbids_the_jail_is_told_so(void **state)
 
     (void)state;
     assert_int_equal(
-        vb_workers_start(&(struct vb_workers_config){.program = getenv("FAKE_FREE"), .processes = 1}, &workers,
-                         &err),
+        vb_workers_start(&(struct vb_workers_config){.program = getenv("FAKE_FREE"), .processes = 1},
+                         &workers, &err),
         0);
     assert_int_equal(vb_workers_wait(workers, &err), -EPERM);
     assert_non_null(strstr(err.message, "cannot be jailed"));
