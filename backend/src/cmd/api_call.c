@@ -1,6 +1,8 @@
 /* Calls of the API from the command line: see api_call.h. */
 #include "cmd/api_call.h"
 
+#include "cmd/env_file.h"
+
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -10,7 +12,6 @@
 #include <string.h>
 
 #define ANSWER_MAX ((size_t)256 * 1024)
-#define ENV_FILE   ".vibe/env" /* of a `vibe up` in this folder */
 
 static int refused(const struct vb_http_exchange *exchange, struct vb_error *err)
 {
@@ -83,27 +84,12 @@ int vb_api_answer_string(const json_t *object, const char *name, const char **re
     return 0;
 }
 
-/* VIBE_API_URL of a line "export VIBE_API_URL='…'" in .vibe/env. */
-static char *read_env_file(void)
-{
-    static const char name[] = "VIBE_API_URL=";
-    struct vb_strbuf text VB_CLEANUP(vb_strbuf_release);
-    const char *value;
-
-    vb_strbuf_init(&text, 16384);
-    if (vb_file_read(ENV_FILE, &text, NULL) < 0 || !(value = strstr(text.data, name)))
-        return NULL;
-    value += sizeof(name) - 1;
-    value += strspn(value, "'\"");
-    return vb_xstrndup(value, strcspn(value, "'\"\r\n"));
-}
-
 char *vb_api_find(const char *option)
 {
     const char *environment = getenv("VIBE_API_URL");
     char *api = option                        ? vb_xstrdup(option)
                 : environment && *environment ? vb_xstrdup(environment)
-                                              : read_env_file();
+                                              : vb_env_file_find("VIBE_API_URL");
     size_t length;
 
     if (!api)

@@ -1,8 +1,10 @@
 /*
- * vibe media inspect | render: what the pipeline sees in a file, and what it would make of it, tried at a desk. The same
- * jailed workers do it as in production.
+ * vibe media inspect | render | gc: what the pipeline sees in a file, and what it would make of it, tried at a desk. The
+ * same jailed workers do it as in production. gc is in media_gc.c.
  */
+#include "cmd/bucket.h"
 #include "cmd/command.h"
+#include "cmd/media_gc.h"
 #include "cmd/options.h"
 
 #include "base/cleanup.h"
@@ -16,6 +18,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -25,29 +28,88 @@ struct subject {
     const char *name;
     int file;
     int64_t bytes;
+    char stored[160]; /* where an object is; "": it is a file */
     enum vb_media_type type;
 };
 
-static int open_subject(const char *path, struct subject *ret, struct vb_error *err)
+/* What it is, by its first bytes. */
+static int recognise(struct subject *subject, struct vb_error *err)
 {
     unsigned char first[VB_SNIFF_SIZE];
+    ssize_t got = pread(subject->file, first, sizeof(first), 0);
+
+    if (got < 0)
+        return vb_error_set(err, errno, "%s cannot be read: %s", subject->name, strerror(errno));
+    subject->type = vb_sniff(first, (size_t)got);
+    if (subject->type != VB_MEDIA_UNKNOWN)
+        return 0;
+    vb_error_set(err, EINVAL, "%s is none of the formats that may be uploaded", subject->name);
+    return vb_error_hint(err, "its first bytes decide, not its name");
+}
+
+static int open_file(const char *path, struct subject *ret, struct vb_error *err)
+{
     struct stat status;
-    ssize_t got;
 
     *ret = (struct subject){.name = path, .file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
     if (ret->file < 0 || fstat(ret->file, &status) < 0)
         return vb_error_set(err, errno, "%s cannot be opened: %s", path, strerror(errno));
     if (!S_ISREG(status.st_mode))
         return vb_error_set(err, EINVAL, "%s is not a file", path);
-    got = pread(ret->file, first, sizeof(first), 0);
-    if (got < 0)
-        return vb_error_set(err, errno, "%s cannot be read: %s", path, strerror(errno));
     ret->bytes = status.st_size;
-    ret->type = vb_sniff(first, (size_t)got);
-    if (ret->type != VB_MEDIA_UNKNOWN)
-        return 0;
-    vb_error_set(err, EINVAL, "%s is none of the formats that may be uploaded", path);
-    return vb_error_hint(err, "its first bytes decide, not its name");
+    return recognise(ret, err);
+}
+
+static int write_down(void *context, const char *data, size_t size)
+{
+    const struct subject *subject = context;
+
+    return vb_write_all(subject->file, data, size);
+}
+
+static int fetch(const struct vb_bucket *bucket, const char *key, struct subject *ret, struct vb_error *err)
+{
+    struct vb_s3_object object;
+    int r = vb_s3_head(bucket->s3, key, &object, err);
+
+    if (r == -ENOENT) {
+        vb_error_set(err, ENOENT, "there is no file %s, nor an object of that key in bucket %s", key,
+                     bucket->name);
+        return r;
+    }
+    if (r == 0 && object.size > VB_MEDIA_VIDEO_BYTES_MAX)
+        r = vb_error_set(err, EFBIG, "%s has %" PRId64 " bytes: more than any upload may have", key,
+                         object.size);
+    if (r == 0)
+        r = vb_s3_get(bucket->s3, key, 0, -1, object.etag, write_down, ret, &object, err);
+    if (r < 0)
+        return r;
+    ret->bytes = object.size;
+    snprintf(ret->stored, sizeof(ret->stored), "as %.60s in bucket %.64s", object.content_type, bucket->name);
+    return recognise(ret, err);
+}
+
+static int open_object(const char *key, struct subject *ret, struct vb_error *err)
+{
+    struct vb_bucket bucket;
+    int r = vb_bucket_open(&bucket, false, err);
+
+    if (r < 0)
+        vb_error_prefix(err, "there is no file %s, and its bucket is not known", key);
+    *ret = (struct subject){.name = key, .file = r < 0 ? -1 : vb_media_memory_file("object")};
+    if (r == 0 && ret->file < 0)
+        r = vb_error_set(err, -ret->file, "there is no memory for the object");
+    if (r == 0)
+        r = fetch(&bucket, key, ret, err);
+    vb_bucket_close(&bucket);
+    return r;
+}
+
+/* A file, or what the bucket has under that key. */
+static int open_subject(const char *name, struct subject *ret, struct vb_error *err)
+{
+    return access(name, F_OK) < 0 && errno == ENOENT ? open_object(name, ret, err)
+                                                     : open_file(name, ret, err);
 }
 
 static int run_job(const struct vb_media_job *job, const struct vb_media_files *files,
@@ -86,9 +148,12 @@ static void print_facts(const struct subject *subject, const struct vb_media_res
     uint32_t height = video ? seen->height : seen->source_height;
     char text[32];
 
+    printf("%-12s %s\n", subject->stored[0] ? "key" : "file", subject->name);
+    if (subject->stored[0])
+        printf("object       %s\n", subject->stored);
     printf(
-        "file         %s\ntype         %s, by its bytes\nbytes        %" PRId64 ", %s\n", subject->name,
-        vb_media_mime(subject->type), subject->bytes,
+        "type         %s, by its bytes\nbytes        %" PRId64 ", %s\n", vb_media_mime(subject->type),
+        subject->bytes,
         share((double)subject->bytes / (double)(video ? VB_MEDIA_VIDEO_BYTES_MAX : VB_MEDIA_IMAGE_BYTES_MAX),
               text));
     if (width)
@@ -226,39 +291,80 @@ static int render(const char *path, const struct render_options *options, struct
     return r;
 }
 
+static bool read_hours(const char *text, unsigned *ret)
+{
+    char *end;
+    unsigned long hours = strtoul(text, &end, 10);
+
+    *ret = (unsigned)hours;
+    return *text >= '0' && *text <= '9' && *end == '\0' && hours <= 24UL * 365;
+}
+
+struct command_line {
+    struct render_options render;
+    struct vb_gc_options gc;
+    const char *min_age;
+    const char *words[2]; /* action and what it is about */
+    int count;
+};
+
+/* Returns the exit status; err is set for 1. */
+static int act(struct command_line *line, const struct vb_usage *usage, struct vb_error *err)
+{
+    const char *action = line->count > 0 ? line->words[0] : "";
+    const char *problem = "media is followed by inspect FILE|KEY, by render FILE -o OUT, or by gc";
+
+    if (strcmp(action, "inspect") == 0 && line->count == 2)
+        return inspect(line->words[1], err);
+    if (strcmp(action, "render") == 0 && line->count == 2 && line->render.output)
+        return render(line->words[1], &line->render, err);
+    if (strcmp(action, "gc") == 0 && line->count == 1) {
+        if (read_hours(line->min_age, &line->gc.min_age_hours))
+            return vb_media_gc(&line->gc, err);
+        problem = "--min-age is a number of hours, at most 8760";
+    }
+    fprintf(stderr, "vibe: %s\nusage: %s\n", problem, usage->synopsis);
+    return 2;
+}
+
 int vb_cmd_media(int argc, char **argv)
 {
-    struct render_options render_options = {0};
+    struct command_line line = {.min_age = "24"};
     const struct vb_option options[] = {
-        {VB_OPTION_STRING, "output", "OUT", "render: the file to write", &render_options.output, 'o'},
-        {VB_OPTION_STRING, "w", "PIXELS", "render: a width of the CDN's list", &render_options.width},
-        {VB_OPTION_STRING, "h", "PIXELS", "render: the most height", &render_options.height},
-        {VB_OPTION_STRING, "fit", "FIT", "render: contain or cover", &render_options.fit},
-        {VB_OPTION_STRING, "fm", "FORMAT", "render: jpeg, webp or avif", &render_options.format},
-        {VB_OPTION_STRING, "q", "QUALITY", "render: 1 to 100", &render_options.quality},
+        {VB_OPTION_STRING, "output", "OUT", "render: the file to write", &line.render.output, 'o'},
+        {VB_OPTION_STRING, "w", "PIXELS", "render: a width of the CDN's list", &line.render.width},
+        {VB_OPTION_STRING, "h", "PIXELS", "render: the most height", &line.render.height},
+        {VB_OPTION_STRING, "fit", "FIT", "render: contain or cover", &line.render.fit},
+        {VB_OPTION_STRING, "fm", "FORMAT", "render: jpeg, webp or avif", &line.render.format},
+        {VB_OPTION_STRING, "q", "QUALITY", "render: 1 to 100", &line.render.quality},
+        {VB_OPTION_FLAG, "dry-run", NULL, "gc: only list what would be removed, and why", &line.gc.dry_run},
+        {VB_OPTION_STRING, "min-age", "HOURS", "gc: leave objects without a row that are younger (24)",
+         &line.min_age},
+        {VB_OPTION_FLAG, "force", NULL, "gc: even if that is most of the bucket", &line.gc.force},
         {0},
     };
     const struct vb_usage usage = {
-        .synopsis = "vibe media inspect FILE\n       vibe media render FILE -o OUT [options]",
-        .summary = "inspect shows what the pipeline sees in a file, and whether it would be taken.\n"
-                   "render writes what it would make of it: the canonical file, or with options a variant.",
+        .synopsis = "vibe media inspect FILE|KEY\n       vibe media render FILE|KEY -o OUT [options]\n"
+                    "       vibe media gc [--dry-run]",
+        .summary = "inspect shows what the pipeline sees in a file, or in an object of the bucket, and "
+                   "whether it would be "
+                   "taken.\n"
+                   "render writes what it would make of it: the canonical file, or with options a variant.\n"
+                   "gc removes from the bucket what nothing needs any more; never what a row names.",
         .options = options,
+        .footer =
+            "Bucket and database are those of S3_BUCKET_NAME, AWS_REGION, S3_ENDPOINT, DATABASE_URL and the "
+            "AWS "
+            "credentials, or,\nif none of them is set, those of the `vibe up` in this folder (.vibe/env).",
     };
-    const char *words[2] = {NULL, NULL};
     struct vb_error err = {0};
-    int r, count = vb_options_parse(&usage, argc, argv, words, 2);
+    int r;
 
-    if (count < 0)
-        return count == -1 ? 0 : 2;
+    line.count = vb_options_parse(&usage, argc, argv, line.words, 2);
+    if (line.count < 0)
+        return line.count == -1 ? 0 : 2;
     vb_log_configure(VB_LOG_ERROR, VB_LOG_TEXT);
-    if (count == 2 && strcmp(words[0], "inspect") == 0) {
-        r = inspect(words[1], &err);
-    } else if (count == 2 && strcmp(words[0], "render") == 0 && render_options.output) {
-        r = render(words[1], &render_options, &err);
-    } else {
-        fprintf(stderr, "vibe: media is followed by inspect FILE, or by render FILE -o OUT\nusage: %s\n",
-                usage.synopsis);
-        return 2;
-    }
+    r = act(&line, &usage, &err);
+    fflush(stdout);
     return r < 0 ? vb_cmd_fail(&err) : r;
 }

@@ -10,7 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
-static const char *const public_prefixes[] = {"profile-pictures/", "activity-images/", "vibe-stories/"};
+const char *const vb_edge_public_prefixes[] = {"profile-pictures/", "activity-images/", "vibe-stories/",
+                                               NULL};
 
 static const char *const content_types[] = {"image/jpeg", "image/png",  "image/webp", "image/avif",
                                             "image/heic", "image/heif", "image/gif",  "video/mp4"};
@@ -42,8 +43,8 @@ enum vb_edge_key_result vb_edge_key_check(const char *key)
 {
     if (!key_is_proper(key))
         return VB_EDGE_KEY_MALFORMED;
-    for (size_t i = 0; i < VB_ARRAY_SIZE(public_prefixes); i++)
-        if (strncmp(key, public_prefixes[i], strlen(public_prefixes[i])) == 0)
+    for (const char *const *prefix = vb_edge_public_prefixes; *prefix; prefix++)
+        if (strncmp(key, *prefix, strlen(*prefix)) == 0)
             return VB_EDGE_KEY_PUBLIC;
     return VB_EDGE_KEY_PRIVATE;
 }

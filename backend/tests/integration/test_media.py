@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageCms
 
 import images
-from conftest import BINARY, wait_until
+from conftest import BINARY, tool_environment, wait_until
 from test_upload import Phone
 
 PRIVATE = ["-GPSLatitude", "-GPSLongitude", "-SerialNumber", "-Make", "-Model", "-Artist", "-XMP:all", "-ThumbnailImage",
@@ -195,6 +195,23 @@ def test_inspect_says_what_the_pipeline_sees(vibe, tmp_path):
     path.write_bytes(b"not a picture at all")
     out = vibe_media(vibe, "inspect", path)
     assert out.returncode == 1 and "its first bytes decide" in out.stderr
+
+
+def test_inspect_finds_what_is_in_the_bucket(vibe, phone, tmp_path):
+    ticket = phone.ticket(data := as_phones_do(tmp_path, encoded(quarters(), "JPEG"), orientation=6), "image/jpeg")
+    assert phone.put(ticket, data)[0] == 200
+
+    def inspect(key):
+        return subprocess.run([BINARY, "media", "inspect", key], capture_output=True, text=True, cwd=tmp_path,
+                              env=tool_environment(**vibe.env))
+
+    staged = inspect(ticket["key"])
+    assert staged.returncode == 0, staged.stderr
+    assert "image/jpeg in bucket" in staged.stdout and "200 x 320 upright" in staged.stdout and "YES" in staged.stdout
+    assert phone.complete(ticket)[0] == 200
+    assert "none" in inspect(phone.keys("profile-pictures")[0]).stdout
+    missing = inspect(ticket["key"])
+    assert missing.returncode == 1 and ticket["key"] in missing.stderr and vibe.bucket in missing.stderr
 
 
 def test_render_makes_what_the_cdn_would(vibe, tmp_path):

@@ -1,0 +1,168 @@
+"""`vibe media gc`: what nothing needs goes from the bucket; what a row names never does."""
+
+import re
+import subprocess
+
+import pytest
+
+import conftest
+import images
+from conftest import tool_environment
+from test_upload import sql
+from test_upload_kinds import Owner
+
+LOST = "activity-images/lost/hero-1.jpg"
+
+
+@pytest.fixture(scope="module")
+def idle(_scratch, binary):
+    """An instance whose own sweeper does not get a turn."""
+    instance = conftest.Vibe(_scratch / "idle", environment={"SWEEP_INTERVAL": "86400"}).start()
+    yield instance
+    instance.stop()
+
+
+@pytest.fixture(autouse=True)
+def emptied(idle):
+    """Each test begins without media."""
+    sql(idle, "DELETE FROM media; DELETE FROM vibe_stories; DELETE FROM activities; DELETE FROM users")
+    for key in all_keys(idle):
+        idle.s3().delete_object(Bucket=idle.bucket, Key=key)
+
+
+@pytest.fixture
+def owner(idle):
+    return Owner(idle)
+
+
+def all_keys(vibe):
+    return {item["Key"] for item in vibe.s3().list_objects_v2(Bucket=vibe.bucket).get("Contents", [])}
+
+
+def gc(vibe, *arguments, cwd="/", **changed):
+    return subprocess.run([conftest.BINARY, "media", "gc", *arguments], capture_output=True, text=True, timeout=120, cwd=cwd,
+                          env=tool_environment(**vibe.env | changed))
+
+
+def lines(done, what):
+    """{key: reason} of the lines that begin with that word."""
+    found = re.findall(rf"^{what} +[\d.]* ?[kMG]?B? {{2,}}(\S.*?) {{2,}}(\S+)$", done.stdout, re.M)
+    return {key: reason for reason, key in found}
+
+
+def lose(vibe, key=LOST):
+    vibe.s3().put_object(Bucket=vibe.bucket, Key=key, Body=images.jpeg(), ContentType="image/jpeg")
+    return key
+
+
+def an_hour_later(vibe):
+    sql(vibe, "UPDATE media SET updated_at = updated_at - interval '1 hour', keep_until = keep_until - interval '1 day'")
+
+
+def test_each_reason_is_told_and_nothing_is_removed_by_looking(idle, owner):
+    replaced = owner.send("profile-picture", images.jpeg(seed=1))["key"]
+    shown = owner.send("profile-picture", images.jpeg(seed=2))["key"]
+    activity = owner.activity()
+    orphaned = owner.send("activity-image", images.jpeg(seed=3), activityId=activity, slot="hero")["key"]
+    sql(idle, "UPDATE media SET status = 'deleting' WHERE key = :'key'; DELETE FROM activities WHERE id = :'id'",
+        key=orphaned, id=activity)
+    video = owner.send("story-media", images.mp4(), "video/mp4", storyId=owner.story())["key"]
+    poster = sql(idle, "SELECT poster_key FROM media WHERE key = :'key'", key=video)[0][0]
+    sql(idle, "UPDATE vibe_stories SET expires_at = now()")
+    staged = owner.stage("profile-picture", images.jpeg(seed=4))["key"]
+    lost = lose(idle)
+    gone = Owner(idle)
+    theirs = gone.send("profile-picture", images.jpeg(seed=5))["key"]
+    sql(idle, "UPDATE media SET status = 'deleting' WHERE key = :'key'; DELETE FROM users WHERE id = :'id'",
+        key=theirs, id=gone.id)
+    an_hour_later(idle)
+
+    before = all_keys(idle)
+    listed = gc(idle, "--dry-run", "--min-age", "0")
+    assert listed.returncode == 0, listed.stderr
+    assert lines(listed, "would remove") == {
+        replaced: "it was replaced", orphaned: "its activity was deleted", video: "its story has ended",
+        poster: "its story has ended", theirs: "its owner's account was deleted", lost: "no row names it"}
+    assert lines(listed, "left") == {staged: "not completed yet"}
+    assert re.search(r"^6 of 7 objects, [\d.]+ kB, would be removed$", listed.stdout, re.M), listed.stdout
+    assert all_keys(idle) == before
+
+    removed = gc(idle, "--min-age", "0")
+    assert removed.returncode == 0, removed.stderr
+    assert lines(removed, "removed") == lines(listed, "would remove")
+    assert all_keys(idle) == {shown, staged}
+    assert gc(idle, "--min-age", "0").stdout.startswith("0 of 1 objects, 0 B, removed")
+    assert idle.request("GET", f"{idle.cdn_url}/{shown}")[0] == 200
+
+
+def test_what_has_just_been_replaced_or_written_stays_for_a_while(idle, owner):
+    owner.send("profile-picture", images.jpeg(seed=1))
+    owner.send("profile-picture", images.jpeg(seed=2))
+    lose(idle)
+    before = all_keys(idle)
+    assert gc(idle).stdout.startswith("0 of 3 objects") and all_keys(idle) == before
+
+
+@pytest.mark.parametrize("statement", [
+    "UPDATE users SET profile_picture_s3_key = :'key' WHERE id = :'id'",
+    "INSERT INTO activities (user_id, hero_image_s3_key) VALUES (:'id', :'key')",
+    "INSERT INTO activities (user_id, image_s3_keys) VALUES (:'id', ARRAY['x', NULL, :'key'])",
+    "INSERT INTO vibe_stories (user_id, image_s3_key, expires_at) VALUES (:'id', :'key', now() + interval '1 hour')",
+    "INSERT INTO vibe_stories (user_id, video_s3_key) VALUES (:'id', :'key')"])
+@pytest.mark.parametrize("in_media", [False, True])
+def test_what_a_row_names_is_never_removed(idle, owner, statement, in_media):
+    """Whatever the table media says, or does not say: adopted pictures have no row there."""
+    key = owner.send("profile-picture", images.jpeg())["key"]
+    sql(idle, "UPDATE users SET profile_picture_s3_key = NULL")
+    sql(idle, "UPDATE media SET status = 'deleting'" if in_media else "DELETE FROM media")
+    an_hour_later(idle)
+    assert set(lines(gc(idle, "--dry-run", "--min-age", "0"), "would remove")) == {key}
+    sql(idle, statement, key=key, id=owner.id)
+    assert lines(gc(idle, "--dry-run", "--min-age", "0"), "would remove") == {}
+    assert gc(idle, "--min-age", "0", "--force").returncode == 0 and all_keys(idle) == {key}
+
+
+def test_names_may_hold_anything(idle):
+    keys = {lose(idle, f"profile-pictures/{name}") for name in
+            ('quo"te', "com,ma", "back\\slash", "{brace}", "NULL", "smörgås 🌸", "apo'strophe", "x" * 900)}
+    assert gc(idle, "--min-age", "0").returncode == 0 and not all_keys(idle) & keys
+
+
+def test_other_prefixes_are_none_of_its_business(idle):
+    other = lose(idle, "backups/database.sql")
+    assert gc(idle, "--min-age", "0").stdout.startswith("0 of 0 objects") and other in all_keys(idle)
+
+
+def test_the_wrong_database_is_noticed(idle, owner):
+    """More than a batch: the bucket is read page by page, the database asked batch by batch."""
+    shown = owner.send("profile-picture", images.jpeg())["key"]
+    for number in range(510):
+        lose(idle, f"vibe-stories/images/{number}-1.jpg")
+    before = all_keys(idle)
+    listed, refused = gc(idle, "--dry-run", "--min-age", "0"), gc(idle, "--min-age", "0")
+    assert len(lines(listed, "would remove")) == 510
+    for done in (listed, refused):
+        assert done.returncode == 1 and "510 of the 511 media in bucket" in done.stderr and "--force" in done.stderr
+    assert all_keys(idle) == before
+    assert gc(idle, "--min-age", "0", "--force").returncode == 0 and all_keys(idle) == {shown}
+
+
+def test_what_is_missing_or_refused_is_named(idle):
+    done = gc(idle, DATABASE_URL=None)
+    assert done.returncode == 1 and "DATABASE_URL" in done.stderr and "vibe up" in done.stderr
+    done = gc(idle, AWS_SECRET_ACCESS_KEY="wrong")
+    assert done.returncode == 1 and "SignatureDoesNotMatch" in done.stderr
+    done = gc(idle, DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    assert done.returncode == 1 and done.stderr
+    for arguments in (["--min-age", "-1"], ["--min-age", "soon"], ["--min-age", "99999"], ["now"]):
+        assert gc(idle, *arguments).returncode == 2
+
+
+def test_the_vibe_up_of_the_folder_is_found_unless_another_is_meant(idle, tmp_path):
+    (tmp_path / ".vibe").symlink_to(idle.data_dir)
+    done = subprocess.run([conftest.BINARY, "media", "gc", "--dry-run"], cwd=tmp_path, env=tool_environment(),
+                          capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "0 of 0 objects, 0 B, would be removed\n"), done.stderr
+    done = subprocess.run([conftest.BINARY, "media", "gc"], cwd=tmp_path, capture_output=True, text=True,
+                          env=tool_environment(S3_BUCKET_NAME="of-production", AWS_REGION="eu-central-1"))
+    assert done.returncode == 1 and "DATABASE_URL" in done.stderr
