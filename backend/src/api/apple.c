@@ -154,7 +154,8 @@ static int let_in(struct vb_db *db, void *context, struct vb_error *err)
 
     if (r == 0 && arrival->user.disabled)
         return -EACCES;
-    return r < 0 ? r : vb_session_begin(arrival->api, db, arrival->user.id, NULL, &arrival->session, err);
+    return r < 0 ? r
+                 : vb_session_begin(arrival->api, db, arrival->user.id, NULL, NULL, &arrival->session, err);
 }
 
 /* -EACCES: the account is disabled. -EEXIST: somebody else has the address. */

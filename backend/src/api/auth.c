@@ -15,6 +15,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define REFRESH_REPEAT_S 30 /* for how long a phone may ask again that has not seen an answer */
+
 /* What register was asked for, once it keeps the rules. */
 struct registration {
     char email[VB_EMAIL_SIZE];
@@ -55,7 +57,8 @@ static int insert_account(struct vb_db *db, void *context, struct vb_error *err)
     vb_user_release(&account->user); /* of a run that another transaction came in the way of */
     r = vb_users_insert(db, account->wanted->email, account->hash, account->wanted->name, &account->user,
                         err);
-    return r < 0 ? r : vb_session_begin(account->api, db, account->user.id, NULL, &account->session, err);
+    return r < 0 ? r
+                 : vb_session_begin(account->api, db, account->user.id, NULL, NULL, &account->session, err);
 }
 
 void vb_api_register(struct vb_http_request *request)
@@ -155,7 +158,7 @@ static int log_in(struct vb_db *db, void *context, struct vb_error *err)
         return -EKEYREJECTED;
     if (r == 0 && user.disabled)
         return -EACCES;
-    return r < 0 ? r : vb_session_begin(login->api, db, user.id, NULL, &login->session, err);
+    return r < 0 ? r : vb_session_begin(login->api, db, user.id, NULL, NULL, &login->session, err);
 }
 
 void vb_api_login(struct vb_http_request *request)
@@ -189,7 +192,9 @@ void vb_api_login(struct vb_http_request *request)
 }
 
 /* Reads {refreshToken} and hashes it. */
-static bool read_refresh_token(struct vb_http_request *request, unsigned char ret_hash[VB_SHA256_SIZE])
+/* ret_next: the token that comes after it; NULL: does not matter. */
+static bool read_refresh_token(struct vb_http_request *request, unsigned char ret_hash[VB_SHA256_SIZE],
+                               struct vb_secret_token *ret_next)
 {
     json_t *json VB_CLEANUP(vb_json_decrefp) = vb_api_read_json(request);
     const char *token = NULL;
@@ -197,19 +202,38 @@ static bool read_refresh_token(struct vb_http_request *request, unsigned char re
     if (!json || !vb_api_string_field(request, json, "refreshToken", VB_API_REQUIRED, &token))
         return false;
     vb_sha256(token, strlen(token), ret_hash);
+    if (ret_next)
+        vb_session_next_token(vb_api_of(request), token, ret_next);
     return true;
 }
 
 struct rotation {
     struct vb_api *api;
     unsigned char hash[VB_SHA256_SIZE]; /* of the token that came */
+    struct vb_secret_token next;        /* what comes after it */
     bool reused;                        /* it had been used before: its family has been revoked */
     struct vb_user user;                /* with the session, unless reused */
     struct vb_session session;
 };
 
-/* Uses up the token and inserts the next of its family. One that was reused is no error here, as what it leads
- * to is to be committed. -EACCES: its owner is disabled. */
+/* A token that comes a second time: from a phone that did not see the answer to the first, or else from a thief (or from
+ * the owner, after a thief): that ends the family, which is no error here, as it is to be committed. */
+static int rotate_again(struct vb_db *db, struct rotation *rotation, const struct vb_token_owner *owner,
+                        struct vb_error *err)
+{
+    bool repeated = false;
+    int r = vb_tokens_is_repeated(db, rotation->hash, rotation->next.hash, REFRESH_REPEAT_S, &repeated, err);
+
+    if (r < 0)
+        return r;
+    rotation->reused = !repeated;
+    if (rotation->reused)
+        return vb_tokens_revoke_family(db, owner->family_id, err);
+    vb_session_repeat(rotation->api, owner->user_id, &rotation->next, &rotation->session);
+    return 0;
+}
+
+/* Uses up the token and inserts the next of its family. -EACCES: its owner is disabled. */
 static int rotate(struct vb_db *db, void *context, struct vb_error *err)
 {
     struct rotation *rotation = context;
@@ -217,17 +241,18 @@ static int rotate(struct vb_db *db, void *context, struct vb_error *err)
     bool disabled = false;
     int r = vb_tokens_lock_owner(db, rotation->hash, &disabled, err);
 
+    rotation->reused = false; /* of a run that another transaction came in the way of */
+    vb_user_release(&rotation->user);
     if (r == 0 && disabled)
         return -EACCES;
     if (r == 0)
         r = vb_tokens_use(db, rotation->hash, &owner, err);
-    rotation->reused = r == -EKEYREVOKED;
-    if (rotation->reused)
-        return vb_tokens_revoke_family(db, owner.family_id, err);
     if (r == 0)
-        r = vb_session_begin(rotation->api, db, owner.user_id, owner.family_id, &rotation->session, err);
-    vb_user_release(&rotation->user); /* of a run that another transaction came in the way of */
-    return r < 0 ? r : vb_users_find(db, owner.user_id, &rotation->user, err);
+        r = vb_session_begin(rotation->api, db, owner.user_id, owner.family_id, &rotation->next,
+                             &rotation->session, err);
+    else if (r == -EKEYREVOKED)
+        r = rotate_again(db, rotation, &owner, err);
+    return r < 0 || rotation->reused ? r : vb_users_find(db, owner.user_id, &rotation->user, err);
 }
 
 /* result: 0, or why there is no new token. */
@@ -266,7 +291,7 @@ void vb_api_refresh(struct vb_http_request *request)
     struct vb_error err = {0};
     int r;
 
-    if (!read_refresh_token(request, rotation.hash))
+    if (!read_refresh_token(request, rotation.hash, &rotation.next))
         return;
     db = vb_api_acquire_db(request);
     if (!db)
@@ -283,7 +308,7 @@ void vb_api_logout(struct vb_http_request *request)
     unsigned char hash[VB_SHA256_SIZE];
     int r;
 
-    if (!read_refresh_token(request, hash))
+    if (!read_refresh_token(request, hash, NULL))
         return;
     db = vb_api_acquire_db(request);
     if (!db)

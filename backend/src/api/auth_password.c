@@ -98,7 +98,7 @@ static int change_password(struct vb_db *db, void *context, struct vb_error *err
     if (r == 0)
         r = vb_session_end_all(db, user.id, &change->revoked_ms, err);
     if (r == 0)
-        r = vb_session_begin(change->api, db, user.id, NULL, &change->session, err);
+        r = vb_session_begin(change->api, db, user.id, NULL, NULL, &change->session, err);
     if (r == 0 && change->session.issued_ms < change->revoked_ms)
         change->session.issued_ms = change->revoked_ms;
     return r;

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#define NEXT_LABEL "vibe next refresh token " /* no JWT begins so, which the same key signs */
+
 void vb_secret_token_make(struct vb_secret_token *token)
 {
     unsigned char bytes[VB_SECRET_TOKEN_BYTES];
@@ -20,17 +22,44 @@ void vb_secret_token_make(struct vb_secret_token *token)
     explicit_bzero(bytes, sizeof(bytes));
 }
 
-int vb_session_begin(struct vb_api *api, struct vb_db *db, const char *user_id, const char *family_id,
-                     struct vb_session *ret_session, struct vb_error *err)
+void vb_session_next_token(const struct vb_api *api, const char *token, struct vb_secret_token *ret_next)
 {
+    unsigned char message[sizeof(NEXT_LABEL) - 1 + VB_SHA256_SIZE], mac[VB_SHA256_SIZE];
+    size_t length;
+
+    memcpy(message, NEXT_LABEL, sizeof(NEXT_LABEL) - 1);
+    /* the text's plain digest is in the database: what is signed here must not be known from there */
+    vb_hmac_sha256(NEXT_LABEL, sizeof(NEXT_LABEL) - 1, token, strlen(token),
+                   message + sizeof(NEXT_LABEL) - 1);
+    vb_hmac(&api->jwt_keys[0].hmac, message, sizeof(message), mac);
+    length = vb_base64url_encode(mac, sizeof(mac), ret_next->text);
+    vb_sha256(ret_next->text, length, ret_next->hash);
+    explicit_bzero(mac, sizeof(mac));
+    explicit_bzero(message, sizeof(message));
+}
+
+void vb_session_repeat(struct vb_api *api, const char *user_id, const struct vb_secret_token *token,
+                       struct vb_session *ret_session)
+{
+    ret_session->refresh = *token;
+    ret_session->issued_ms = vb_revocations_issue_ms(api->revocations, user_id, vb_clock_realtime_ms());
+}
+
+int vb_session_begin(struct vb_api *api, struct vb_db *db, const char *user_id, const char *family_id,
+                     const struct vb_secret_token *next, struct vb_session *ret_session, struct vb_error *err)
+{
+    struct vb_secret_token random;
     char new_family[VB_UUID_SIZE];
 
     if (!family_id) {
         vb_random_uuid(new_family);
         family_id = new_family;
     }
-    vb_secret_token_make(&ret_session->refresh);
-    ret_session->issued_ms = vb_revocations_issue_ms(api->revocations, user_id, vb_clock_realtime_ms());
+    if (!next) {
+        vb_secret_token_make(&random);
+        next = &random;
+    }
+    vb_session_repeat(api, user_id, next, ret_session);
     return vb_tokens_insert(db, user_id, family_id, ret_session->refresh.hash, VB_REFRESH_TOKEN_LIFETIME_S,
                             err);
 }

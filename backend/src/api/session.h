@@ -16,17 +16,23 @@ struct vb_secret_token {
     unsigned char hash[VB_SHA256_SIZE];
 };
 void vb_secret_token_make(struct vb_secret_token *token);
+/* The refresh token that comes after that one: always the same, and known to nobody without JWT_SECRET. */
+void vb_session_next_token(const struct vb_api *api, const char *token, struct vb_secret_token *ret_next);
 
 struct vb_session {
     struct vb_secret_token refresh;
     int64_t issued_ms; /* of the access token */
 };
 
-/* Adds a token to the family (NULL: a new one, that is a new session). To be called in a transaction that
+/* Adds a token to the family (NULL: a new one, that is a new session), next or (NULL) a random one. To be called in a transaction that
  * holds the user's row, shared or not: what ends the user's sessions comes wholly before this or after it.
  * -ESRCH: the user is gone. */
 int vb_session_begin(struct vb_api *api, struct vb_db *db, const char *user_id, const char *family_id,
-                     struct vb_session *ret_session, struct vb_error *err);
+                     const struct vb_secret_token *next, struct vb_session *ret_session,
+                     struct vb_error *err);
+/* A session whose token is in the family already: with a new access token alone. */
+void vb_session_repeat(struct vb_api *api, const char *user_id, const struct vb_secret_token *token,
+                       struct vb_session *ret_session);
 /* Answers {user, accessToken, refreshToken, tokenType, expiresIn}, once the transaction is committed. */
 void vb_session_answer(struct vb_http_request *request, int status, const struct vb_user *user,
                        const struct vb_session *session);

@@ -89,6 +89,28 @@ int vb_tokens_use(struct vb_db *db, const unsigned char token_hash[VB_SHA256_SIZ
     return vb_error_set(err, EKEYEXPIRED, "this refresh token has expired");
 }
 
+int vb_tokens_is_repeated(struct vb_db *db, const unsigned char token_hash[VB_SHA256_SIZE],
+                          const unsigned char next_hash[VB_SHA256_SIZE], unsigned grace_s, bool *ret_repeated,
+                          struct vb_error *err)
+{
+    static const char sql[] =
+        "SELECT FROM refresh_tokens AS token\n"
+        "JOIN refresh_tokens AS next ON next.family_id = token.family_id AND next.token_hash = $2\n"
+        "WHERE token.token_hash = $1\n"
+        "  AND token.used_at > now() - make_interval(secs => $3)\n"
+        "  AND next.used_at IS NULL AND next.revoked_at IS NULL AND next.expires_at > now()";
+    PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    char hash[BYTEA_SIZE], next[BYTEA_SIZE], grace[16];
+    int r;
+
+    snprintf(grace, sizeof(grace), "%u", grace_s);
+    r = vb_db_query(db, sql, 3, (const char *[]){bytea(token_hash, hash), bytea(next_hash, next), grace},
+                    &row, err);
+    if (r == 0)
+        *ret_repeated = PQntuples(row) > 0;
+    return r;
+}
+
 int vb_tokens_lock_owner(struct vb_db *db, const unsigned char token_hash[VB_SHA256_SIZE], bool *ret_disabled,
                          struct vb_error *err)
 {

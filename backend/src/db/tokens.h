@@ -35,6 +35,11 @@ struct vb_token_owner {
  * -EKEYREVOKED: it had been used before, and ret_owner says whose family is to be revoked. */
 int vb_tokens_use(struct vb_db *db, const unsigned char token_hash[VB_SHA256_SIZE],
                   struct vb_token_owner *ret_owner, struct vb_error *err);
+/* Whether a token that had been used before was so within the last grace_s seconds, and next, which came out of that, has
+ * neither been used nor revoked: then its owner has not seen the answer, and asks again. */
+int vb_tokens_is_repeated(struct vb_db *db, const unsigned char token_hash[VB_SHA256_SIZE],
+                          const unsigned char next_hash[VB_SHA256_SIZE], unsigned grace_s, bool *ret_repeated,
+                          struct vb_error *err);
 int vb_tokens_revoke_family(struct vb_db *db, const char *family_id, struct vb_error *err);
 /* Revokes the family of the token. An unknown token is no error. */
 int vb_tokens_revoke_by_token(struct vb_db *db, const unsigned char token_hash[VB_SHA256_SIZE],

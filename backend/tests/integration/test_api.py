@@ -1,9 +1,12 @@
 """The API as its clients see it: health, accounts and sessions, and errors that programs can switch on."""
 
+import concurrent.futures
 import json
 import uuid
 
 import pytest
+
+from test_upload import sql
 
 
 def call(vibe, method, path, body=None, token=None, headers=None):
@@ -55,9 +58,25 @@ def test_a_stolen_refresh_token_ends_the_session(vibe, account):
     stolen = account["refreshToken"]
     status, _, renewed = call(vibe, "POST", "/api/auth/refresh", {"refreshToken": stolen})
     assert status == 200
+    status, _, renewed = call(vibe, "POST", "/api/auth/refresh", {"refreshToken": renewed["refreshToken"]})
+    assert status == 200
     status, headers, problem = call(vibe, "POST", "/api/auth/refresh", {"refreshToken": stolen})
     assert (status, problem["code"]) == (401, "token_reused") and headers["WWW-Authenticate"].startswith("Bearer")
     assert call(vibe, "POST", "/api/auth/refresh", {"refreshToken": renewed["refreshToken"]})[0] == 401
+
+
+def test_a_phone_that_lost_the_answer_to_a_refresh_gets_it_again_for_a_while(vibe, account):
+    sent = {"refreshToken": account["refreshToken"]}
+    _, _, lost = call(vibe, "POST", "/api/auth/refresh", sent)
+    with concurrent.futures.ThreadPoolExecutor(8) as phones:  # also when it asks several times at once
+        answers = list(phones.map(lambda _: call(vibe, "POST", "/api/auth/refresh", sent), range(8)))
+    assert {(status, body["refreshToken"]) for status, _, body in answers} == {(200, lost["refreshToken"])}
+    assert call(vibe, "GET", "/api/users/me", token=answers[0][2]["accessToken"])[0] == 200
+    sql(vibe, "UPDATE refresh_tokens SET used_at = used_at - interval '31 seconds' WHERE user_id::text = :'id'",
+        id=account["user"]["id"])
+    status, _, problem = call(vibe, "POST", "/api/auth/refresh", sent)
+    assert (status, problem["code"]) == (401, "token_reused")
+    assert call(vibe, "POST", "/api/auth/refresh", {"refreshToken": lost["refreshToken"]})[0] == 401
 
 
 def test_secrets_are_not_stored_and_not_logged(vibe, account):

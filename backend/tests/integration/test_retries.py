@@ -93,6 +93,7 @@ def refreshing(vibe, _):
 def refreshing_with_a_used_token(vibe, _):
     account = register(vibe)
     newer = call(vibe, "POST", "/api/auth/refresh", {"refreshToken": account["refreshToken"]})[2]
+    sql(vibe, "UPDATE refresh_tokens SET used_at = used_at - interval '1 hour' WHERE user_id::text = :'id'", id=account["user"]["id"])
 
     def done(body):
         assert body["code"] == "token_reused"

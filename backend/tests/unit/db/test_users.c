@@ -136,6 +136,15 @@ static void text_that_is_no_id_means_no_user(void **state)
     }
 }
 
+static bool is_repeated(struct vb_db *db, const unsigned char hash[VB_SHA256_SIZE],
+                        const unsigned char next[VB_SHA256_SIZE], unsigned grace_s)
+{
+    bool repeated = false;
+
+    assert_int_equal(vb_tokens_is_repeated(db, hash, next, grace_s, &repeated, NULL), 0);
+    return repeated;
+}
+
 static void a_refresh_token_is_used_once(void **state)
 {
     (void)state;
@@ -157,7 +166,12 @@ static void a_refresh_token_is_used_once(void **state)
         assert_int_equal(vb_tokens_insert(db, owner.user_id, owner.family_id, next, 60, NULL), 0);
         assert_int_equal(vb_tokens_use(db, hash, &owner, NULL), -EKEYREVOKED);
         assert_string_equal(owner.family_id, family);
+        assert_true(is_repeated(db, hash, next, 60));
+        assert_false(is_repeated(db, hash, next, 0));
+        assert_false(is_repeated(db, hash, unknown, 60));
+        assert_false(is_repeated(db, next, hash, 60));
         assert_int_equal(vb_tokens_revoke_family(db, family, NULL), 0);
+        assert_false(is_repeated(db, hash, next, 60));
         assert_int_equal(vb_tokens_use(db, next, &owner, NULL), -ENOENT);
         assert_int_equal(vb_tokens_use(db, hash, &owner, NULL), -ENOENT);
     }
