@@ -1,6 +1,7 @@
 """Variants: every screen gets the right size, in the best format that it takes, made once and kept."""
 
 import asyncio
+import contextlib
 import io
 import subprocess
 import urllib.parse
@@ -301,6 +302,45 @@ def test_without_the_bucket_what_was_seen_is_served_on(vibe, key, serve_factory)
         wait_until(lambda: variant(serve, key, "w=320&fm=webp")[1]["X-Cache"] == "hit", 20, "the bucket's return")
     finally:
         relay.cut()
+
+
+@pytest.fixture
+def small_cache(vibe_factory):
+    """A `vibe up` whose edge keeps on a disk of 4 MB."""
+    instance = vibe_factory(start=False)
+    folder = instance.data_dir / "cache"
+    folder.mkdir(parents=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=0700", "tmpfs", str(folder)], capture_output=True,
+                             text=True)
+    if mounted.returncode != 0:
+        pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield instance.start()
+        instance.stop()
+    finally:
+        instance.kill()
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_full_disk_of_the_cache_costs_time_and_nothing_else(small_cache):
+    vibe, filling = small_cache, small_cache.data_dir / "cache" / "filling"
+    first, large = put(vibe, new_key(), picture()), put(vibe, new_key(), bytes(3_000_000))
+    kept = variant(vibe, first, "w=320&fm=webp")
+    with contextlib.suppress(OSError), open(filling, "wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+    for _ in range(3):  # pieces of what is large, small ones, and variants: all without a place
+        assert get(vibe, large)[2] == bytes(3_000_000)
+        key = put(vibe, new_key(), picture())
+        assert get(vibe, key)[0] == 200 and size_of(variant(vibe, key, "w=256&fm=jpeg")[2]) == (256, 171)
+    assert variant(vibe, first, "w=320&fm=webp")[2] == kept[2]
+    filling.unlink()
+    key = put(vibe, new_key(), picture())
+    assert variant(vibe, key, "w=64&fm=webp")[1]["X-Cache"] == "miss"
+    wait_until(lambda: list(vibe.data_dir.glob("cache/*/*/w=64*")), 10, "a variant on the disk")
+    vibe.restart()
+    for asked, query in ((first, "w=320&fm=webp"), (key, "w=64&fm=webp")):
+        assert variant(vibe, asked, query)[1]["X-Cache"] == "hit"
 
 
 def test_requests_that_wait_for_renderings_hold_nobody_up(vibe):
