@@ -75,7 +75,7 @@ static void add_row(float *sum, const uint8_t *row, size_t length, float weight)
 
 static uint8_t to_byte(float value)
 {
-    return value <= 0 ? 0 : value >= 255 ? 255 : (uint8_t)(value + 0.5F);
+    return value <= 0 ? 0 : value >= 255 ? 255 : (uint8_t)value;
 }
 
 static void shrink_row(const float *row, const struct axis *across, unsigned width, uint8_t *result)
@@ -83,7 +83,7 @@ static void shrink_row(const float *row, const struct axis *across, unsigned wid
     for (unsigned x = 0; x < width; x++) {
         const float *from = row + 3 * (size_t)across->first[x];
         const float *weights = across->weights + (size_t)x * across->count;
-        pixel sum = {0};
+        pixel sum = {0.5F, 0.5F, 0.5F, 0.5F}; /* what is cut off in the end is then rounded */
 
         for (unsigned k = 0; k < across->count; k++) {
             pixel neighbour;
