@@ -111,6 +111,12 @@ static int compare_keys(const void *a, const void *b)
     return strcmp(((const struct object *)a)->key, ((const struct object *)b)->key);
 }
 
+static void sort(struct objects *objects)
+{
+    if (objects->count) /* none: all may be NULL */
+        qsort(objects->all, objects->count, sizeof(*objects->all), compare_keys);
+}
+
 /* Within [from, to), which are sorted by key. */
 static struct object *find_object(const struct objects *objects, size_t from, size_t to, const char *key)
 {
@@ -170,7 +176,7 @@ static int sift(struct gc *gc)
     struct objects *batch = &gc->batch;
     int r;
 
-    qsort(batch->all, batch->count, sizeof(*batch->all), compare_keys);
+    sort(batch);
     r = batch->count ? judge(gc, batch, 0, batch->count) : 0;
     for (size_t i = 0; r == 0 && i < batch->count; i++)
         if (batch->all[i].reason[0] && !is_young(gc, &batch->all[i])) {
@@ -220,7 +226,7 @@ static int find_garbage(struct gc *gc)
         if (r == 0)
             r = sift(gc);
     }
-    qsort(gc->garbage.all, gc->garbage.count, sizeof(*gc->garbage.all), compare_keys);
+    sort(&gc->garbage);
     if (r == 0)
         r = each_batch(gc, spare_batch);
     for (size_t i = 0; i < gc->garbage.count; i++)
