@@ -13,6 +13,7 @@ import threading
 import time
 import urllib.parse
 
+import media
 import servers
 
 USERS = 1000
@@ -21,7 +22,7 @@ SPEED = 10
 RATE = USERS * REQUESTS_A_DAY / 86400 * SPEED  # a second, all together
 MIX = {"feed": 70, "picture": 14, "ticket": 8, "complete": 4, "join": 4}
 IN_FLIGHT_MAX = 64
-JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffc0000b080001000101011100ffda0008010100003f00") + bytes(20_000) + b"\xff\xd9"
+JPEG = media.encoded(media.landscape((640, 480)), format="JPEG", quality=80)  # as an app sends an avatar
 
 
 class Refused(Exception):

@@ -44,9 +44,12 @@ def wrk(url, seconds, **options):
 def get_with_latency(url, token, seconds, connections):
     """The rate, and its latencies in ms by percentile."""
     rate, said = run_wrk(url, seconds, connections=connections, options=["--latency", "-H", f"Authorization: Bearer {token}"])
-    units = {"us": 0.001, "ms": 1, "s": 1000}
-    return rate, {int(percent): float(number) * units[unit]
-                  for percent, number, unit in re.findall(r"^\s+(\d+)%\s+([\d.]+)(us|ms|s)$", said, re.M)}
+    units = {"us": 0.001, "ms": 1, "s": 1000, "m": 60000}
+    latency = {int(percent): float(number) * units[unit]
+               for percent, number, unit in re.findall(r"^\s+(\d+)%\s+([\d.]+)(us|ms|s|m) *$", said, re.M)}
+    if 99 not in latency:
+        raise Failed(f"wrk does not tell the latencies of {url}:\n{said}")
+    return rate, latency
 
 
 def get(url, seconds):
