@@ -27,6 +27,7 @@ void vb_edge_http_error(struct vb_http_request *request, int status, const char 
 {
     char text[512];
     int length = snprintf(text, sizeof(text), "%s: %s\n", code, detail);
+
     if (length >= (int)sizeof(text))
         length = (int)sizeof(text) - 1;
     vb_edge_add_common_headers(request);
@@ -54,6 +55,7 @@ struct vb_edge_plan vb_edge_plan(const struct vb_http_request *request, const st
         .if_modified_since = vb_http_header(request, "If-Modified-Since"),
         .if_unmodified_since = vb_http_header(request, "If-Unmodified-Since"),
     };
+
     if (entry->missing || entry->unfit)
         return (struct vb_edge_plan){.status = entry->missing ? 404 : 422};
     switch (vb_conditions_evaluate(&conditions, true, etag, entry->last_modified_s)) {
@@ -86,6 +88,7 @@ void vb_edge_add_headers(struct vb_http_request *request, const struct vb_cache_
                          enum vb_edge_caching caching)
 {
     static const char *const sources[] = {"hit", "miss", "stale"};
+
     vb_edge_add_common_headers(request);
     vb_http_add_header_borrowed(request, "Cache-Control",
                                 caching == VB_EDGE_FOR_NOW ? "public, max-age=600"
@@ -140,6 +143,7 @@ bool vb_edge_answer(struct vb_http_request *request, struct vb_cache_entry *entr
 {
     struct vb_edge_plan plan = vb_edge_plan(request, entry);
     bool sends_body = plan.status == 200 || plan.status == 206;
+
     if (sends_body && !entry->body && request->method == VB_HTTP_GET)
         return false;
     if (!sends_body && plan.status != 304) {
@@ -156,6 +160,7 @@ bool vb_edge_answer(struct vb_http_request *request, struct vb_cache_entry *entr
                               (size_t)plan.size, vb_cache_entry_release_void, entry);
     } else {
         struct vb_http_stream described = {.fill = fill_nothing, .size = plan.size, .buffer_size = 1};
+
         vb_http_answer_stream(request, plan.status, entry->content_type, &described);
         vb_cache_entry_release(entry);
     }

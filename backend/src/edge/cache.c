@@ -65,6 +65,7 @@ struct vb_cache {
 static uint64_t hash_key(const struct vb_cache *cache, const char *key, size_t length)
 {
     uint64_t state = cache->seed[0] ^ length;
+
     for (size_t at = 0; at < length; at += 8) {
         uint64_t word = 0;
         memcpy(&word, key + at, length - at < 8 ? length - at : 8);
@@ -82,6 +83,7 @@ static struct shard *shard_of(struct vb_cache *cache, uint64_t hash)
 struct vb_cache *vb_cache_create(const struct vb_cache_config *config)
 {
     struct vb_cache *cache = vb_xcalloc(1, sizeof(*cache));
+
     cache->bytes_max = config->bytes_max ? config->bytes_max : DEFAULT_BYTES_MAX;
     cache->body_max = config->body_max ? config->body_max : DEFAULT_BODY_MAX;
     cache->shard_max = cache->bytes_max / SHARDS;
@@ -106,6 +108,7 @@ struct vb_cache_entry *vb_cache_entry_create(struct vb_cache *cache, const struc
                                              char *body)
 {
     struct entry *entry = malloc(sizeof(*entry));
+
     if (!entry) {
         free(body);
         return NULL;
@@ -127,6 +130,7 @@ static struct vb_cache_entry *entry_reference(struct entry *entry)
 void vb_cache_entry_release(struct vb_cache_entry *shown)
 {
     struct entry *entry = (struct entry *)shown;
+
     if (!entry)
         return;
     vb_assert(entry->magic == ENTRY_MAGIC);
@@ -162,6 +166,7 @@ static void lru_add_newest(struct shard *shard, struct slot *slot)
 static struct slot **slot_find(struct shard *shard, const char *key, uint64_t hash)
 {
     struct slot **at = &shard->buckets[hash % BUCKETS];
+
     while (*at && ((*at)->hash != hash || strcmp((*at)->key, key) != 0))
         at = &(*at)->bucket_next;
     return at;
@@ -171,6 +176,7 @@ static struct slot **slot_find(struct shard *shard, const char *key, uint64_t ha
 static struct entry *slot_remove(struct shard *shard, struct slot **at)
 {
     struct slot *slot = *at;
+
     vb_assert(slot != NULL);
     struct entry *entry = slot->entry;
     *at = slot->bucket_next;
@@ -186,6 +192,7 @@ static void evict(struct vb_cache *cache, struct shard *shard)
 {
     while (shard->bytes > cache->shard_max && shard->oldest) {
         struct slot *slot = shard->oldest;
+
         vb_cache_entry_release(&slot_remove(shard, slot_find(shard, slot->key, slot->hash))->shown);
     }
 }
@@ -196,6 +203,7 @@ static void slot_put(struct vb_cache *cache, struct shard *shard, const char *ke
                      struct entry *entry, bool stale, int64_t now_ms)
 {
     struct slot **at = slot_find(shard, key, hash);
+
     entry_reference(entry);
     if (*at)
         vb_cache_entry_release(&slot_remove(shard, at)->shown);
@@ -223,6 +231,7 @@ static struct vb_cache_entry *lookup_locked(struct shard *shard, const char *key
                                             int64_t now_ms, enum vb_cache_source *ret_source)
 {
     struct slot *slot = *slot_find(shard, key, hash);
+
     if (!slot || slot->expires_ms <= now_ms)
         return NULL;
     if (slot != shard->newest) {
@@ -238,6 +247,7 @@ struct vb_cache_entry *vb_cache_lookup(struct vb_cache *cache, const char *key, 
 {
     uint64_t hash = hash_key(cache, key, strlen(key));
     struct shard *shard = shard_of(cache, hash);
+
     pthread_mutex_lock(&shard->lock);
     struct vb_cache_entry *entry = lookup_locked(shard, key, hash, now_ms, ret_source);
     pthread_mutex_unlock(&shard->lock);
@@ -249,6 +259,7 @@ struct vb_cache_entry *vb_cache_peek(struct vb_cache *cache, const char *key)
     uint64_t hash = hash_key(cache, key, strlen(key));
     struct shard *shard = shard_of(cache, hash);
     struct vb_cache_entry *entry = NULL;
+
     pthread_mutex_lock(&shard->lock);
     struct slot *slot = *slot_find(shard, key, hash);
     if (slot && !slot->entry->shown.missing && !slot->entry->shown.unfit)
@@ -260,6 +271,7 @@ struct vb_cache_entry *vb_cache_peek(struct vb_cache *cache, const char *key)
 static struct flight **flight_find(struct shard *shard, const char *key, uint64_t hash)
 {
     struct flight **at = &shard->flights;
+
     while (*at && ((*at)->hash != hash || strcmp((*at)->key, key) != 0))
         at = &(*at)->next;
     return at;
@@ -273,6 +285,7 @@ enum vb_cache_claim vb_cache_claim(struct vb_cache *cache, const char *key, int6
     uint64_t hash = hash_key(cache, key, length);
     struct shard *shard = shard_of(cache, hash);
     enum vb_cache_claim claim = VB_CACHE_LEAD;
+
     pthread_mutex_lock(&shard->lock);
     struct vb_cache_entry *entry = lookup_locked(shard, key, hash, now_ms, ret_source);
     struct flight *flight = entry ? NULL : *flight_find(shard, key, hash);
@@ -304,6 +317,7 @@ void vb_cache_publish(struct vb_cache *cache, const char *key, const struct vb_c
     uint64_t hash = hash_key(cache, key, strlen(key));
     struct shard *shard = shard_of(cache, hash);
     struct entry *entry = (struct entry *)outcome->entry;
+
     vb_assert(entry ? outcome->error == 0 : outcome->error < 0);
     pthread_mutex_lock(&shard->lock);
     struct flight **at = flight_find(shard, key, hash);
@@ -328,6 +342,7 @@ static bool belongs_to(const char *name, const char *key, size_t length)
 static void purge_shard(struct shard *shard, const char *key)
 {
     size_t length = strlen(key);
+
     for (struct slot *slot = shard->newest, *older; slot; slot = older) {
         older = slot->older;
         if (belongs_to(slot->key, key, length))
@@ -347,6 +362,7 @@ void vb_cache_purge(struct vb_cache *cache, const char *key)
 void vb_cache_stats(struct vb_cache *cache, struct vb_cache_stats *ret_stats)
 {
     struct vb_cache_stats stats = {.live_bytes = atomic_load(&cache->live_bytes)};
+
     for (int i = 0; i < SHARDS; i++) {
         pthread_mutex_lock(&cache->shards[i].lock);
         stats.entries += cache->shards[i].entries;
@@ -365,6 +381,7 @@ void vb_cache_destroy(struct vb_cache *cache)
         vb_assert(shard->flights == NULL);
         while (shard->oldest) {
             struct slot *slot = shard->oldest;
+
             vb_cache_entry_release(&slot_remove(shard, slot_find(shard, slot->key, slot->hash))->shown);
         }
         pthread_mutex_destroy(&shard->lock);

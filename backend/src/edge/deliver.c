@@ -22,6 +22,7 @@
 static double read_cache_bytes(void *context)
 {
     struct vb_cache_stats stats;
+
     vb_cache_stats(context, &stats);
     return (double)stats.live_bytes;
 }
@@ -36,6 +37,7 @@ static void set_counters(struct vb_edge *edge)
 {
     static const char requests[] = "vibe_cdn_requests_total",
                       requests_help[] = "Objects and variants delivered, by their source.";
+
     edge->sources[VB_CACHE_SOURCE_HIT] = vb_metrics_counter(requests, requests_help, "cache=\"hit\"");
     edge->sources[VB_CACHE_SOURCE_MISS] = vb_metrics_counter(requests, requests_help, "cache=\"miss\"");
     edge->sources[VB_CACHE_SOURCE_STALE] = vb_metrics_counter(requests, requests_help, "cache=\"stale\"");
@@ -49,10 +51,12 @@ static void set_counters(struct vb_edge *edge)
 int vb_edge_create(const struct vb_edge_config *config, struct vb_edge **ret_edge, struct vb_error *err)
 {
     struct vb_edge *edge = vb_xcalloc(1, sizeof(*edge));
+
     if (config->cache_directory) {
         int r = vb_disk_open(&(struct vb_disk_config){.directory = config->cache_directory,
                                                       .bytes_max = config->disk_cache_bytes},
                              &edge->disk, err);
+
         if (r < 0) {
             free(edge);
             return r;
@@ -101,6 +105,7 @@ static void answer_in_pieces(struct vb_http_request *request, const char *key, s
     struct vb_edge_plan plan = vb_edge_plan(request, entry);
     struct vb_http_stream stream;
     int r = vb_fetch_stream(&edge->fetch, key, entry, plan.offset, plan.size, &stream);
+
     if (r == 0) {
         vb_edge_add_headers(request, entry, &plan, source, VB_EDGE_FOR_EVER);
         vb_http_answer_stream(request, plan.status, entry->content_type, &stream);
@@ -121,6 +126,7 @@ static void answer_in_pieces(struct vb_http_request *request, const char *key, s
 static const char *public_key(struct vb_http_request *request)
 {
     const char *key = vb_http_param(request, "*");
+
     switch (key ? vb_edge_key_check(key) : VB_EDGE_KEY_MALFORMED) {
     case VB_EDGE_KEY_PUBLIC:
         return key;
@@ -140,6 +146,7 @@ static void deliver_blocking(struct vb_http_request *request)
     struct vb_edge *edge = request->app;
     const char *key = public_key(request);
     struct vb_cache_outcome outcome;
+
     if (!key)
         return;
     if (request->method == VB_HTTP_HEAD)
@@ -158,6 +165,7 @@ static void deliver_object(struct vb_http_request *request, const char *key)
     struct vb_edge *edge = request->app;
     enum vb_cache_source source;
     struct vb_cache_entry *entry = vb_cache_lookup(edge->cache, key, vb_clock_coarse_ms(), &source);
+
     if (entry && vb_edge_answer(request, entry, source, VB_EDGE_FOR_EVER)) {
         vb_edge_count(edge, source);
         return;
@@ -170,12 +178,14 @@ static void deliver_object(struct vb_http_request *request, const char *key)
 static bool asks_for_variant(struct vb_http_request *request)
 {
     struct vb_query query;
+
     return *request->query && (vb_query_parse(request->query, &query, NULL) < 0 || query.is_variant);
 }
 
 static void deliver(struct vb_http_request *request)
 {
     const char *key = public_key(request);
+
     if (!key)
         return;
     if (asks_for_variant(request))

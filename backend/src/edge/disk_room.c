@@ -78,6 +78,7 @@ struct walk {
 static DIR *open_folder(int above, const char *path)
 {
     int folder = openat(above, path, O_DIRECTORY | O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
     DIR *entries = folder < 0 ? NULL : fdopendir(folder);
 
     if (!entries && folder >= 0)

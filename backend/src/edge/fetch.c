@@ -26,6 +26,7 @@
 void vb_fetch_name(const char *key, const char *part, char name[VB_FETCH_NAME_SIZE])
 {
     int length = snprintf(name, VB_FETCH_NAME_SIZE, "%s%c%s", key, VB_CACHE_PART, part);
+
     vb_assert(length < VB_FETCH_NAME_SIZE);
 }
 
@@ -42,6 +43,7 @@ static void wake(struct vb_cache_waiter *waiter, struct vb_cache_entry *entry, e
                  int error)
 {
     struct sleeper *sleeper = (struct sleeper *)waiter;
+
     pthread_mutex_lock(&sleeper->lock);
     sleeper->outcome = (struct vb_cache_outcome){.entry = entry, .source = source, .error = error};
     sleeper->done = true;
@@ -55,6 +57,7 @@ static bool lead(struct vb_fetch *fetch, const char *name, struct vb_cache_outco
     struct sleeper sleeper = {.waiter.wake = wake};
     struct vb_cache_outcome outcome = {0};
     enum vb_cache_claim claim;
+
     pthread_mutex_init(&sleeper.lock, NULL);
     pthread_cond_init(&sleeper.woken, NULL);
     claim = vb_cache_claim(fetch->cache, name, vb_clock_monotonic_ms(), &sleeper.waiter, &outcome.entry,
@@ -82,6 +85,7 @@ static struct vb_cache_entry *load(struct vb_fetch *fetch, const char *key, cons
     struct vb_cache_entry description;
     size_t size, size_max = vb_cache_has_room(fetch->cache, BODY_MAX) ? BODY_MAX : 0;
     char *body;
+
     if (!fetch->disk || vb_disk_load(fetch->disk, key, part, size_max, &description, &body, &size) < 0)
         return NULL;
     if (body)
@@ -100,6 +104,7 @@ struct vb_cache_entry *vb_fetch_recall(struct vb_fetch *fetch, const char *key, 
 {
     char name[VB_FETCH_NAME_SIZE];
     struct vb_cache_entry *entry;
+
     if (strcmp(part, VB_DISK_OBJECT) == 0) {
         entry = vb_cache_peek(fetch->cache, key);
     } else {
@@ -135,6 +140,7 @@ static int compare(struct vb_fetch *fetch, const char *key, const struct vb_cach
 {
     struct vb_cache_entry *now;
     int r = vb_origin_describe(fetch->s3, fetch->cache, key, &now, err);
+
     if (r < 0)
         return r;
     if (now->missing) {
@@ -153,6 +159,7 @@ static void get_object(struct vb_fetch *fetch, const char *key, struct vb_cache_
     struct vb_cache_outcome outcome = {.source = VB_CACHE_SOURCE_MISS, .keep = true};
     struct vb_error err = {0};
     int r = 0;
+
     vb_counter_add(fetch->fetches, 1);
     if (copy)
         r = compare(fetch, key, copy, &outcome.entry, &err);
@@ -193,6 +200,7 @@ static void get_description(struct vb_fetch *fetch, const char *key, struct vb_c
     struct vb_cache_outcome outcome = {.source = VB_CACHE_SOURCE_MISS, .keep = true};
     struct vb_error err = {0};
     int r;
+
     vb_counter_add(fetch->fetches, 1);
     r = vb_origin_describe(fetch->s3, fetch->cache, key, &outcome.entry, &err);
     if (r < 0) {
@@ -214,6 +222,7 @@ void vb_fetch_description(struct vb_fetch *fetch, const char *key, struct vb_cac
 {
     struct vb_cache_outcome outcome = {0};
     char name[VB_FETCH_NAME_SIZE];
+
     outcome.entry = vb_cache_lookup(fetch->cache, key, vb_clock_monotonic_ms(), &outcome.source);
     vb_fetch_name(key, DESCRIPTION_PART, name);
     if (outcome.entry || !lead(fetch, name, &outcome)) {
@@ -236,6 +245,7 @@ static void get_piece(struct vb_fetch *fetch, const char *key, const char *part,
     int64_t offset = (int64_t)(number * PIECE_BYTES), left = entry->size - offset;
     size_t size = left < (int64_t)PIECE_BYTES ? (size_t)left : PIECE_BYTES;
     struct vb_error err = {0};
+
     vb_assert(left > 0);
     outcome.entry = load(fetch, key, part);
     if (outcome.entry && (!is_same(outcome.entry, entry) || outcome.entry->size != (int64_t)size)) {
@@ -260,6 +270,7 @@ static struct vb_cache_entry *fetch_piece(struct vb_fetch *fetch, const char *ke
 {
     struct vb_cache_outcome outcome;
     char part[32], name[VB_FETCH_NAME_SIZE];
+
     snprintf(part, sizeof(part), "piece-%" PRIu64, number);
     vb_fetch_name(key, part, name);
     if (lead(fetch, name, &outcome)) {
@@ -290,6 +301,7 @@ static int64_t copy_piece(const struct stream *stream, const struct vb_cache_ent
                           char *buffer, size_t capacity)
 {
     int64_t at = (stream->offset + offset) % (int64_t)PIECE_BYTES, size = piece->size - at;
+
     if (size > (int64_t)capacity)
         size = (int64_t)capacity;
     if (size > stream->size - offset)
@@ -305,6 +317,7 @@ static int64_t fill(void *context, int64_t offset, char *buffer, size_t capacity
     struct stream *stream = context;
     struct vb_cache_entry *piece = stream->first;
     uint64_t number = (uint64_t)(stream->offset + offset) / PIECE_BYTES;
+
     stream->first = NULL;
     if (piece && number != (uint64_t)stream->offset / PIECE_BYTES) {
         vb_cache_entry_release(piece);
@@ -312,6 +325,7 @@ static int64_t fill(void *context, int64_t offset, char *buffer, size_t capacity
     }
     if (!piece) {
         int error;
+
         piece = fetch_piece(stream->fetch, stream->key, &stream->description, number, &error);
         if (!piece)
             return error;
@@ -324,6 +338,7 @@ static int64_t fill(void *context, int64_t offset, char *buffer, size_t capacity
 static void release(void *context)
 {
     struct stream *stream = context;
+
     vb_cache_entry_release(stream->first);
     free(stream);
 }
@@ -334,6 +349,7 @@ int vb_fetch_stream(struct vb_fetch *fetch, const char *key, const struct vb_cac
     size_t key_size = strlen(key) + 1;
     struct stream *stream = calloc(1, sizeof(*stream) + key_size);
     int error;
+
     vb_assert(size > 0 && offset >= 0 && offset + size <= entry->size);
     if (!stream)
         return -ENOMEM;
@@ -361,6 +377,7 @@ static int write_at_once(struct vb_fetch *fetch, const char *key, const struct v
     struct vb_error err = {0};
     int r = vb_s3_get(fetch->s3, key, 0, entry->size, entry->etag[0] ? entry->etag : NULL, into_file, &file,
                       NULL, &err);
+
     if (r < 0)
         note_failure(fetch, key, &err);
     return r;
@@ -369,6 +386,7 @@ static int write_at_once(struct vb_fetch *fetch, const char *key, const struct v
 static int write_pieces(struct vb_fetch *fetch, const char *key, const struct vb_cache_entry *entry, int file)
 {
     int r = 0;
+
     if (entry->size > PICTURE_BYTES && !(fetch->disk && vb_disk_has(fetch->disk, key, "piece-0")))
         return write_at_once(fetch, key, entry, file);
     for (int64_t at = 0; at < entry->size && r == 0; at += (int64_t)PIECE_BYTES) {
@@ -385,6 +403,7 @@ int vb_fetch_file(struct vb_fetch *fetch, const char *key, const struct vb_cache
 {
     struct vb_cache_outcome outcome = {0};
     int r;
+
     if (entry->body)
         return vb_write_all(file, entry->body, (size_t)entry->size);
     if (entry->size > (int64_t)vb_cache_body_max(fetch->cache))

@@ -29,6 +29,7 @@ static bool segment_is_proper(const char *segment, size_t length)
 static bool key_is_proper(const char *key)
 {
     size_t length = strlen(key);
+
     if (length > VB_EDGE_KEY_MAX || !vb_utf8_valid(key, length))
         return false;
     for (const char *segment = key, *end; segment; segment = *end ? end + 1 : NULL) {
@@ -52,6 +53,7 @@ enum vb_edge_key_result vb_edge_key_check(const char *key)
 const char *vb_edge_content_type(const char *content_type)
 {
     size_t length = strcspn(content_type, "; \t");
+
     for (size_t i = 0; i < VB_ARRAY_SIZE(content_types); i++)
         if (strlen(content_types[i]) == length && strncasecmp(content_types[i], content_type, length) == 0)
             return content_types[i];

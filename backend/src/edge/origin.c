@@ -15,6 +15,7 @@
 static struct vb_cache_entry *describe(struct vb_cache *cache, const struct vb_s3_object *object, char *body)
 {
     struct vb_cache_entry entry = {.size = object->size, .last_modified_s = object->last_modified_s};
+
     vb_clock_format_http_date(object->last_modified_s, entry.last_modified);
     /* S3's ETags are strong and quoted; from anything else none is made */
     if (object->etag[0] == '"')
@@ -28,6 +29,7 @@ static int answer(struct vb_cache *cache, int rc, const struct vb_s3_object *obj
                   struct vb_cache_entry **ret_entry, struct vb_error *err)
 {
     static const struct vb_cache_entry missing = {.missing = true};
+
     if (rc < 0 && rc != -ENOENT)
         return rc;
     struct vb_cache_entry *entry =
@@ -43,6 +45,7 @@ int vb_origin_describe(struct vb_s3_client *s3, struct vb_cache *cache, const ch
 {
     struct vb_s3_object object = {0};
     int rc = vb_s3_head(s3, key, &object, err);
+
     return answer(cache, rc, &object, NULL, ret_entry, err);
 }
 
@@ -52,6 +55,7 @@ int vb_origin_fetch(struct vb_s3_client *s3, struct vb_cache *cache, const char 
     struct vb_s3_object object = {0};
     struct vb_strbuf body VB_CLEANUP(vb_strbuf_release);
     char *whole = NULL;
+
     *ret_keep = vb_cache_has_room(cache, vb_cache_body_max(cache));
     if (!*ret_keep)
         return vb_origin_describe(s3, cache, key, ret_entry, err);
@@ -75,6 +79,7 @@ struct target {
 static int into_target(void *context, const char *data, size_t size)
 {
     struct target *target = context;
+
     if (size > target->capacity - target->size)
         return -EFBIG;
     memcpy(target->buffer + target->size, data, size);
@@ -89,6 +94,7 @@ int vb_origin_piece(struct vb_s3_client *s3, struct vb_cache *cache, const char 
     struct vb_cache_entry description = *entry;
     struct target target = {.buffer = malloc(size), .capacity = size};
     int rc;
+
     if (!target.buffer)
         return vb_error_set(err, ENOMEM, "there is no memory to send the object %s", key);
     rc = vb_s3_get(s3, key, offset, (int64_t)size, entry->etag[0] ? entry->etag : NULL, into_target, &target,

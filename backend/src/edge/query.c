@@ -29,6 +29,7 @@ static bool value_is(struct value value, const char *word)
 static unsigned value_number(struct value value)
 {
     unsigned number = 0;
+
     if (value.length == 0 || value.length > 4 || value.text[0] == '0')
         return 0;
     for (size_t i = 0; i < value.length; i++) {
@@ -43,6 +44,7 @@ static int read_width(struct value value, struct vb_query *query, struct vb_erro
 {
     unsigned number = value_number(value);
     struct vb_strbuf list;
+
     for (const uint16_t *width = vb_variant_widths; number && *width; width++)
         if (*width == number) {
             query->variant.width = *width;
@@ -59,6 +61,7 @@ static int read_width(struct value value, struct vb_query *query, struct vb_erro
 static int read_height(struct value value, struct vb_query *query, struct vb_error *err)
 {
     unsigned number = value_number(value);
+
     if (number == 0 || number > VB_VARIANT_SIDE_MAX)
         return vb_error_set(err, EINVAL, "h is the height in pixels, a number from 1 to %d",
                             VB_VARIANT_SIDE_MAX);
@@ -94,6 +97,7 @@ static int read_format(struct value value, struct vb_query *query, struct vb_err
 static int read_quality(struct value value, struct vb_query *query, struct vb_error *err)
 {
     unsigned number = value_number(value);
+
     if (number == 0 || number > 100)
         return vb_error_set(err, EINVAL, "q is the quality, a number from 1 to 100");
     number = (number + QUALITY_STEP / 2) / QUALITY_STEP * QUALITY_STEP;
@@ -114,6 +118,7 @@ static int read_pair(const char *pair, size_t length, struct vb_query *query, un
     const char *equals = memchr(pair, '=', length);
     const struct value name = {pair, equals ? (size_t)(equals - pair) : length};
     struct value value = {"", 0};
+
     if (equals)
         value = (struct value){equals + 1, length - name.length - 1};
     for (unsigned i = 0; i < VB_ARRAY_SIZE(parameters); i++) {
@@ -131,6 +136,7 @@ int vb_query_parse(const char *text, struct vb_query *ret_query, struct vb_error
 {
     struct vb_query query = {.automatic = true};
     unsigned seen = 0;
+
     for (const char *at = text; *at;) {
         size_t length = strcspn(at, "&");
         int rc = read_pair(at, length, &query, &seen, err);
@@ -152,6 +158,7 @@ int vb_query_parse(const char *text, struct vb_query *ret_query, struct vb_error
 void vb_query_format(const struct vb_variant *variant, char text[VB_QUERY_TEXT_SIZE])
 {
     char width[16] = "", height[16] = "";
+
     if (variant->width)
         snprintf(width, sizeof(width), "w=%u&", variant->width);
     if (variant->height)
@@ -164,6 +171,7 @@ void vb_query_format(const struct vb_variant *variant, char text[VB_QUERY_TEXT_S
 struct vb_variant vb_query_variant(const struct vb_query *query, enum vb_format automatic)
 {
     struct vb_variant variant = query->variant;
+
     if (query->automatic)
         variant.format = automatic;
     if (!variant.quality)
@@ -174,6 +182,7 @@ struct vb_variant vb_query_variant(const struct vb_query *query, enum vb_format 
 static uint16_t width_above(uint32_t width)
 {
     const uint16_t *at = vb_variant_widths;
+
     while (at[1] && *at < width)
         at++;
     return *at;
@@ -183,6 +192,7 @@ static uint16_t width_above(uint32_t width)
 struct vb_variant vb_query_fit_source(const struct vb_variant *asked, const struct vb_dimensions *source)
 {
     struct vb_variant variant = *asked;
+
     if (variant.fit == VB_FIT_COVER)
         return variant;
     if (variant.width && variant.height) {
@@ -219,6 +229,7 @@ static bool is_refused(const char *parameters_text, size_t length)
 struct vb_accepts vb_query_accepts(const char *accept)
 {
     struct vb_accepts accepts = {0};
+
     for (const char *at = accept ? accept : ""; *at;) {
         at += strspn(at, ", \t");
         size_t length = strcspn(at, ","), name = strcspn(at, ",; \t");

@@ -36,6 +36,7 @@ struct work {
 static struct vb_cache_entry *unfit_entry(struct vb_cache *cache)
 {
     static const struct vb_cache_entry unfit = {.unfit = true};
+
     return vb_cache_entry_create(cache, &unfit, NULL);
 }
 
@@ -86,6 +87,7 @@ static int run_job(const struct work *work, const struct vb_media_job *job, int 
     int r = vb_workers_run(work->render->workers, job,
                            &(struct vb_media_files){.input = input, .output = output, .poster = -1}, &result,
                            &err);
+
     if (r == 0 && result.status == VB_MEDIA_OK)
         return 0;
     vb_log(VB_LOG_WARN, "a variant could not be made", VB_LOG_STR("key", work->key),
@@ -100,6 +102,7 @@ static int make_canonical(const struct work *work)
     const struct vb_media_job job = {.work = VB_WORK_PICTURE, .type = work->type};
     int canonical VB_CLEANUP(vb_closep) = vb_media_memory_file("canonical");
     int r = canonical < 0 ? -EAGAIN : run_job(work, &job, work->input, canonical);
+
     if (r == 0 && dup2(canonical, work->input) < 0)
         r = -EAGAIN;
     return r;
@@ -113,6 +116,7 @@ static char *read_output(const struct work *work, enum vb_format format, size_t 
         [VB_FORMAT_JPEG] = VB_MEDIA_JPEG, [VB_FORMAT_WEBP] = VB_MEDIA_WEBP, [VB_FORMAT_AVIF] = VB_MEDIA_AVIF};
     off_t size = lseek(work->output, 0, SEEK_END);
     char *body = size > 0 && size <= VARIANT_MAX ? malloc((size_t)size) : NULL;
+
     if (body && vb_pread_all(work->output, body, (size_t)size, 0) == 0 &&
         vb_sniff((unsigned char *)body, (size_t)size) == types[format]) {
         *ret_size = (size_t)size;
@@ -127,6 +131,7 @@ static struct vb_cache_entry *describe(const struct work *work, enum vb_format f
 {
     struct vb_cache_entry entry = {.size = (int64_t)size, .last_modified_s = work->source->last_modified_s};
     char hex[2 * VB_SHA256_SIZE + 1];
+
     vb_sha256_hex(body, size, hex);
     snprintf(entry.etag, sizeof(entry.etag), "\"%.*s\"", ETAG_HEX, hex);
     snprintf(entry.content_type, sizeof(entry.content_type), "%s", vb_format_mime(format));
@@ -141,6 +146,7 @@ static int render(struct work *work, const struct vb_variant *variant, struct vb
     int r = work->type == VB_MEDIA_JPEG ? 0 : make_canonical(work);
     size_t size;
     char *body;
+
     if (r == 0)
         r = run_job(work, &job, work->input, work->output);
     if (r < 0)
@@ -159,6 +165,7 @@ static int render(struct work *work, const struct vb_variant *variant, struct vb
 static struct vb_cache_entry *recall(const struct work *work, const char *text)
 {
     struct vb_cache_entry *entry = vb_fetch_recall(work->render->fetch, work->key, text);
+
     if (entry && strcmp(entry->source_etag, work->source->etag) == 0)
         return entry;
     vb_cache_entry_release(entry);
@@ -173,6 +180,7 @@ static int make(struct work *work, const struct vb_variant *asked, const struct 
     struct vb_variant variant = vb_query_fit_source(asked, dimensions);
     char text[VB_QUERY_TEXT_SIZE];
     int r = 0;
+
     vb_query_format(&variant, text);
     outcome->entry = recall(work, text);
     if (outcome->entry)
@@ -189,6 +197,7 @@ static int make_from(struct work *work, const struct vb_variant *asked, struct v
 {
     struct vb_dimensions dimensions;
     int r;
+
     work->input = vb_media_memory_file("source");
     work->output = vb_media_memory_file("variant");
     r = work->input < 0 || work->output < 0 ? -EAGAIN : open_source(work, &dimensions);
@@ -217,6 +226,7 @@ bool vb_render_recall(struct vb_render *render, const char *key, const struct vb
     char text[VB_QUERY_TEXT_SIZE];
     struct vb_cache_entry *older;
     bool settled = true;
+
     vb_query_format(variant, text);
     older = vb_fetch_recall(render->fetch, key, text);
     vb_fetch_description(render->fetch, key, &source);
@@ -243,6 +253,7 @@ void vb_render_make(struct vb_render *render, const char *key, const struct vb_v
                     struct vb_cache_outcome *ret_outcome)
 {
     struct vb_cache_outcome source, outcome = {0};
+
     vb_fetch_description(render->fetch, key, &source);
     outcome.source = source.source;
     if (!source.entry) {
@@ -251,6 +262,7 @@ void vb_render_make(struct vb_render *render, const char *key, const struct vb_v
         outcome.entry = VB_TAKE(source.entry);
     } else {
         struct work work = {.render = render, .key = key, .source = source.entry};
+
         outcome.error = make_from(&work, variant, &outcome);
     }
     vb_cache_entry_release(source.entry);

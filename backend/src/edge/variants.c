@@ -56,6 +56,7 @@ static void answer_parked(const struct parked *parked, struct vb_cache_entry *en
                           enum vb_cache_source source, int error)
 {
     struct vb_http_request *request = parked->request;
+
     answer(request, entry, source, error, parked->caching);
     vb_http_unpark(request);
 }
@@ -91,6 +92,7 @@ static void run_rendering(struct vb_job *job)
 {
     struct rendering *rendering = (struct rendering *)job;
     struct vb_cache_outcome outcome = {.source = VB_CACHE_SOURCE_MISS, .error = -EAGAIN};
+
     if (!atomic_load(&rendering->edge->winding_down))
         vb_render_make(&rendering->edge->render, rendering->key, &rendering->variant, &outcome);
     conclude(rendering->edge, rendering->name, rendering->parked, &outcome);
@@ -103,6 +105,7 @@ static void start_rendering(struct vb_edge *edge, const char *key, const struct 
 {
     struct vb_pool *pool = wish->variant.format == VB_FORMAT_AVIF ? edge->slow_pool : edge->render_pool;
     struct rendering *rendering = vb_xcalloc(1, sizeof(*rendering));
+
     *rendering = (struct rendering){
         .job.run = run_rendering, .edge = edge, .parked = parked, .variant = wish->variant};
     memcpy(rendering->name, wish->name, sizeof(rendering->name));
@@ -121,6 +124,7 @@ static void deliver_wish(struct vb_http_request *request, const char *key, const
     struct vb_edge *edge = request->app;
     struct parked *parked = vb_arena_alloc(&request->arena, sizeof(*parked));
     struct vb_cache_outcome outcome = {0};
+
     if (!parked) {
         vb_edge_answer_unavailable(request, -EAGAIN);
         return;
@@ -146,6 +150,7 @@ static void deliver_wish(struct vb_http_request *request, const char *key, const
 static bool was_made(struct vb_edge *edge, const char *key, const struct wish *wish)
 {
     struct vb_cache_entry *entry = vb_cache_peek(edge->cache, wish->name);
+
     vb_cache_entry_release(entry);
     return entry || (edge->disk && vb_disk_has(edge->disk, key, wish->text));
 }
@@ -155,6 +160,7 @@ static void make_in_background(struct vb_edge *edge, const char *key, const stru
 {
     enum vb_cache_source source;
     struct vb_cache_entry *entry;
+
     switch (vb_cache_claim(edge->cache, wish->name, vb_clock_monotonic_ms(), NULL, &entry, &source)) {
     case VB_CACHE_HIT:
         vb_cache_entry_release(entry);
@@ -174,6 +180,7 @@ static void deliver_blocking(struct vb_http_request *request)
     struct vb_accepts accepts = vb_query_accepts(vb_http_header(request, "Accept"));
     struct vb_query query;
     struct wish wish;
+
     /* both were checked on the event loop */
     vb_assert(key && vb_query_parse(request->query, &query, NULL) == 0);
     if (!query.automatic) {
@@ -199,6 +206,7 @@ static bool answer_from_memory(struct vb_http_request *request, const char *key,
     struct vb_edge *edge = request->app;
     enum vb_cache_source source;
     struct wish wish;
+
     wish_for(&wish, key, query, format);
     struct vb_cache_entry *entry = vb_cache_lookup(edge->cache, wish.name, vb_clock_coarse_ms(), &source);
     if (!entry)
@@ -212,6 +220,7 @@ void vb_edge_deliver_variant(struct vb_http_request *request, const char *key)
     enum vb_format format;
     struct vb_query query;
     struct vb_error err;
+
     if (vb_query_parse(request->query, &query, &err) < 0) {
         vb_edge_http_error(request, 400, "bad_variant", err.message);
         return;
@@ -219,6 +228,7 @@ void vb_edge_deliver_variant(struct vb_http_request *request, const char *key)
     format = query.variant.format;
     if (query.automatic) {
         struct vb_accepts accepts = vb_query_accepts(vb_http_header(request, "Accept"));
+
         format = accepts.avif ? VB_FORMAT_AVIF : quick_format(accepts);
     }
     if (!answer_from_memory(request, key, &query, format))
