@@ -8,10 +8,6 @@
 
 #include <errno.h>
 
-/* Whoever sets one of these means that system, and gets nothing of another. */
-static const char *const variables[] = {"S3_BUCKET_NAME", "DATABASE_URL",        "S3_ENDPOINT",
-                                        "AWS_REGION",     "AWS_ENDPOINT_URL_S3", NULL};
-
 static int read_settings(struct vb_bucket *bucket, struct vb_s3_config *s3, bool with_database,
                          struct vb_error *err)
 {
@@ -38,7 +34,7 @@ int vb_bucket_open(struct vb_bucket *bucket, bool with_database, struct vb_error
     int r;
 
     *bucket = (struct vb_bucket){0};
-    vb_env_file_load(variables);
+    vb_env_file_load();
     r = read_settings(bucket, &s3, with_database, err);
     if (r == 0)
         r = vb_credentials_chain(&bucket->credentials, err);

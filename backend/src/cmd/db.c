@@ -1,11 +1,11 @@
 /* vibe db migrate | status: applies the migrations of the database, or shows which are applied. */
 #include "cmd/command.h"
+#include "cmd/env_file.h"
 #include "cmd/options.h"
 
 #include "db/migrate.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void count_applied(void *context, const struct vb_migration_state *state)
@@ -47,9 +47,10 @@ static int migrate(const char *url, struct vb_error *err)
 
 int vb_cmd_db(int argc, char **argv)
 {
-    const char *url = getenv("DATABASE_URL"), *action = NULL;
+    const char *url = NULL, *action = NULL;
     const struct vb_option options[] = {
-        {VB_OPTION_STRING, "database", "URL", "the PostgreSQL to use (default: DATABASE_URL)", &url},
+        {VB_OPTION_STRING, "database", "URL",
+         "the PostgreSQL to use (default: DATABASE_URL, or of .vibe/env)", &url},
         {0},
     };
     const struct vb_usage usage = {
@@ -68,11 +69,9 @@ int vb_cmd_db(int argc, char **argv)
                 usage.synopsis);
         return 2;
     }
-    if (!url || !*url) {
-        fprintf(stderr, "vibe: which database? Set DATABASE_URL or say --database "
-                        "postgresql://user:password@host:5432/database\n");
+    url = vb_env_file_database(url);
+    if (!url)
         return 2;
-    }
     rc = strcmp(action, "migrate") == 0 ? migrate(url, &err) : print_table(url, &err);
     fflush(stdout);
     return rc < 0 ? vb_cmd_fail(&err) : 0;

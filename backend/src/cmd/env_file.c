@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,19 +73,43 @@ char *vb_env_file_find(const char *name)
     return search.value;
 }
 
+/* Whoever sets one of these means that system. */
+static const char *const systems[] = {"S3_BUCKET_NAME", "DATABASE_URL", "S3_ENDPOINT", "AWS_REGION",
+                                      "AWS_ENDPOINT_URL_S3"};
+
 static void set(void *context, const char *name, const char *value)
 {
+    (void)context;
     setenv(name, value, 0);
-    *(bool *)context = true;
 }
 
-bool vb_env_file_load(const char *const *unless)
+void vb_env_file_load(void)
 {
-    bool loaded = false;
+    for (size_t i = 0; i < VB_ARRAY_SIZE(systems); i++)
+        if (getenv(systems[i]))
+            return;
+    each_variable(set, NULL);
+}
 
-    for (; *unless; unless++)
-        if (getenv(*unless))
-            return false;
-    each_variable(set, &loaded);
-    return loaded;
+static bool is_postgresql(const char *url)
+{
+    return strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0;
+}
+
+const char *vb_env_file_database(const char *option)
+{
+    const char *url = option;
+
+    if (!url || !*url) {
+        vb_env_file_load();
+        url = getenv("DATABASE_URL");
+    }
+    if (url && is_postgresql(url))
+        return url;
+    fprintf(
+        stderr,
+        "vibe: %s. Set DATABASE_URL, say --database postgresql://user:password@host:5432/database, or run "
+        "this in the folder of a running `vibe up`\n",
+        url && *url ? "the database is no postgresql:// URL" : "which database?");
+    return NULL;
 }

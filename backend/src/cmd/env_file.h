@@ -4,12 +4,13 @@
 #ifndef VB_CMD_ENV_FILE_H
 #define VB_CMD_ENV_FILE_H
 
-#include <stdbool.h>
-
 /* The value of a variable in .vibe/env of this folder, to be freed; NULL if there is none. */
 char *vb_env_file_find(const char *name);
-/* Sets all variables of .vibe/env that the environment lacks, unless it has one of these (ended by NULL): then another
- * system is meant, and nothing of the two is mixed. Returns whether it did. Not thread-safe. */
-bool vb_env_file_load(const char *const *unless);
+/* Sets the variables of .vibe/env, unless the environment names a database or a bucket: then another system is meant, and
+ * nothing of the two is mixed. Not thread-safe. */
+void vb_env_file_load(void);
+/* The database of a command: what --database said (NULL or empty: nothing), else DATABASE_URL, else the one of .vibe/env.
+ * NULL, and said on stderr, if that is none. Not thread-safe; what it returns is not to be freed. */
+const char *vb_env_file_database(const char *option);
 
 #endif

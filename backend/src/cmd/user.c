@@ -1,5 +1,6 @@
 /* vibe user list | disable | enable | reset | export: what the people who run Vibe do for and to an account. */
 #include "cmd/command.h"
+#include "cmd/env_file.h"
 #include "cmd/options.h"
 
 #include "api/session.h"
@@ -195,10 +196,6 @@ static const struct action *find_action(const struct command_line *line, const s
         problem = "--search is for list alone";
     else if (line->output && action->run != export)
         problem = "--output is for export alone";
-    else if (!line->database || (strncmp(line->database, "postgresql://", 13) != 0 &&
-                                 strncmp(line->database, "postgres://", 11) != 0))
-        problem = "which database? Set DATABASE_URL or say --database "
-                  "postgresql://user:password@host:5432/database";
     if (problem)
         fprintf(stderr, "vibe: %s\nusage: %s   (--help shows all)\n", problem, usage->synopsis);
     return problem ? NULL : action;
@@ -220,14 +217,14 @@ static int run(const struct action *action, const struct command_line *line, str
 
 int vb_cmd_user(int argc, char **argv)
 {
-    struct command_line line = {.database = getenv("DATABASE_URL")};
+    struct command_line line = {0};
     const struct vb_option options[] = {
         {VB_OPTION_STRING, "search", "TEXT", "list: those with this in their id, e-mail address or name",
          &line.search, 0},
         {VB_OPTION_STRING, "output", "FILE", "export: where to write (default: standard output)",
          &line.output, 'o'},
-        {VB_OPTION_STRING, "database", "URL", "the PostgreSQL to use (default: DATABASE_URL)", &line.database,
-         0},
+        {VB_OPTION_STRING, "database", "URL",
+         "the PostgreSQL to use (default: DATABASE_URL, or of .vibe/env)", &line.database, 0},
         {0},
     };
     const struct vb_usage usage = {
@@ -247,7 +244,8 @@ int vb_cmd_user(int argc, char **argv)
     if (line.count < 0)
         return line.count == -1 ? 0 : 2;
     action = find_action(&line, &usage);
-    if (!action)
+    line.database = action ? vb_env_file_database(line.database) : NULL;
+    if (!line.database)
         return 2;
     r = run(action, &line, &err);
     fflush(stdout);

@@ -15,9 +15,9 @@ from test_auth import PASSWORD, login, me, refresh, register, reset
 from test_upload import Phone
 
 
-def user(vibe, *arguments, **environment):
+def user(vibe, *arguments, cwd="/", **environment):
     return subprocess.run([conftest.BINARY, "user", *map(str, arguments)], capture_output=True, text=True, timeout=60,
-                          env=tool_environment(**{"DATABASE_URL": vibe.database_url} | environment))
+                          cwd=cwd, env=tool_environment(**{"DATABASE_URL": vibe.database_url} | environment))
 
 
 def test_a_disabled_account_is_out_and_an_enabled_one_is_back(vibe):
@@ -105,7 +105,21 @@ def test_a_database_that_is_none_is_a_wrong_use(vibe):
 
 def test_without_a_database_it_says_what_to_set(vibe):
     done = user(vibe, "list", DATABASE_URL=None)
+    assert done.returncode == 2 and "DATABASE_URL" in done.stderr and "vibe up" in done.stderr
+
+
+def test_the_vibe_up_of_the_folder_is_found_unless_another_is_meant(vibe, tmp_path):
+    account = register(vibe)
+    (tmp_path / ".vibe").symlink_to(vibe.data_dir)
+    done = user(vibe, "list", "--search", account["user"]["id"], cwd=tmp_path, DATABASE_URL=None)
+    assert done.returncode == 0 and account["user"]["email"] in done.stdout, done.stderr
+    done = user(vibe, "list", cwd=tmp_path, DATABASE_URL=None, S3_BUCKET_NAME="of-production")
     assert done.returncode == 2 and "DATABASE_URL" in done.stderr
+    done = user(vibe, "list", cwd=tmp_path, DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    assert done.returncode == 1 and "127.0.0.1" in done.stderr
+    status = subprocess.run([conftest.BINARY, "db", "status"], cwd=tmp_path, env=tool_environment(),
+                            capture_output=True, text=True)
+    assert status.returncode == 0 and "0001     app_tables" in status.stdout, status.stderr
 
 
 def test_a_copy_that_does_not_know_yet_gives_a_disabled_account_no_new_session(vibe):
