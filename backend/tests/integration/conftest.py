@@ -68,6 +68,14 @@ def _start_time(pid):
         return None
 
 
+def command_name(pid):
+    """What `ps` calls a process; None when it has ended."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return None
+
+
 def _process_table():
     """pid → parent, of all processes that are not zombies."""
     table = {}
