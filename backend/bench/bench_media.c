@@ -78,7 +78,8 @@ static void *call(void *argument)
         struct vb_media_files files = {.input = input, .output = output, .poster = -1};
         struct vb_media_result result;
 
-        if (vb_workers_run(work->workers, &job, &files, &result, NULL) == 0 && result.status == VB_MEDIA_OK)
+        if (vb_workers_run(work->workers, &job, &files, NULL, &result, NULL) == 0 &&
+            result.status == VB_MEDIA_OK)
             atomic_fetch_add(&work->done, 1);
         else
             atomic_fetch_add(&work->failed, 1);

@@ -6,13 +6,15 @@
 #include "api/reset_mail.h"
 #include "api/staged.h"
 #include "api/ticket.h"
+#include "api/turns.h"
 #include "base/encode.h"
 #include "base/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define HASHES_AT_ONCE 2 /* 19 MiB each */
+#define HASHES_AT_ONCE       2  /* 19 MiB each */
+#define COMPLETIONS_PER_USER 16 /* a third of the workers that may be at it */
 
 const struct vb_route vb_api_routes[] = {
     {.methods = VB_HTTP_GET,
@@ -33,10 +35,12 @@ const struct vb_route vb_api_routes[] = {
     {.methods = VB_HTTP_POST,
      .pattern = "/api/auth/register",
      .handle = vb_api_register,
+     .pool = VB_API_POOL_PASSWORD,
      .body_max = VB_API_BODY_MAX},
     {.methods = VB_HTTP_POST,
      .pattern = "/api/auth/login",
      .handle = vb_api_login,
+     .pool = VB_API_POOL_PASSWORD,
      .body_max = VB_API_BODY_MAX},
     {.methods = VB_HTTP_POST,
      .pattern = "/api/auth/refresh",
@@ -53,6 +57,7 @@ const struct vb_route vb_api_routes[] = {
     {.methods = VB_HTTP_POST,
      .pattern = "/api/auth/password",
      .handle = vb_api_change_password,
+     .pool = VB_API_POOL_PASSWORD,
      .body_max = VB_API_BODY_MAX},
     {.methods = VB_HTTP_POST,
      .pattern = "/api/auth/password/forgot",
@@ -61,11 +66,13 @@ const struct vb_route vb_api_routes[] = {
     {.methods = VB_HTTP_POST,
      .pattern = "/api/auth/password/reset",
      .handle = vb_api_reset_password,
+     .pool = VB_API_POOL_PASSWORD,
      .body_max = VB_API_BODY_MAX},
 
     {.methods = VB_HTTP_POST,
      .pattern = "/api/auth/apple",
      .handle = vb_api_apple,
+     .pool = VB_API_POOL_REMOTE,
      .body_max = VB_API_BODY_MAX},
 
     {.methods = VB_HTTP_GET, .pattern = "/api/users/me", .handle = vb_api_get_me},
@@ -73,7 +80,10 @@ const struct vb_route vb_api_routes[] = {
      .pattern = "/api/users/me",
      .handle = vb_api_update_me,
      .body_max = VB_API_BODY_MAX},
-    {.methods = VB_HTTP_DELETE, .pattern = "/api/users/me", .handle = vb_api_delete_me},
+    {.methods = VB_HTTP_DELETE,
+     .pattern = "/api/users/me",
+     .handle = vb_api_delete_me,
+     .pool = VB_API_POOL_REMOTE},
     {.methods = VB_HTTP_GET, .pattern = "/api/users/{id}", .handle = vb_api_get_user},
 
     {.methods = VB_HTTP_GET, .pattern = "/api/activities", .handle = vb_api_list_activities},
@@ -113,25 +123,33 @@ const struct vb_route vb_api_routes[] = {
      .pattern = "/api/upload/profile-picture",
      .handle = vb_api_upload_profile_picture,
      .flags = VB_ROUTE_INLINE,
+     .pool = VB_API_POOL_REMOTE,
      .body_max = VB_API_BODY_MAX},
     {.methods = VB_HTTP_POST,
      .pattern = "/api/upload/activity-image",
      .handle = vb_api_upload_activity_image,
      .flags = VB_ROUTE_INLINE,
+     .pool = VB_API_POOL_REMOTE,
      .body_max = VB_API_BODY_MAX},
     {.methods = VB_HTTP_POST,
      .pattern = "/api/upload/story-media",
      .handle = vb_api_upload_story_media,
      .flags = VB_ROUTE_INLINE,
+     .pool = VB_API_POOL_REMOTE,
      .body_max = VB_API_BODY_MAX},
-    {.methods = VB_HTTP_GET, .pattern = "/api/upload/{uploadId}", .handle = vb_api_upload_status},
+    {.methods = VB_HTTP_GET,
+     .pattern = "/api/upload/{uploadId}",
+     .handle = vb_api_upload_status,
+     .pool = VB_API_POOL_REMOTE},
     {.methods = VB_HTTP_POST,
      .pattern = "/api/upload/{uploadId}/complete",
      .handle = vb_api_complete_upload,
+     .pool = VB_API_POOL_REMOTE,
      .body_max = VB_API_BODY_MAX},
     {.methods = VB_HTTP_POST,
      .pattern = "/api/upload/{uploadId}/cancel",
      .handle = vb_api_cancel_upload,
+     .pool = VB_API_POOL_REMOTE,
      .body_max = VB_API_BODY_MAX},
     {.pattern = NULL},
 };
@@ -241,6 +259,7 @@ struct vb_api *vb_api_create(const struct vb_api_config *config)
     api->follow_host_s3_port = config->follow_host_s3_port;
     api->follow_host_cdn_port = config->follow_host_cdn_port;
     api->passwords = vb_password_gate_create(HASHES_AT_ONCE);
+    api->completions = vb_turns_create(COMPLETIONS_PER_USER);
     api->feed = vb_feed_create();
     api->throttle = vb_throttle_create();
     api->revocations = vb_revocations_create(&(struct vb_revocations_config){
@@ -280,6 +299,7 @@ void vb_api_destroy(struct vb_api *api)
     vb_reset_mail_destroy(api->reset_mail);
     vb_revocations_destroy(api->revocations);
     vb_throttle_destroy(api->throttle);
+    vb_turns_destroy(api->completions);
     vb_password_gate_destroy(api->passwords);
     vb_feed_destroy(api->feed);
     explicit_bzero(api->jwt_keys, sizeof(api->jwt_keys));

@@ -15,6 +15,7 @@
 #include "api/purpose.h"
 #include "api/request.h"
 #include "api/staged.h"
+#include "api/turns.h"
 
 #include "base/log.h"
 #include "http/problem.h"
@@ -109,6 +110,12 @@ static void reject_place(struct vb_http_request *request, const struct vb_promot
     reject(request, promotion, 404, purpose->missing_code, purpose->missing_detail);
 }
 
+static void answer_busy(struct vb_http_request *request, const char *what)
+{
+    vb_http_add_header(request, "Retry-After", "2");
+    vb_problem(request, 503, "media_busy", "%s: the upload is safe, complete it again in two seconds", what);
+}
+
 /* Answers for whatever a step of the promotion returned but success. */
 static void answer_failure(struct vb_http_request *request, const struct vb_promotion *promotion,
                            enum vb_promotion_result result, int r, const struct vb_error *err)
@@ -138,10 +145,7 @@ static void answer_failure(struct vb_http_request *request, const struct vb_prom
     case VB_PROMOTION_BUSY:
         vb_log(VB_LOG_WARN, "an upload waits for a media worker", VB_LOG_STR("requestId", request->id),
                VB_LOG_STR("error", err->message));
-        vb_http_add_header(request, "Retry-After", "2");
-        vb_problem(
-            request, 503, "media_busy",
-            "Too many files are being worked on: the upload is safe, complete it again in two seconds");
+        answer_busy(request, "Too many files are being worked on");
         break;
     case VB_PROMOTION_WRONG_TARGET:
         reject(request, promotion, 422, "target_mismatch", promotion->problem);
@@ -178,6 +182,7 @@ void vb_api_complete_upload(struct vb_http_request *request)
 {
     struct vb_api *api = vb_api_of(request);
     struct vb_promotion promotion = {0};
+    struct vb_turn turn;
     struct vb_media media VB_CLEANUP(vb_media_release) = {0};
     const char *user_id = vb_api_authenticate(request);
     enum vb_promotion_result result;
@@ -186,7 +191,12 @@ void vb_api_complete_upload(struct vb_http_request *request)
 
     if (!user_id || !vb_staged_read(request, user_id, &promotion))
         return;
+    if (!vb_turns_take(api->completions, user_id, &turn)) {
+        answer_busy(request, "Many of your files are being worked on");
+        return;
+    }
     result = vb_promote(api, &promotion, &media, &r, &err);
+    vb_turns_give_back(api->completions, &turn);
     if (result == VB_PROMOTION_DONE)
         vb_counter_add(api->uploads_completed, 1);
     if (result == VB_PROMOTION_DONE || result == VB_PROMOTION_DONE_BEFORE)

@@ -43,6 +43,7 @@ struct vb_api {
     struct vb_reset_mail *reset_mail;
     struct vb_apple *apple; /* NULL: not configured */
     struct vb_password_gate *passwords;
+    struct vb_turns *completions;
     struct vb_readiness readiness;
     struct vb_feed *feed;
     struct vb_counter *uploads_ticket, *uploads_completed, *uploads_rejected, *uploads_incomplete,

@@ -15,9 +15,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define IMMUTABLE    "public, max-age=31536000, immutable"
-#define CHUNK        ((size_t)64 * 1024)
-#define HEADER_BYTES ((size_t)16 * 1024) /* of our own JPEGs: tables and frame header come first */
+#define IMMUTABLE     "public, max-age=31536000, immutable"
+#define CHUNK         ((size_t)64 * 1024)
+#define HEADER_BYTES  ((size_t)16 * 1024)    /* of our own JPEGs: tables and frame header come first */
+#define IN_MEMORY_MAX ((int64_t)1024 * 1024) /* many may wait for a worker, each with its file */
 
 void vb_ingested_release(struct vb_ingested *ingested)
 {
@@ -28,7 +29,7 @@ void vb_ingested_release(struct vb_ingested *ingested)
     ingested->output = ingested->poster = -1;
 }
 
-/* A file without a name: pictures in memory, films on disk, or in memory where there is no disk to write to. */
+/* A file without a name: small ones in memory, large ones on disk, or in memory where there is no disk to write to. */
 static int open_scratch(bool large)
 {
     const char *folder = getenv("TMPDIR");
@@ -143,29 +144,28 @@ static int judge(int r, const struct vb_media_result *result, char *problem, siz
                : vb_error_set(err, EBUSY, "the media worker says: %s", result->problem);
 }
 
-int vb_ingest(struct vb_workers *workers, struct vb_s3_client *s3, const char *key, const char *etag,
-              enum vb_media_type type, int64_t size, struct vb_ingested *ret_ingested, char *problem,
-              size_t problem_size, struct vb_error *err)
+int vb_ingest(struct vb_workers *workers, struct vb_s3_client *s3, const struct vb_original *original,
+              struct vb_ingested *ret_ingested, char *problem, size_t problem_size, struct vb_error *err)
 {
-    bool video = vb_media_is_video(type);
-    const struct vb_media_job job = {.work = video ? VB_WORK_VIDEO : VB_WORK_PICTURE, .type = type};
-    int original VB_CLEANUP(vb_closep) = open_scratch(video);
+    bool video = vb_media_is_video(original->type);
+    const struct vb_media_job job = {.work = video ? VB_WORK_VIDEO : VB_WORK_PICTURE, .type = original->type};
+    int input VB_CLEANUP(vb_closep) = open_scratch(video || original->size > IN_MEMORY_MAX);
     int r;
 
     *ret_ingested = (struct vb_ingested){.output = open_scratch(video),
                                          .poster = video ? open_scratch(false) : -1,
                                          .type = video ? VB_MEDIA_MP4 : VB_MEDIA_JPEG};
-    if (original < 0 || ret_ingested->output < 0 || (video && ret_ingested->poster < 0))
+    if (input < 0 || ret_ingested->output < 0 || (video && ret_ingested->poster < 0))
         return vb_error_set(err, EBUSY, "there is no room to work on the file");
-    r = vb_s3_get(s3, key, 0, size, etag, into_file, &original, NULL, err);
+    r = vb_s3_get(s3, original->key, 0, original->size, original->etag, into_file, &input, NULL, err);
     if (r < 0)
         return r;
     r = vb_workers_run(workers, &job,
                        &(struct vb_media_files){
-                           .input = original, .output = ret_ingested->output, .poster = ret_ingested->poster},
-                       &ret_ingested->result, err);
+                           .input = input, .output = ret_ingested->output, .poster = ret_ingested->poster},
+                       original->owner, &ret_ingested->result, err);
     r = judge(r, &ret_ingested->result, problem, problem_size, err);
-    return r < 0 ? r : take_result(ret_ingested, original, size, err);
+    return r < 0 ? r : take_result(ret_ingested, input, original->size, err);
 }
 
 int vb_ingested_publish(const struct vb_ingested *ingested, struct vb_s3_client *s3, const char *from_key,

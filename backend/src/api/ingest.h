@@ -21,12 +21,17 @@ struct vb_ingested {
 
 void vb_ingested_release(struct vb_ingested *ingested);
 
-/* Fetches the object and has it worked on. type: by its bytes; size: of the object, bytes. Returns 0, -EINVAL (the
- * file is at fault: problem says why), -EBUSY (try again later), or the storage's error. ret_ingested is to be released
- * in any case. */
-int vb_ingest(struct vb_workers *workers, struct vb_s3_client *s3, const char *key, const char *etag,
-              enum vb_media_type type, int64_t size, struct vb_ingested *ret_ingested, char *problem,
-              size_t problem_size, struct vb_error *err);
+/* An object in staging. */
+struct vb_original {
+    const char *key, *etag, *owner; /* owner: a user's id */
+    enum vb_media_type type;        /* by its bytes */
+    int64_t size;                   /* bytes */
+};
+
+/* Fetches the object and has it worked on. Returns 0, -EINVAL (the file is at fault: problem says why), -EBUSY (try again
+ * later), or the storage's error. ret_ingested is to be released in any case. */
+int vb_ingest(struct vb_workers *workers, struct vb_s3_client *s3, const struct vb_original *original,
+              struct vb_ingested *ret_ingested, char *problem, size_t problem_size, struct vb_error *err);
 
 /* Puts what was made under its keys; from_key, of that etag, is where the original is. Errors of the S3 client. */
 int vb_ingested_publish(const struct vb_ingested *ingested, struct vb_s3_client *s3, const char *from_key,

@@ -151,9 +151,13 @@ static enum vb_promotion_result ingest(const struct work *work, const struct ins
                                        struct vb_ingested *ret)
 {
     struct vb_promotion *promotion = work->promotion;
-    int r =
-        vb_ingest(work->api->workers, work->s3, promotion->staging_key, inspection->etag, inspection->type,
-                  inspection->size, ret, promotion->problem, sizeof(promotion->problem), work->err);
+    const struct vb_original original = {.key = promotion->staging_key,
+                                         .etag = inspection->etag,
+                                         .owner = promotion->user_id,
+                                         .type = inspection->type,
+                                         .size = inspection->size};
+    int r = vb_ingest(work->api->workers, work->s3, &original, ret, promotion->problem,
+                      sizeof(promotion->problem), work->err);
 
     switch (r) {
     case 0:

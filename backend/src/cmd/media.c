@@ -121,7 +121,7 @@ static int run_job(const struct vb_media_job *job, const struct vb_media_files *
     if (r == 0)
         r = vb_workers_wait(workers, err);
     if (r == 0)
-        r = vb_workers_run(workers, job, files, ret, err);
+        r = vb_workers_run(workers, job, files, NULL, ret, err);
     vb_workers_stop(workers);
     return r;
 }

@@ -11,8 +11,11 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#define WORKERS   48
+#define WORKERS   48 /* those of the database, and as many that wait for other services */
 #define QUEUE_MAX 1024
+/* Two hashes are made at once, a hundred or so in a second. */
+#define PASSWORD_WORKERS   8
+#define PASSWORD_QUEUE_MAX 256
 
 /* Answers of an API are data: no browser is to guess their type, run, frame, or tell others where it read them. */
 static const struct vb_http_header security_headers[] = {
@@ -23,7 +26,7 @@ static const struct vb_http_header security_headers[] = {
 };
 
 struct vb_service {
-    struct vb_pool *pool;
+    struct vb_pool *pool, *remote_pool, *password_pool;
     struct vb_db_pool *db;
     struct vb_http_client *http;
     struct vb_s3_client *s3;
@@ -64,6 +67,8 @@ static void start_clients(struct vb_service *service, const struct vb_service_co
     struct vb_s3_config s3;
 
     service->pool = vb_pool_create("api", WORKERS, QUEUE_MAX);
+    service->remote_pool = vb_pool_create("api-remote", WORKERS, QUEUE_MAX);
+    service->password_pool = vb_pool_create("api-password", PASSWORD_WORKERS, PASSWORD_QUEUE_MAX);
     service->db = vb_db_pool_create(&(struct vb_db_config){.url = settings->database_url});
     service->http = vb_http_client_create(&(struct vb_http_client_config){.connections_max = WORKERS});
     s3 = s3_config(service, config);
@@ -110,6 +115,8 @@ int vb_service_start(const struct vb_service_config *config, struct vb_service *
                                  .routes = vb_api_routes,
                                  .app = service->api,
                                  .pool = service->pool,
+                                 .more_pools = {[VB_API_POOL_REMOTE - 1] = service->remote_pool,
+                                                [VB_API_POOL_PASSWORD - 1] = service->password_pool},
                                  .trusted_proxies = settings->trusted_proxies,
                                  .cors = {.origins = settings->origins[0] ? settings->origins : NULL,
                                           .expose_headers = "X-Request-Id, Retry-After, RateLimit, "
@@ -144,6 +151,8 @@ void vb_service_stop(struct vb_service *service)
     }
     vb_api_destroy(service->api);
     vb_pool_destroy(service->pool);
+    vb_pool_destroy(service->remote_pool);
+    vb_pool_destroy(service->password_pool);
     vb_ratelimit_destroy(service->rate_limit);
     vb_ratelimit_destroy(service->user_rate_limit);
     vb_s3_client_destroy(service->s3);

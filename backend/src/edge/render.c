@@ -85,8 +85,8 @@ static int run_job(const struct work *work, const struct vb_media_job *job, int 
     struct vb_media_result result = {0};
     struct vb_error err = {0};
     int r = vb_workers_run(work->render->workers, job,
-                           &(struct vb_media_files){.input = input, .output = output, .poster = -1}, &result,
-                           &err);
+                           &(struct vb_media_files){.input = input, .output = output, .poster = -1}, NULL,
+                           &result, &err);
 
     if (r == 0 && result.status == VB_MEDIA_OK)
         return 0;

@@ -214,7 +214,7 @@ static ssize_t stream_read(void *cls, uint64_t position, char *buffer, size_t ma
         return MHD_CONTENT_READER_END_OF_STREAM;
     stream->job.run = fill_stream;
     MHD_suspend_connection(stream->request->connection);
-    if (vb_pool_submit(stream->request->server->config.pool, &stream->job) < 0) {
+    if (vb_pool_submit(vb_http_pool_of(stream->request), &stream->job) < 0) {
         stream->failed = true;
         MHD_resume_connection(stream->request->connection);
     }

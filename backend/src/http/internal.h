@@ -90,6 +90,7 @@ struct request {
     struct connection *peer;
     enum request_stage stage;
     struct vb_job job;
+    int64_t queued_ms;                             /* monotonic: when the job was given to its pool */
     void (*work)(struct vb_http_request *request); /* what the job calls last; NULL for a body part alone */
     void (*deferred)(struct vb_http_request *request);
     bool parked;        /* of the thread that runs the handler */
@@ -121,6 +122,9 @@ static inline const struct request *request_of_const(const struct vb_http_reques
 
 /* request.c: "GET"; NULL for a mask of several or none */
 const char *vb_http_method_name(unsigned method);
+
+/* request.c: where a request's blocking callbacks run */
+struct vb_pool *vb_http_pool_of(const struct request *request);
 
 /* request.c: libmicrohttpd's callbacks */
 void *vb_http_on_request_line(void *cls, const char *uri, struct MHD_Connection *connection);

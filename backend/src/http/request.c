@@ -278,6 +278,18 @@ void vb_http_unpark(struct vb_http_request *http)
     let_go(request_of(http));
 }
 
+static void refuse_overload(struct request *request, const char *detail)
+{
+    vb_http_add_header(&request->http, "Retry-After", "1");
+    vb_http_error(request, 503, "overloaded", detail);
+}
+
+/* Whoever had to wait for long has given up by now, or had better do so than wait for the work, too. */
+static bool waited_too_long(const struct request *request)
+{
+    return vb_clock_monotonic_ms() - request->queued_ms > request->server->config.queue_timeout_ms;
+}
+
 /* Runs on a worker. Whatever is left of the body goes first, then the handler; then the event loop has it
  * again. */
 static void run_job(struct vb_job *job)
@@ -292,7 +304,9 @@ static void run_job(struct vb_job *job)
         http->route->body(http, request->chunk, size);
         request->body_failed = request->response != NULL;
     }
-    if (request->work && !request->response) {
+    if (request->work && !request->response && waited_too_long(request)) {
+        refuse_overload(request, "no worker was free in time; try again in a second");
+    } else if (request->work && !request->response) {
         request->work(http);
         if (!request->parked && !request->response)
             vb_http_error(request, 500, "internal", "the handler gave no answer");
@@ -302,23 +316,32 @@ static void run_job(struct vb_job *job)
     let_go(request);
 }
 
+struct vb_pool *vb_http_pool_of(const struct request *request)
+{
+    const struct vb_http_config *config = &request->server->config;
+    unsigned number = request->http.route ? request->http.route->pool : 0;
+
+    vb_assert(number <= VB_HTTP_MORE_POOLS);
+    return number > 0 && config->more_pools[number - 1] ? config->more_pools[number - 1] : config->pool;
+}
+
 /* Suspends the connection and hands the request to a worker: whoever calls this must not touch the request
  * again. With the queue full, the client gets 503. work NULL: only the gathered part of the body. */
 static void hand_over(struct request *request, void (*work)(struct vb_http_request *request))
 {
     request->work = work;
     request->job.run = run_job;
+    request->queued_ms = vb_clock_monotonic_ms();
     atomic_store(&request->holders, 1);
     vb_http_phase(request->peer, CONNECTION_BUSY); /* it is not the client who is slow now */
     MHD_suspend_connection(request->connection);
-    if (vb_pool_submit(request->server->config.pool, &request->job) == 0)
+    if (vb_pool_submit(vb_http_pool_of(request), &request->job) == 0)
         return;
     if (!work)
         vb_http_phase(request->peer, CONNECTION_BODY);
     request->chunk_size = 0;
     request->body_failed = true;
-    vb_http_add_header(&request->http, "Retry-After", "1");
-    vb_http_error(request, 503, "overloaded", "all workers are busy; try again in a second");
+    refuse_overload(request, "all workers are busy; try again in a second");
     MHD_resume_connection(request->connection);
 }
 

@@ -315,6 +315,8 @@ static void set_defaults(struct vb_http_config *config)
         config->header_timeout_s = 30;
     if (!config->body_idle_timeout_s)
         config->body_idle_timeout_s = 60;
+    if (!config->queue_timeout_ms)
+        config->queue_timeout_ms = 10000;
 }
 
 /* Threads that are started here leave signals to the main thread. */

@@ -57,6 +57,8 @@ enum vb_route_flags {
     VB_ROUTE_QUIET = 2,  /* logged at debug level: health checks and metrics */
 };
 
+#define VB_HTTP_MORE_POOLS 2
+
 struct vb_route {
     const char *name; /* label in metrics and log, e.g. "POST /api/auth/login"; NULL: method and pattern */
     unsigned methods; /* of enum vb_http_method */
@@ -64,6 +66,7 @@ struct vb_route {
         *pattern; /* "/api/users/{id}": a name in braces matches one segment; a final "*" matches the rest */
     void (*handle)(struct vb_http_request *request);
     unsigned flags;
+    unsigned pool;    /* where handle runs: 0: vb_http_config.pool, n: .more_pools[n - 1] */
     int64_t body_max; /* bytes; 0: this route takes no body (one that comes is 413) */
     void (*head)(struct vb_http_request *request);
     void (*body)(struct vb_http_request *request, const char *data, size_t size);
@@ -193,6 +196,9 @@ struct vb_http_config {
     unsigned header_timeout_s;    /* to send the whole head; 0: 30 */
     unsigned body_idle_timeout_s; /* longest silence while sending a body or reading an answer; 0: 60 */
     struct vb_pool *pool;         /* where blocking callbacks run; shared by servers */
+    /* The same for routes that say so, lest others wait behind what they wait for. NULL: pool */
+    struct vb_pool *more_pools[VB_HTTP_MORE_POOLS];
+    unsigned queue_timeout_ms; /* who has waited for longer to get a worker gets 503; 0: 10000 */
     const char
         *trusted_proxies; /* TRUSTED_PROXIES: comma-separated addresses and CIDR blocks; "" or NULL: none */
     struct vb_http_cors cors;

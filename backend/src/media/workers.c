@@ -30,6 +30,7 @@
 #define START_TIMEOUT_MS   10000
 #define HELLO_TIMEOUT_MS   5000
 #define RESTART_WAIT_MS    200
+#define PROCESSES_MORE     2 /* than cores: one is kept for variants, one for another owner's upload */
 #define ATTEMPTS           2 /* a file that two workers die of is at fault */
 
 struct worker {
@@ -46,12 +47,16 @@ enum lane {
     LANE_SLOW /* AVIF takes many times as long: never on all workers, or the other two would wait for it */
 };
 
-/* A call that waits for a worker. */
-struct waiter {
-    struct waiter *next;
+#define LANES (LANE_SLOW + 1)
+
+/* A call of vb_workers_run() that waits for a worker, or has one. */
+struct call {
+    struct call *next;
+    enum lane lane;
+    const char *owner; /* or NULL */
+    unsigned rank;     /* how many others of the same owner were there when it came */
     pthread_cond_t given;
     struct worker *worker;
-    enum lane lane;
 };
 
 struct vb_workers {
@@ -60,10 +65,11 @@ struct vb_workers {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* of jail, stopping */
     struct worker *idle;    /* those used last first: their memory is warm */
-    struct waiter *waiters; /* in the order they are served */
+    struct call *waiters;   /* in the order they are served */
     unsigned waiting;
-    unsigned slow, slow_max; /* workers that the slow lane has, and may have */
-    int jail;                /* of the first worker; 0: none has come; negative: none may run */
+    struct call *running;
+    unsigned lanes[LANES]; /* how many of running are in each */
+    int jail;              /* of the first worker; 0: none has come; negative: none may run */
     bool stopping;
     int control; /* to the nursery; -1: none */
     pid_t nursery;
@@ -89,28 +95,59 @@ static void worker_free(struct worker *worker)
     free(worker);
 }
 
-static void enqueue(struct vb_workers *workers, struct waiter *waiter)
-{
-    struct waiter **at = &workers->waiters;
+/*
+ * Who is next. Under the lock, all of it.
+ */
 
-    while (*at && (*at)->lane <= waiter->lane)
+static unsigned count_of_owner(const struct call *list, const char *owner)
+{
+    unsigned count = 0;
+
+    for (; list && owner; list = list->next)
+        count += list->owner && strcmp(list->owner, owner) == 0;
+    return count;
+}
+
+/* Within a lane everybody's first comes before anybody's second. */
+static void enqueue(struct vb_workers *workers, struct call *call)
+{
+    struct call **at = &workers->waiters;
+
+    call->rank =
+        count_of_owner(workers->waiters, call->owner) + count_of_owner(workers->running, call->owner);
+    while (*at && ((*at)->lane < call->lane || ((*at)->lane == call->lane && (*at)->rank <= call->rank)))
         at = &(*at)->next;
-    waiter->next = *at;
-    *at = waiter;
+    call->next = *at;
+    *at = call;
     workers->waiting++;
 }
 
-/* Takes the waiter out of the queue, if it is still in it. */
-static void dequeue(struct vb_workers *workers, const struct waiter *waiter)
+static void unlink_call(struct call **list, const struct call *call)
 {
-    struct waiter **at = &workers->waiters;
+    while (*list != call)
+        list = &(*list)->next;
+    *list = call->next;
+}
 
-    while (*at && *at != waiter)
-        at = &(*at)->next;
-    if (*at) {
-        *at = waiter->next;
-        workers->waiting--;
-    }
+static unsigned at_least_one(unsigned count)
+{
+    return count > 0 ? count : 1;
+}
+
+/* One worker is always left for the pictures that somebody wants to see, and of the others one for another's upload: a
+ * worker that has a file cannot be had back before its time is up. */
+static bool may_start(const struct vb_workers *workers, const struct call *call)
+{
+    const unsigned *lanes = workers->lanes;
+    unsigned rest = at_least_one(workers->config.processes - 1);
+
+    if (call->lane == LANE_VARIANT)
+        return true;
+    if (lanes[LANE_UPLOAD] + lanes[LANE_SLOW] >= rest)
+        return false;
+    if (call->lane == LANE_SLOW)
+        return lanes[LANE_SLOW] < at_least_one(workers->config.processes / 2);
+    return count_of_owner(workers->running, call->owner) < at_least_one(rest - 1);
 }
 
 /* Whether an idle worker has ended, as those do that have used their time. */
@@ -138,19 +175,24 @@ static struct worker *take_idle(struct vb_workers *workers)
 /* Gives idle workers to those who wait. Under the lock. */
 static void match(struct vb_workers *workers)
 {
-    struct waiter *first;
+    struct call **at = &workers->waiters;
 
-    while ((first = workers->waiters)) {
-        /* behind it are others of the slow lane alone */
-        if (first->lane == LANE_SLOW && workers->slow >= workers->slow_max)
+    while (*at) {
+        struct call *call = *at;
+
+        if (!may_start(workers, call)) {
+            at = &call->next;
+            continue;
+        }
+        call->worker = take_idle(workers);
+        if (!call->worker)
             return;
-        first->worker = take_idle(workers);
-        if (!first->worker)
-            return;
-        workers->slow += first->lane == LANE_SLOW;
-        workers->waiters = first->next;
+        *at = call->next;
         workers->waiting--;
-        pthread_cond_signal(&first->given);
+        call->next = workers->running;
+        workers->running = call;
+        workers->lanes[call->lane]++;
+        pthread_cond_signal(&call->given);
     }
 }
 
@@ -164,40 +206,37 @@ static void offer(struct vb_workers *workers, struct worker *worker)
     pthread_mutex_unlock(&workers->lock);
 }
 
-/* Waits for a free worker until the deadline. Returns 0, -EBUSY or -ETIMEDOUT. */
-static int acquire(struct vb_workers *workers, enum lane lane, int64_t deadline_ms,
-                   struct worker **ret_worker)
+/* Waits for a free worker until the deadline. Returns 0 (to be followed by leave()), -EBUSY or -ETIMEDOUT. */
+static int acquire(struct vb_workers *workers, struct call *call, int64_t deadline_ms)
 {
     struct timespec until = {.tv_sec = deadline_ms / 1000, .tv_nsec = deadline_ms % 1000 * 1000000};
-    struct waiter waiter = {.lane = lane};
     int r = 0;
 
     pthread_mutex_lock(&workers->lock);
     if (workers->waiting >= workers->config.queue_max) {
         r = -EBUSY;
     } else {
-        init_condition(&waiter.given);
-        enqueue(workers, &waiter);
+        init_condition(&call->given);
+        enqueue(workers, call);
         match(workers);
-        while (!waiter.worker && r == 0)
-            r = -pthread_cond_timedwait(&waiter.given, &workers->lock, &until);
-        if (!waiter.worker)
-            dequeue(workers, &waiter);
-        pthread_cond_destroy(&waiter.given);
+        while (!call->worker && r == 0)
+            r = -pthread_cond_timedwait(&call->given, &workers->lock, &until);
+        if (!call->worker) {
+            unlink_call(&workers->waiters, call);
+            workers->waiting--;
+        }
+        pthread_cond_destroy(&call->given);
     }
     pthread_mutex_unlock(&workers->lock);
-    *ret_worker = waiter.worker;
-    return waiter.worker ? 0 : r;
+    return call->worker ? 0 : r;
 }
 
-/* The lane that acquire() was called with is done with its worker. */
-static void leave(struct vb_workers *workers, enum lane lane)
+/* The call is done with its worker, which is somebody else's by now, or gone. */
+static void leave(struct vb_workers *workers, const struct call *call)
 {
-    if (lane != LANE_SLOW)
-        return;
     pthread_mutex_lock(&workers->lock);
-    vb_assert(workers->slow > 0);
-    workers->slow--;
+    unlink_call(&workers->running, call);
+    workers->lanes[call->lane]--;
     match(workers);
     pthread_mutex_unlock(&workers->lock);
 }
@@ -267,16 +306,17 @@ static void empty(int file)
 }
 
 static int run_once(struct vb_workers *workers, const struct vb_media_job *job,
-                    const struct vb_media_files *files, struct vb_media_result *ret)
+                    const struct vb_media_files *files, const char *owner, struct vb_media_result *ret)
 {
     int64_t timeout_ms = workers->config.timeout_ms;
-    enum lane lane = lane_of(job);
+    struct call call = {.lane = lane_of(job), .owner = owner};
     struct worker *worker;
     int r;
 
-    r = acquire(workers, lane, vb_clock_monotonic_ms() + timeout_ms, &worker);
+    r = acquire(workers, &call, vb_clock_monotonic_ms() + timeout_ms);
     if (r < 0)
         return r == -ETIMEDOUT ? -EBUSY : r;
+    worker = call.worker;
     empty(files->output);
     empty(files->poster);
     r = exchange(worker, job, files, vb_clock_monotonic_ms() + timeout_ms, ret);
@@ -284,7 +324,7 @@ static int run_once(struct vb_workers *workers, const struct vb_media_job *job,
         offer(workers, worker);
     else
         kill_worker(workers, worker); /* one that read an upload has done its part, whatever it still wants */
-    leave(workers, lane);
+    leave(workers, &call);
     return r;
 }
 
@@ -305,12 +345,13 @@ static int describe_failure(struct vb_workers *workers, int r, struct vb_error *
 }
 
 int vb_workers_run(struct vb_workers *workers, const struct vb_media_job *job,
-                   const struct vb_media_files *files, struct vb_media_result *ret, struct vb_error *err)
+                   const struct vb_media_files *files, const char *owner, struct vb_media_result *ret,
+                   struct vb_error *err)
 {
     int r = -EPIPE;
 
     for (int attempt = 0; attempt < ATTEMPTS && r == -EPIPE; attempt++)
-        r = run_once(workers, job, files, ret);
+        r = run_once(workers, job, files, owner, ret);
     if (r < 0)
         return describe_failure(workers, r, err);
     vb_counter_add(workers->done, 1);
@@ -575,8 +616,7 @@ int vb_workers_start(const struct vb_workers_config *config, struct vb_workers *
     workers->program = config->program ? vb_xstrdup(config->program) : find_program();
     workers->control = -1;
     if (!workers->config.processes)
-        workers->config.processes = usable_cores() + 1;
-    workers->slow_max = workers->config.processes > 1 ? workers->config.processes / 2 : 1;
+        workers->config.processes = usable_cores() + PROCESSES_MORE;
     if (!workers->config.queue_max)
         workers->config.queue_max = DEFAULT_QUEUE_MAX;
     if (!workers->config.timeout_ms)

@@ -18,7 +18,7 @@ struct vb_workers;
 
 struct vb_workers_config {
     const char *program; /* of the nursery; NULL: "vibe-media" beside this program */
-    unsigned processes;  /* 0: one more than this process may use cores: while one waits, no core does */
+    unsigned processes;  /* 0: two more than this process may use cores */
     unsigned queue_max;  /* calls waiting for a process; 0: 512 */
     unsigned timeout_ms; /* of one job, from when a process has it; 0: 30000 */
 };
@@ -39,12 +39,20 @@ struct vb_media_files {
     int output, poster; /* empty, open for reading and writing */
 };
 
-/* Runs a job. Blocks until there is a free process and it has answered. Uploads go before variants, and AVIF, which
- * is slow to encode, has half of the processes at the most; within each the queue is fair. Returns 0 with ret
- * (whose status may still be VB_MEDIA_BAD), -EBUSY (too many wait: 503 with Retry-After), -ETIMEDOUT (it took too
- * long and was ended), -EPIPE (the worker died of this file), -EPROTO (it answered nonsense), -EIO. */
+/*
+ * Runs a job. Blocks until there is a process for it and it has answered. Nobody's files keep others waiting:
+ * - uploads go before variants, and everybody's first upload before anybody's second;
+ * - uploads and AVIF, which take long, leave one process for the other variants, which do not;
+ * - an owner leaves one of the processes for uploads to others; AVIF has half of all at the most.
+ *
+ * owner: whose upload it is, any text that tells one from another; NULL: nobody's.
+ *
+ * Returns 0 with ret (whose status may still be VB_MEDIA_BAD), -EBUSY (too many wait: 503 with Retry-After), -ETIMEDOUT (it
+ * took too long and was ended), -EPIPE (the worker died of this file), -EPROTO (it answered nonsense), -EIO.
+ */
 int vb_workers_run(struct vb_workers *workers, const struct vb_media_job *job,
-                   const struct vb_media_files *files, struct vb_media_result *ret, struct vb_error *err);
+                   const struct vb_media_files *files, const char *owner, struct vb_media_result *ret,
+                   struct vb_error *err);
 
 /* An empty file in memory of at most size_max bytes, for a job's input or output; or a negative errno. */
 int vb_media_memory_file(const char *name);

@@ -243,21 +243,24 @@ def test_an_s3_that_is_away_fails_only_what_needs_it_and_in_time(serve_factory, 
     port = silence.port if silence else free_port()
     try:
         serve = serve_factory(S3_ENDPOINT=f"http://127.0.0.1:{port}", S3_PUBLIC_ENDPOINT="https://media.example.com")
-        phone = Phone(serve)
-        tickets = [phone.ticket(images.jpeg()) for _ in range(48)]  # every worker has one
+        phones = [Phone(serve) for _ in range(4)]
+        phone = phones[0]
+        # more than there are workers for it, and of each as many as one may have under way
+        tickets = [(one, one.ticket(images.jpeg())) for _ in range(16) for one in phones]
 
-        def complete(ticket):
+        def complete(phone, ticket):
             started = time.monotonic()
             status, headers, body = serve.request(
                 "POST", f"/api/upload/{ticket['uploadId']}/complete", json.dumps({"key": ticket["key"]}),
                 FORM | {"Authorization": f"Bearer {phone.token}"}, timeout_s=60)
             return status, headers["Retry-After"], json.loads(body)["code"], time.monotonic() - started
 
-        with concurrent.futures.ThreadPoolExecutor(48) as threads:
-            waiting = [threads.submit(complete, ticket) for ticket in tickets]
+        with concurrent.futures.ThreadPoolExecutor(len(tickets)) as threads:
+            waiting = [threads.submit(complete, *ticket) for ticket in tickets]
             slowest = 0.0
             while not all(one.done() for one in waiting):
-                for ask in (lambda: serve.request("GET", "/api/health")[0] == 200, lambda: phone.ticket(images.jpeg())):
+                for ask in (lambda: serve.request("GET", "/api/health")[0] == 200, lambda: phone.ticket(images.jpeg()),
+                            lambda: phone.call("GET", "/api/activities")[0] == 200):
                     started = time.monotonic()
                     assert ask()
                     slowest = max(slowest, time.monotonic() - started)
@@ -265,7 +268,9 @@ def test_an_s3_that_is_away_fails_only_what_needs_it_and_in_time(serve_factory, 
             answers = [one.result() for one in waiting]
         print(f"\nS3 {manner}: completions took {min(a[3] for a in answers):.2f} to {max(a[3] for a in answers):.2f} s, "
               f"the slowest of the others {slowest:.3f} s")
-        assert {(status, code) for status, _, code, _ in answers} == {(503, "storage_unavailable")}
+        codes = {code for _, _, code, _ in answers}
+        assert {status for status, *_ in answers} == {503} and "storage_unavailable" in codes
+        assert codes <= {"storage_unavailable", "overloaded"}  # the latter: who waited for a worker for too long
         assert all(int(retry_after) >= 1 for _, retry_after, _, _ in answers)
         assert slowest < 1
         assert max(seconds for *_, seconds in answers) < 25

@@ -2,6 +2,7 @@
 made to harm, of which none ends the service or reaches anybody."""
 
 import base64
+import concurrent.futures
 import contextlib
 import io
 import json
@@ -306,6 +307,35 @@ def test_bits_may_flip_anywhere(vibe, tmp_path):
         out = vibe_media(vibe, "render", path, "-o", tmp_path / "out.jpg")
         assert out.returncode in (0, 1), (name, round_, out.stderr)
         assert out.returncode == 0 or out.stderr.startswith("vibe: "), out.stderr
+
+
+def test_one_persons_heavy_pictures_keep_nobody_waiting(vibe, phone):
+    """More of them than one may have worked on at once: those too many are told so, and others go between."""
+    heavy = Image.frombytes("RGB", (500, 400), random.Random(7).randbytes(600_000)).resize((6000, 4800))
+    data = encoded(heavy, "JPEG", progressive=True)
+    crowd, other, photo = 24, Phone(vibe), encoded(quarters(), "JPEG")
+    tickets = [phone.ticket(data) for _ in range(crowd)]
+    assert all(phone.put(ticket, data)[0] == 200 for ticket in tickets)
+    mine = other.ticket(photo)
+    assert other.put(mine, photo)[0] == 200
+
+    def complete(ticket):
+        status, headers, body = vibe.request(
+            "POST", f"/api/upload/{ticket['uploadId']}/complete", json.dumps({"key": ticket["key"]}),
+            {"Content-Type": "application/json", "Authorization": f"Bearer {phone.token}"}, timeout_s=120)
+        return status, json.loads(body).get("code"), headers["Retry-After"]
+
+    with concurrent.futures.ThreadPoolExecutor(crowd) as threads:
+        waiting = [threads.submit(complete, ticket) for ticket in tickets]
+        refused = wait_until(lambda: [one.result() for one in waiting if one.done()], 60, "those too many")
+        status, body = other.complete(mine)
+        still = sum(not one.done() for one in waiting)
+        assert status == 200 and still >= 8, (status, still)
+        assert vibe.request("GET", body["media"]["cdnUrl"] + "?w=64")[0] == 200
+        answers = [one.result() for one in waiting]
+    assert refused and refused[0] == (503, "media_busy", "2")
+    assert answers.count((503, "media_busy", "2")) <= crowd - 16 and answers.count((200, None, None)) >= 16
+    wait_until(lambda: all(phone.complete(ticket)[0] == 200 for ticket in tickets), 120, "all, one after the other")
 
 
 def test_the_service_goes_on_when_its_workers_are_killed(vibe, phone):

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -24,10 +25,11 @@
 
 #include <cmocka.h>
 
-#define DEADLINE_MS 10000
+#define DEADLINE_MS      10000
+#define QUEUE_TIMEOUT_MS 1000
 
 struct app {
-    struct vb_pool *pool;
+    struct vb_pool *pool, *other_pool;
     struct vb_http_server *server;
     atomic_int done, handled;
     atomic_llong body_bytes;
@@ -207,6 +209,9 @@ static const struct vb_route routes[] = {
      .done = on_done,
      .body_max = 64 * 1024 * 1024},
     {.methods = VB_HTTP_GET, .pattern = "/block", .handle = block},
+    {.methods = VB_HTTP_GET, .pattern = "/block-elsewhere", .handle = block, .pool = 1},
+    {.methods = VB_HTTP_GET, .pattern = "/elsewhere", .handle = hello, .pool = 1},
+    {.methods = VB_HTTP_GET, .pattern = "/nowhere", .handle = hello, .pool = 2},
     {.methods = VB_HTTP_GET, .pattern = "/stream", .handle = stream},
     {.methods = VB_HTTP_GET, .pattern = "/file", .handle = file},
     {.methods = VB_HTTP_GET, .pattern = "/rest/*", .handle = hello},
@@ -220,12 +225,15 @@ static struct app *start_app(unsigned workers, unsigned queue)
     sem_init(&app->entered, 0, 0);
     sem_init(&app->go, 0, 0);
     app->pool = vb_pool_create("test", workers, queue);
+    app->other_pool = vb_pool_create("other", 1, queue);
     assert_int_equal(vb_http_server_start(&(struct vb_http_config){.name = "test",
                                                                    .bind_address = "127.0.0.1",
                                                                    .routes = routes,
                                                                    .app = app,
                                                                    .threads = 2,
                                                                    .pool = app->pool,
+                                                                   .more_pools = {app->other_pool},
+                                                                   .queue_timeout_ms = QUEUE_TIMEOUT_MS,
                                                                    .header_timeout_s = 1,
                                                                    .body_idle_timeout_s = 1,
                                                                    .trusted_proxies = "127.0.0.0/8"},
@@ -238,6 +246,7 @@ static void stop_app(struct app *app)
 {
     vb_http_server_stop(app->server);
     vb_pool_destroy(app->pool);
+    vb_pool_destroy(app->other_pool);
     sem_destroy(&app->entered);
     sem_destroy(&app->go);
     free(app);
@@ -622,6 +631,64 @@ static void full_queue_is_503_with_retry_after(void **state)
     stop_app(app);
 }
 
+static void a_full_pool_keeps_only_its_own_routes_waiting(void **state)
+{
+    struct app *app = start_app(1, 0);
+    int first = dial(app);
+    char *answer;
+
+    (void)state;
+    send_text(first, "GET /block-elsewhere HTTP/1.1\r\nHost: h\r\n\r\n");
+    sem_wait(&app->entered);
+    expect(app, "GET /elsewhere HTTP/1.1\r\n" CLOSE, "503");
+    expect(app, "GET /worker HTTP/1.1\r\n" CLOSE, "hello");
+    expect(app, "GET /nowhere HTTP/1.1\r\n" CLOSE,
+           "hello"); /* a pool that there is none of is the usual one */
+    sem_post(&app->go);
+    answer = receive(first, "freed");
+    free(answer);
+    expect(app, "GET /elsewhere HTTP/1.1\r\n" CLOSE, "hello");
+    close(first);
+    stop_app(app);
+}
+
+static void wait_for_queue(struct vb_pool *pool, unsigned queued)
+{
+    int64_t end_ms = vb_clock_monotonic_ms() + DEADLINE_MS;
+    struct vb_pool_stats stats;
+
+    do {
+        assert_true(vb_clock_monotonic_ms() < end_ms);
+        vb_pool_stats(pool, &stats);
+    } while (stats.queued != queued);
+}
+
+static void who_has_waited_too_long_is_not_worked_on(void **state)
+{
+    struct app *app = start_app(1, 4);
+    int first = dial(app), second = dial(app);
+    int64_t queued_ms;
+    char *answer;
+
+    (void)state;
+    send_text(first, "GET /block HTTP/1.1\r\nHost: h\r\n\r\n");
+    sem_wait(&app->entered);
+    send_text(second, "GET /worker HTTP/1.1\r\nHost: h\r\n\r\n");
+    wait_for_queue(app->pool, 1);
+    queued_ms = vb_clock_monotonic_ms();
+    while (vb_clock_monotonic_ms() <= queued_ms + QUEUE_TIMEOUT_MS)
+        sched_yield();
+    sem_post(&app->go);
+    answer = receive(second, "try again");
+    assert_non_null(strstr(answer, "503"));
+    assert_non_null(strstr(answer, "Retry-After: 1"));
+    free(answer);
+    expect(app, "GET /worker HTTP/1.1\r\n" CLOSE, "hello");
+    close(first);
+    close(second);
+    stop_app(app);
+}
+
 static void *post_soon(void *argument)
 {
     struct app *app = argument;
@@ -718,6 +785,8 @@ int main(void)
         TEST(stream_of_a_client_that_leaves_is_released),
         TEST(part_of_a_file_is_sent),
         cmocka_unit_test(full_queue_is_503_with_retry_after),
+        cmocka_unit_test(a_full_pool_keeps_only_its_own_routes_waiting),
+        cmocka_unit_test(who_has_waited_too_long_is_not_worked_on),
         cmocka_unit_test(draining_finishes_what_is_in_flight),
         cmocka_unit_test(draining_refuses_new_clients),
         TEST(port_in_use_is_a_clear_error),

@@ -3,10 +3,12 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/metrics.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -36,7 +38,7 @@ static int run_picture(struct vb_workers *workers, enum vb_media_type type, cons
     struct vb_media_files files = {
         .input = make_input(data, size), .output = vb_media_memory_file("output"), .poster = -1};
     int r = vb_workers_run(workers, &(struct vb_media_job){.work = VB_WORK_PICTURE, .type = type}, &files,
-                           ret, err);
+                           NULL, ret, err);
 
     *ret_size = lseek(files.output, 0, SEEK_END);
     close(files.input);
@@ -242,6 +244,135 @@ static void a_full_queue_refuses(void **state)
     vb_workers_stop(workers);
 }
 
+/* A call whose worker does as it is told (fake_worker.c). */
+struct told {
+    struct vb_workers *workers;
+    const char *owner;
+    struct vb_media_job job;
+    struct vb_media_files files;
+    pthread_t thread;
+    int r;
+};
+
+static void *run_told(void *argument)
+{
+    struct told *told = argument;
+    struct vb_media_result result;
+
+    told->r = vb_workers_run(told->workers, &told->job, &told->files, told->owner, &result, NULL);
+    return NULL;
+}
+
+static void begin(struct told *told, struct vb_workers *workers, const char *owner, enum vb_media_work work,
+                  enum vb_format format)
+{
+    *told = (struct told){
+        .workers = workers,
+        .owner = owner,
+        .job = {.work = work, .type = VB_MEDIA_JPEG, .variant.format = format},
+        .files = {.input = make_input("", 1), .output = vb_media_memory_file("output"), .poster = -1}};
+    assert_int_equal(pthread_create(&told->thread, NULL, run_told, told), 0);
+}
+
+static bool has_started(const struct told *told)
+{
+    return lseek(told->files.output, 0, SEEK_END) > 0;
+}
+
+static void wait_for_start(const struct told *told)
+{
+    int64_t deadline_ms = vb_clock_monotonic_ms() + 20000;
+
+    while (!has_started(told)) {
+        assert_true(vb_clock_monotonic_ms() < deadline_ms);
+        sched_yield();
+    }
+}
+
+/* Until the call waits for a worker: those that wait are counted by a gauge. */
+static void wait_for_waiting(unsigned count)
+{
+    int64_t deadline_ms = vb_clock_monotonic_ms() + 20000;
+    char line[64];
+    bool found;
+
+    snprintf(line, sizeof(line), "vibe_media_jobs_waiting %u\n", count);
+    do {
+        struct vb_strbuf text;
+
+        assert_true(vb_clock_monotonic_ms() < deadline_ms);
+        vb_strbuf_init(&text, (size_t)1024 * 1024);
+        vb_metrics_render(&text);
+        found = strstr(text.data, line) != NULL;
+        vb_strbuf_release(&text);
+    } while (!found);
+}
+
+static void finish(struct told *told)
+{
+    wait_for_start(told);
+    assert_int_equal(pwrite(told->files.input, "\1", 1, 0), 1);
+    pthread_join(told->thread, NULL);
+    assert_int_equal(told->r, 0);
+    close(told->files.input);
+    close(told->files.output);
+}
+
+/* Of four workers one is for variants, and of the other three one for somebody else's upload. */
+static void nobodys_uploads_keep_others_waiting(void **state)
+{
+    struct vb_workers *workers = start("FAKE_OBEYS", 4, 60000);
+    struct told ana[4], ben, cy[2], variant;
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        begin(&ana[i], workers, "ana", VB_WORK_PICTURE, 0);
+        i < 2 ? wait_for_start(&ana[i]) : wait_for_waiting((unsigned)i - 1);
+    }
+    begin(&ben, workers, "ben", VB_WORK_PICTURE, 0);
+    wait_for_start(&ben);
+    begin(&cy[0], workers, "cy", VB_WORK_VIDEO, 0);
+    wait_for_waiting(3);
+    begin(&cy[1], workers, "cy", VB_WORK_PICTURE, 0);
+    wait_for_waiting(4);
+    begin(&variant, workers, NULL, VB_WORK_VARIANT, VB_FORMAT_WEBP);
+    finish(&variant); /* there was a worker for it */
+    finish(&ana[0]);
+    wait_for_start(&cy[0]); /* his first goes before her third */
+    assert_false(has_started(&ana[2]));
+    finish(&ben);
+    wait_for_start(&cy[1]); /* his second, too: she has had two */
+    assert_false(has_started(&ana[2]));
+    finish(&cy[0]);
+    wait_for_start(&ana[2]);
+    finish(&ana[1]);
+    finish(&ana[2]);
+    finish(&ana[3]);
+    finish(&cy[1]);
+    vb_workers_stop(workers);
+}
+
+static void avif_yields_to_uploads_and_other_variants(void **state)
+{
+    struct vb_workers *workers = start("FAKE_OBEYS", 3, 60000);
+    struct told slow[2], upload, variant;
+
+    (void)state;
+    begin(&slow[0], workers, NULL, VB_WORK_VARIANT, VB_FORMAT_AVIF);
+    wait_for_start(&slow[0]);
+    begin(&slow[1], workers, NULL, VB_WORK_VARIANT, VB_FORMAT_AVIF);
+    wait_for_waiting(1);
+    begin(&upload, workers, "ana", VB_WORK_PICTURE, 0);
+    wait_for_start(&upload);
+    begin(&variant, workers, NULL, VB_WORK_VARIANT, VB_FORMAT_JPEG);
+    finish(&variant);
+    assert_false(has_started(&slow[1]));
+    finish(&slow[0]);
+    finish(&slow[1]);
+    finish(&upload);
+    vb_workers_stop(workers);
+}
+
 static void a_missing_program_is_named(void **state)
 {
     struct vb_workers *workers = NULL;
@@ -282,6 +413,8 @@ int main(void)
         cmocka_unit_test(nonsense_is_no_answer),
         cmocka_unit_test(a_worker_that_ends_is_not_waited_for),
         cmocka_unit_test(a_full_queue_refuses),
+        cmocka_unit_test(nobodys_uploads_keep_others_waiting),
+        cmocka_unit_test(avif_yields_to_uploads_and_other_variants),
         cmocka_unit_test(a_missing_program_is_named),
         cmocka_unit_test(a_system_that_forbids_the_jail_is_told_so),
     };
