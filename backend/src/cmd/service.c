@@ -115,8 +115,8 @@ int vb_service_start(const struct vb_service_config *config, struct vb_service *
                                  .routes = vb_api_routes,
                                  .app = service->api,
                                  .pool = service->pool,
-                                 .more_pools = {[VB_API_POOL_REMOTE - 1] = service->remote_pool,
-                                                [VB_API_POOL_PASSWORD - 1] = service->password_pool},
+                                 /* as enum vb_api_pool */
+                                 .more_pools = {service->remote_pool, service->password_pool},
                                  .trusted_proxies = settings->trusted_proxies,
                                  .cors = {.origins = settings->origins[0] ? settings->origins : NULL,
                                           .expose_headers = "X-Request-Id, Retry-After, RateLimit, "
