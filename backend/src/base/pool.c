@@ -16,8 +16,8 @@
 struct vb_pool {
     char name[16];
     pthread_mutex_t lock;
-    pthread_cond_t work; /* a job was queued, or stopping was set */
-    struct vb_job *first, **last;
+    pthread_cond_t work;  /* a job was queued, or stopping was set */
+    struct vb_job *first; /* by rank, then as they came */
     unsigned queued, queue_max;
     unsigned running;
     unsigned threads, threads_max;
@@ -40,8 +40,6 @@ static void *work(void *argument)
         if (!job)
             break;
         pool->first = job->next;
-        if (!pool->first)
-            pool->last = &pool->first;
         pool->queued--;
         pool->running++;
         pthread_mutex_unlock(&pool->lock);
@@ -88,7 +86,6 @@ struct vb_pool *vb_pool_create(const char *name, unsigned threads, unsigned queu
     snprintf(pool->name, sizeof(pool->name), "%s", name);
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->work, NULL);
-    pool->last = &pool->first;
     pool->queue_max = queue_max;
     pool->threads_max = threads;
     pool->thread_ids = vb_xcalloc(threads, sizeof(*pool->thread_ids));
@@ -119,6 +116,33 @@ static bool start_thread(struct vb_pool *pool)
     return started;
 }
 
+/* FNV-1a, 64 bits. */
+uint64_t vb_job_owner(const char *text)
+{
+    uint64_t hash = 14695981039346656037ULL;
+
+    if (!text || !*text)
+        return 0;
+    for (; *text; text++)
+        hash = (hash ^ (unsigned char)*text) * 1099511628211ULL;
+    return hash ? hash : 1;
+}
+
+/* Walks the queue, which is short but in times when it does not matter. The lock is held. */
+static void enqueue(struct vb_pool *pool, struct vb_job *job)
+{
+    struct vb_job **at;
+
+    job->rank = 0;
+    for (const struct vb_job *other = pool->first; other && job->owner; other = other->next)
+        job->rank += other->owner == job->owner;
+    for (at = &pool->first; *at && (*at)->rank <= job->rank; at = &(*at)->next)
+        ;
+    job->next = *at;
+    *at = job;
+    pool->queued++;
+}
+
 int vb_pool_submit(struct vb_pool *pool, struct vb_job *job)
 {
     unsigned long accepted; /* jobs that run, or that a worker is free to take, or that wait beyond those */
@@ -132,10 +156,7 @@ int vb_pool_submit(struct vb_pool *pool, struct vb_job *job)
     if (pool->threads == 0 || accepted >= (unsigned long)pool->threads + pool->queue_max) {
         rc = -EAGAIN;
     } else {
-        job->next = NULL;
-        *pool->last = job;
-        pool->last = &job->next;
-        pool->queued++;
+        enqueue(pool, job);
     }
     pthread_mutex_unlock(&pool->lock);
     if (rc == 0) /* without the lock: on a busy core whom it wakes runs at once, and would only run into it */

@@ -99,15 +99,17 @@ static void run_rendering(struct vb_job *job)
     free(rendering);
 }
 
-/* The name has been claimed. */
-static void start_rendering(struct vb_edge *edge, const char *key, const struct wish *wish,
+/* The name has been claimed. owner: of the job, lest one client's thousand keep another's one waiting. */
+static void start_rendering(struct vb_edge *edge, const char *key, const struct wish *wish, uint64_t owner,
                             struct parked *parked)
 {
     struct vb_pool *pool = wish->variant.format == VB_FORMAT_AVIF ? edge->slow_pool : edge->render_pool;
     struct rendering *rendering = vb_xcalloc(1, sizeof(*rendering));
 
-    *rendering = (struct rendering){
-        .job.run = run_rendering, .edge = edge, .parked = parked, .variant = wish->variant};
+    *rendering = (struct rendering){.job = {.run = run_rendering, .owner = owner},
+                                    .edge = edge,
+                                    .parked = parked,
+                                    .variant = wish->variant};
     memcpy(rendering->name, wish->name, sizeof(rendering->name));
     memcpy(rendering->key, key, strlen(key) + 1);
     if (vb_pool_submit(pool, &rendering->job) == 0)
@@ -122,6 +124,7 @@ static void deliver_wish(struct vb_http_request *request, const char *key, const
                          enum vb_edge_caching caching)
 {
     struct vb_edge *edge = request->app;
+    uint64_t owner = vb_job_owner(request->client_address);
     struct parked *parked = vb_arena_alloc(&request->arena, sizeof(*parked));
     struct vb_cache_outcome outcome = {0};
 
@@ -142,7 +145,7 @@ static void deliver_wish(struct vb_http_request *request, const char *key, const
         if (vb_render_recall(&edge->render, key, &wish->variant, &outcome))
             conclude(edge, wish->name, parked, &outcome);
         else
-            start_rendering(edge, key, wish, parked);
+            start_rendering(edge, key, wish, owner, parked);
         break;
     }
 }
@@ -156,7 +159,7 @@ static bool was_made(struct vb_edge *edge, const char *key, const struct wish *w
 }
 
 /* Has it made while nobody waits for it, unless that is under way or has just failed. */
-static void make_in_background(struct vb_edge *edge, const char *key, const struct wish *wish)
+static void make_in_background(struct vb_edge *edge, const char *key, const struct wish *wish, uint64_t owner)
 {
     enum vb_cache_source source;
     struct vb_cache_entry *entry;
@@ -166,7 +169,7 @@ static void make_in_background(struct vb_edge *edge, const char *key, const stru
         vb_cache_entry_release(entry);
         break;
     case VB_CACHE_LEAD:
-        start_rendering(edge, key, wish, NULL);
+        start_rendering(edge, key, wish, owner, NULL);
         break;
     case VB_CACHE_WAIT:
         break;
@@ -194,7 +197,7 @@ static void deliver_blocking(struct vb_http_request *request)
             deliver_wish(request, key, &wish, VB_EDGE_FOR_EVER_VARIED);
             return;
         }
-        make_in_background(request->app, key, &wish);
+        make_in_background(request->app, key, &wish, vb_job_owner(request->client_address));
     }
     wish_for(&wish, key, &query, quick_format(accepts));
     deliver_wish(request, key, &wish, accepts.avif ? VB_EDGE_FOR_NOW : VB_EDGE_FOR_EVER_VARIED);

@@ -213,6 +213,7 @@ static ssize_t stream_read(void *cls, uint64_t position, char *buffer, size_t ma
     if (stream->ended)
         return MHD_CONTENT_READER_END_OF_STREAM;
     stream->job.run = fill_stream;
+    stream->job.owner = stream->request->job.owner;
     MHD_suspend_connection(stream->request->connection);
     if (vb_pool_submit(vb_http_pool_of(stream->request), &stream->job) < 0) {
         stream->failed = true;

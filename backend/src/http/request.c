@@ -331,6 +331,7 @@ static void hand_over(struct request *request, void (*work)(struct vb_http_reque
 {
     request->work = work;
     request->job.run = run_job;
+    request->job.owner = vb_job_owner(request->http.client_address);
     request->queued_ms = vb_clock_monotonic_ms();
     atomic_store(&request->holders, 1);
     vb_http_phase(request->peer, CONNECTION_BUSY); /* it is not the client who is slow now */

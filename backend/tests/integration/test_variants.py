@@ -1,6 +1,7 @@
 """Variants: every screen gets the right size, in the best format that it takes, made once and kept."""
 
 import asyncio
+import concurrent.futures
 import contextlib
 import io
 import subprocess
@@ -175,6 +176,21 @@ def test_a_thousand_clients_cost_one_rendering(vibe, key):
     answers = asyncio.run(ask_all(f"{vibe.cdn_url}/{key}?w=750&fm=webp", 1000))
     assert {status for status, _ in answers} == {200} and len({body for _, body in answers}) == 1
     assert metric(vibe, "vibe_cdn_renderings_total") - before == 1
+
+
+def test_one_clients_many_renderings_keep_nobody_waiting(vibe_factory):
+    vibe = vibe_factory(environment={"TRUSTED_PROXIES": "127.0.0.1", "RATE_LIMIT": "off"})
+    key, other, many = put(vibe, new_key(), picture()), put(vibe, new_key(), picture()), 150
+
+    def ask(key, query, client):
+        return get(vibe, f"{key}?{query}", **{"X-Forwarded-For": client})[0]
+
+    with concurrent.futures.ThreadPoolExecutor(many) as threads:
+        flood = [threads.submit(ask, key, f"w=1920&h={300 + i}&fit=cover&fm=webp", "203.0.113.1") for i in range(many)]
+        wait_until(lambda: metric(vibe, 'vibe_pool_queued{pool="render"}') > 100, 20, "a long queue")
+        assert ask(other, "w=64&fm=webp", "203.0.113.2") == 200
+        still = sum(not one.done() for one in flood)
+        assert {one.result() for one in flood} == {200} and still > 60
 
 
 def test_a_restart_keeps_what_was_made(vibe_factory):

@@ -77,7 +77,7 @@ static void takes_threads_plus_queue_max_jobs_and_refuses_the_next(void **state)
 
             open_gate(&gate);
             for (unsigned i = 0; i <= accepted; i++)
-                job[i] = (struct gated_job){{run_gated, NULL}, &gate};
+                job[i] = (struct gated_job){{.run = run_gated}, &gate};
             for (unsigned i = 0; i < accepted; i++) /* at once: no worker has had time to start */
                 assert_int_equal(vb_pool_submit(pool, &job[i].job), 0);
             assert_int_equal(vb_pool_submit(pool, &job[accepted].job), -EAGAIN);
@@ -97,6 +97,53 @@ static void takes_threads_plus_queue_max_jobs_and_refuses_the_next(void **state)
         }
 }
 
+struct lettered_job {
+    struct vb_job job;
+    char *order; /* where its letter is appended */
+    char letter;
+};
+
+static void note_letter(struct vb_job *job)
+{
+    struct lettered_job *lettered = (struct lettered_job *)job;
+
+    lettered->order[strlen(lettered->order)] = lettered->letter; /* one thread: nobody else writes */
+}
+
+static void everybodys_first_goes_before_anybodys_second(void **state)
+{
+    /* who has sent which; '-' is nobody's */
+    static const struct {
+        const char *sent, *run;
+    } cases[] = {
+        {"aaabc", "abcaa"}, {"aaaabbb", "abababa"}, {"aa--a-b", "a---baa"}, {"abcabc", "abcabc"}, {"", ""}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct vb_pool *pool = vb_pool_create("fair", 1, 16);
+        struct lettered_job jobs[16];
+        char order[17] = "";
+        struct gated_job first;
+        struct gate gate;
+
+        open_gate(&gate);
+        first = (struct gated_job){{.run = run_gated}, &gate};
+        assert_int_equal(vb_pool_submit(pool, &first.job), 0);
+        wait_for(&gate.entered);
+        for (size_t j = 0; cases[i].sent[j]; j++) {
+            char owner[2] = {cases[i].sent[j] == '-' ? '\0' : cases[i].sent[j], '\0'};
+
+            jobs[j] = (struct lettered_job){
+                {.run = note_letter, .owner = vb_job_owner(owner)}, order, cases[i].sent[j]};
+            assert_int_equal(vb_pool_submit(pool, &jobs[j].job), 0);
+        }
+        sem_post(&gate.leave);
+        vb_pool_destroy(pool);
+        assert_string_equal(order, cases[i].run);
+        close_gate(&gate);
+    }
+}
+
 static void a_place_that_came_free_is_given_again(void **state)
 {
     struct gated_job job[4];
@@ -106,7 +153,7 @@ static void a_place_that_came_free_is_given_again(void **state)
     (void)state;
     open_gate(&gate);
     for (int i = 0; i < 4; i++)
-        job[i] = (struct gated_job){{run_gated, NULL}, &gate};
+        job[i] = (struct gated_job){{.run = run_gated}, &gate};
     assert_int_equal(vb_pool_submit(pool, &job[0].job), 0);
     assert_int_equal(vb_pool_submit(pool, &job[1].job), 0);
     wait_for(&gate.entered);
@@ -133,7 +180,7 @@ static void threads_start_only_as_needed(void **state)
     vb_pool_stats(pool, &stats);
     assert_int_equal(stats.threads, 0);
     for (int i = 0; i < 50; i++) { /* one after the other: one thread can do it */
-        struct gated_job job = {{run_gated, NULL}, &gate};
+        struct gated_job job = {{.run = run_gated}, &gate};
 
         sem_post(&gate.leave);
         assert_int_equal(vb_pool_submit(pool, &job.job), 0);
@@ -172,7 +219,7 @@ static void one_thread_runs_jobs_in_the_order_they_came(void **state)
 
     (void)state;
     for (int i = 0; i < JOBS; i++) {
-        job[i] = (struct numbered_job){{note_order, NULL}, i, order, &next};
+        job[i] = (struct numbered_job){{.run = note_order}, i, order, &next};
         assert_int_equal(vb_pool_submit(pool, &job[i].job), 0);
     }
     vb_pool_destroy(pool);
@@ -190,7 +237,7 @@ static void destroy_runs_what_is_queued(void **state)
     (void)state;
     open_gate(&gate);
     for (int i = 0; i < JOBS; i++) {
-        job[i] = (struct gated_job){{run_gated, NULL}, &gate};
+        job[i] = (struct gated_job){{.run = run_gated}, &gate};
         assert_int_equal(vb_pool_submit(pool, &job[i].job), 0);
     }
     assert_int_equal(atomic_load(&gate.done), 0);
@@ -234,7 +281,7 @@ static void *submit_many(void *argument)
     for (int i = 0; i < EACH; i++) {
         struct owned_job *job = malloc(sizeof(*job));
 
-        *job = (struct owned_job){{free_self, NULL}, submitter->done};
+        *job = (struct owned_job){{.run = free_self}, submitter->done};
         while (vb_pool_submit(submitter->pool, &job->job) < 0) {
             atomic_fetch_add(submitter->refused, 1);
             sched_yield();
@@ -285,7 +332,7 @@ static void note_signals(struct vb_job *job)
 static void workers_leave_signals_to_the_main_thread_and_have_a_name(void **state)
 {
     struct vb_pool *pool = vb_pool_create("signals", 1, 1);
-    struct signal_job job = {.job = {note_signals, NULL}};
+    struct signal_job job = {.job = {.run = note_signals}};
     sigset_t mine;
 
     (void)state;
@@ -306,6 +353,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_threads_plus_queue_max_jobs_and_refuses_the_next),
+        cmocka_unit_test(everybodys_first_goes_before_anybodys_second),
         cmocka_unit_test(a_place_that_came_free_is_given_again),
         cmocka_unit_test(threads_start_only_as_needed),
         cmocka_unit_test(one_thread_runs_jobs_in_the_order_they_came),
