@@ -43,6 +43,7 @@ struct flight {
     struct vb_cache_waiter *waiters;
     struct vb_cache_waiter **waiters_end;
     uint64_t hash;
+    bool purged; /* since it began */
     char key[];
 };
 
@@ -311,7 +312,7 @@ enum vb_cache_claim vb_cache_claim(struct vb_cache *cache, const char *key, int6
     return claim;
 }
 
-void vb_cache_publish(struct vb_cache *cache, const char *key, const struct vb_cache_outcome *outcome,
+bool vb_cache_publish(struct vb_cache *cache, const char *key, const struct vb_cache_outcome *outcome,
                       int64_t now_ms)
 {
     uint64_t hash = hash_key(cache, key, strlen(key));
@@ -324,7 +325,8 @@ void vb_cache_publish(struct vb_cache *cache, const char *key, const struct vb_c
     struct flight *flight = *at;
     vb_assert(flight != NULL);
     *at = flight->next;
-    if (entry && outcome->keep)
+    bool purged = flight->purged && !(entry && entry->shown.missing);
+    if (entry && outcome->keep && !purged)
         slot_put(cache, shard, key, hash, entry, outcome->source == VB_CACHE_SOURCE_STALE, now_ms);
     pthread_mutex_unlock(&shard->lock);
     for (struct vb_cache_waiter *waiter = flight->waiters, *next; waiter; waiter = next) {
@@ -332,6 +334,7 @@ void vb_cache_publish(struct vb_cache *cache, const char *key, const struct vb_c
         waiter->wake(waiter, entry ? entry_reference(entry) : NULL, outcome->source, outcome->error);
     }
     free(flight);
+    return !purged;
 }
 
 static bool belongs_to(const char *name, const char *key, size_t length)
@@ -343,6 +346,8 @@ static void purge_shard(struct shard *shard, const char *key)
 {
     size_t length = strlen(key);
 
+    for (struct flight *flight = shard->flights; flight; flight = flight->next)
+        flight->purged |= belongs_to(flight->key, key, length);
     for (struct slot *slot = shard->newest, *older; slot; slot = older) {
         older = slot->older;
         if (belongs_to(slot->key, key, length))

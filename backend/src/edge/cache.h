@@ -97,11 +97,12 @@ struct vb_cache_outcome {
     bool keep; /* the entry is to be remembered */
     int error; /* negative, without an entry */
 };
-/* Ends a fill and wakes all waiters. The leader keeps its reference to the entry. */
-void vb_cache_publish(struct vb_cache *cache, const char *key, const struct vb_cache_outcome *outcome,
+/* Ends a fill and wakes all waiters. The leader keeps its reference to the entry. Returns false if the object has been
+ * purged meanwhile: then nothing but its being missing is remembered, and what the leader has kept elsewhere is to go, too. */
+bool vb_cache_publish(struct vb_cache *cache, const char *key, const struct vb_cache_outcome *outcome,
                       int64_t now_ms);
 
-/* Forgets the object of that key and all of its parts. Looks at every entry. */
+/* Forgets the object of that key and all of its parts, those too that are being filled. Looks at every entry. */
 void vb_cache_purge(struct vb_cache *cache, const char *key);
 
 struct vb_cache_stats {

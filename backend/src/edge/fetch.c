@@ -75,9 +75,11 @@ static bool lead(struct vb_fetch *fetch, const char *name, struct vb_cache_outco
     return claim == VB_CACHE_LEAD;
 }
 
-static void publish(struct vb_fetch *fetch, const char *name, const struct vb_cache_outcome *outcome)
+void vb_fetch_publish(struct vb_fetch *fetch, const char *key, const char *name,
+                      const struct vb_cache_outcome *outcome)
 {
-    vb_cache_publish(fetch->cache, name, outcome, vb_clock_monotonic_ms());
+    if (!vb_cache_publish(fetch->cache, name, outcome, vb_clock_monotonic_ms()) && fetch->disk)
+        vb_disk_purge(fetch->disk, key);
 }
 
 static struct vb_cache_entry *load(struct vb_fetch *fetch, const char *key, const char *part)
@@ -190,7 +192,7 @@ void vb_fetch_object(struct vb_fetch *fetch, const char *key, struct vb_cache_ou
     if (!lead(fetch, key, ret_outcome))
         return;
     get_object(fetch, key, vb_fetch_recall(fetch, key, VB_DISK_OBJECT), ret_outcome);
-    publish(fetch, key, ret_outcome);
+    vb_fetch_publish(fetch, key, key, ret_outcome);
 }
 
 /* By a HEAD. When the bucket does not answer, a description from earlier has to do. */
@@ -233,7 +235,7 @@ void vb_fetch_description(struct vb_fetch *fetch, const char *key, struct vb_cac
     if (!known)
         known = vb_fetch_recall(fetch, key, VB_DISK_OBJECT);
     get_description(fetch, key, known, ret_outcome);
-    publish(fetch, name, ret_outcome);
+    vb_fetch_publish(fetch, key, name, ret_outcome);
 }
 
 /* The piece of that number, of the very object that entry describes. */
@@ -275,7 +277,7 @@ static struct vb_cache_entry *fetch_piece(struct vb_fetch *fetch, const char *ke
     vb_fetch_name(key, part, name);
     if (lead(fetch, name, &outcome)) {
         get_piece(fetch, key, part, entry, number, &outcome);
-        publish(fetch, name, &outcome);
+        vb_fetch_publish(fetch, key, name, &outcome);
     }
     *ret_error = outcome.error;
     /* who led may have wanted it of another object that had this key */

@@ -25,6 +25,11 @@ struct vb_fetch {
 /* The name in memory of a part of the object. */
 void vb_fetch_name(const char *key, const char *part, char name[VB_FETCH_NAME_SIZE]);
 
+/* vb_cache_publish() under that name, of a part of the object or of itself. What has been purged meanwhile goes from the disk,
+ * too. */
+void vb_fetch_publish(struct vb_fetch *fetch, const char *key, const char *name,
+                      const struct vb_cache_outcome *outcome);
+
 /* Fill the outcome; its entry's reference is the caller's. When the bucket fails but there is an older copy, that
  * is the entry, and its source says so. */
 

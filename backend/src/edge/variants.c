@@ -78,10 +78,10 @@ struct rendering {
 };
 
 /* Tells all who wait; the outcome's reference goes to the first of them, or ends. */
-static void conclude(struct vb_edge *edge, const char *name, struct parked *parked,
+static void conclude(struct vb_edge *edge, const char *key, const char *name, struct parked *parked,
                      const struct vb_cache_outcome *outcome)
 {
-    vb_cache_publish(edge->cache, name, outcome, vb_clock_monotonic_ms());
+    vb_fetch_publish(&edge->fetch, key, name, outcome);
     if (parked)
         answer_parked(parked, outcome->entry, outcome->source, outcome->error);
     else
@@ -95,7 +95,7 @@ static void run_rendering(struct vb_job *job)
 
     if (!atomic_load(&rendering->edge->winding_down))
         vb_render_make(&rendering->edge->render, rendering->key, &rendering->variant, &outcome);
-    conclude(rendering->edge, rendering->name, rendering->parked, &outcome);
+    conclude(rendering->edge, rendering->key, rendering->name, rendering->parked, &outcome);
     free(rendering);
 }
 
@@ -115,7 +115,7 @@ static void start_rendering(struct vb_edge *edge, const char *key, const struct 
     if (vb_pool_submit(pool, &rendering->job) == 0)
         return;
     free(rendering);
-    conclude(edge, wish->name, parked,
+    conclude(edge, key, wish->name, parked,
              &(struct vb_cache_outcome){.source = VB_CACHE_SOURCE_MISS, .error = -EAGAIN});
 }
 
@@ -143,7 +143,7 @@ static void deliver_wish(struct vb_http_request *request, const char *key, const
         break;
     case VB_CACHE_LEAD:
         if (vb_render_recall(&edge->render, key, &wish->variant, &outcome))
-            conclude(edge, wish->name, parked, &outcome);
+            conclude(edge, key, wish->name, parked, &outcome);
         else
             start_rendering(edge, key, wish, owner, parked);
         break;

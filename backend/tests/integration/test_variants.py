@@ -232,6 +232,26 @@ def test_a_deleted_picture_goes_with_its_variants_at_once(vibe_factory):
     assert not list(cached.glob("*/*/w=64*"))
 
 
+def test_a_variant_that_is_being_made_of_a_deleted_picture_is_not_kept(vibe_factory):
+    vibe = vibe_factory(environment={"SWEEP_INTERVAL": "1", "SWEEP_REPLACED_AFTER": "1"})
+    phone = Phone(vibe)
+    grain = Image.effect_noise((2560, 1900), 90).convert("RGB")
+    old = upload(phone, encoded(grain, "JPEG", quality=80), "image/jpeg")[1]["media"]["key"]
+
+    def busy():
+        return metric(vibe, 'vibe_pool_running{pool="render-slow"}') + metric(vibe, 'vibe_pool_queued{pool="render-slow"}')
+
+    for quality in range(30, 96, 5):
+        variant(vibe, old, f"w=2560&q={quality}", ALL_FORMATS)  # has one in AVIF made, which takes its time
+    assert busy() > 2
+    assert phone.call("DELETE", "/api/users/me")[0] == 204
+    wait_until(lambda: get(vibe, old)[0] == 404, 30, "the end of the picture")
+    assert busy() > 0
+    wait_until(lambda: busy() == 0, 120, "the end of the renderings")
+    assert [path.name for path in (vibe.data_dir / "cache").glob("*/*/*")] == []
+    assert variant(vibe, old, "w=2560&q=30", ALL_FORMATS)[0] == 404
+
+
 # ---- other sources, and none ---------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("kind, content_type", [("PNG", "image/png"), ("WEBP", "image/webp"), ("GIF", "image/gif")])

@@ -232,6 +232,47 @@ static void a_purge_takes_the_object_and_its_parts_and_nothing_else(void **state
     vb_cache_destroy(cache);
 }
 
+static bool claim(struct vb_cache *cache, const char *key)
+{
+    enum vb_cache_source source;
+    struct vb_cache_entry *entry;
+
+    return vb_cache_claim(cache, key, 0, NULL, &entry, &source) == VB_CACHE_LEAD;
+}
+
+/* Ends a fill: of a missing object, or of one with a body. */
+static bool fill(struct vb_cache *cache, const char *key, bool missing)
+{
+    const struct vb_cache_entry description = {.missing = missing, .size = missing ? 0 : 100};
+    struct vb_cache_outcome outcome = {
+        .entry = vb_cache_entry_create(cache, &description, missing ? NULL : vb_xmalloc(100)), .keep = true};
+    bool kept = vb_cache_publish(cache, key, &outcome, 0);
+
+    vb_cache_entry_release(outcome.entry);
+    return kept;
+}
+
+static void a_fill_that_a_purge_overtook_is_not_remembered(void **state)
+{
+    struct vb_cache *cache = make_cache(0, 0);
+
+    (void)state;
+    assert_true(claim(cache, "a") && claim(cache, "a\nw=64") && claim(cache, "ab") && claim(cache, "b"));
+    vb_cache_purge(cache, "a");
+    assert_false(fill(cache, "a\nw=64", false));
+    assert_true(fill(cache, "ab", false));
+    assert_false(has(cache, "a\nw=64", 0));
+    assert_true(has(cache, "ab", 0));
+    assert_true(fill(cache, "a", true)); /* that it is gone is true all the more */
+    assert_true(has(cache, "a", 0));
+    vb_cache_purge(cache, "b");
+    assert_false(fill(cache, "b", false));
+    assert_true(claim(cache, "b")); /* asked for again, it is as any other */
+    assert_true(fill(cache, "b", false));
+    assert_true(has(cache, "b", 0));
+    vb_cache_destroy(cache);
+}
+
 /* Many threads ask for the same keys at once. */
 enum { THREADS = 16, ROUNDS = 300, KEYS = 5 };
 
@@ -347,6 +388,7 @@ int main(void)
         cmocka_unit_test(who_does_not_want_to_wait_is_told_that_another_is_at_it),
         cmocka_unit_test(an_object_that_has_gone_replaces_the_one_that_was),
         cmocka_unit_test(a_purge_takes_the_object_and_its_parts_and_nothing_else),
+        cmocka_unit_test(a_fill_that_a_purge_overtook_is_not_remembered),
         cmocka_unit_test(a_crowd_that_misses_one_key_has_one_leader_and_all_are_served),
         cmocka_unit_test(eviction_under_readers_is_safe),
     };
