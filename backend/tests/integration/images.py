@@ -117,6 +117,46 @@ def mov():
     return _film("mov")
 
 
+def _boxes(data, start, end):
+    """type → (start, end) of the boxes there (ISO 14496-12)."""
+    found = {}
+    while start < end:
+        size, name = struct.unpack(">I4s", data[start:start + 8])
+        found[name] = (start, start + size)
+        start += size
+    return found
+
+
+def _count_boxes(data, start, end):
+    count = 0
+    while start < end:
+        start += struct.unpack(">I", data[start:start + 4])[0]
+        count += 1
+    return count
+
+
+def turned_heic(data, quarters):
+    """A HEIC of heif-enc whose container says that it is to be turned, as an iPhone's does for a photo that was taken
+    upright (irot, ISO 23008-12): by so many quarters, anticlockwise. Its first item is the picture."""
+    data = bytearray(data)
+    meta = _boxes(data, 0, len(data))[b"meta"]
+    inner = _boxes(data, meta[0] + 12, meta[1])
+    properties = _boxes(data, inner[b"iprp"][0] + 8, inner[b"iprp"][1])
+    (list_start, list_end), (of_start, _), (where, _) = properties[b"ipco"], properties[b"ipma"], inner[b"iloc"]
+    assert data[of_start + 8] == 0 and data[of_start + 11] == 0  # an item's number has two bytes, a property's one
+    assert data[where + 8] == 0 and data[where + 12:where + 14] == b"\x44\x40"  # four bytes for each field
+    grows = 9 + 1
+    for at in range(where + 16, where + 16 + 18 * struct.unpack(">H", data[where + 14:where + 16])[0], 18):
+        data[at + 4:at + 8] = struct.pack(">I", struct.unpack(">I", data[at + 4:at + 8])[0] + grows)  # bases
+    number, count = _count_boxes(data, list_start + 8, list_end) + 1, data[of_start + 18]
+    data[of_start + 18] += 1
+    data[of_start + 19 + count:of_start + 19 + count] = bytes([0x80 | number])  # essential
+    data[list_end:list_end] = struct.pack(">I4sB", 9, b"irot", quarters)
+    for start, by in (list_start, 9), (inner[b"iprp"][0], grows), (meta[0], grows), (of_start + 9, 1):
+        data[start:start + 4] = struct.pack(">I", struct.unpack(">I", data[start:start + 4])[0] + by)
+    return bytes(data)
+
+
 def heic():
     """A 16x16 HEIC picture."""
     return base64.b64decode(_HEIC)

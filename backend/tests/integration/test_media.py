@@ -130,6 +130,31 @@ def heif(tmp_path, name, *options):
     return out.read_bytes()
 
 
+@pytest.mark.parametrize("angle, seen", enumerate(["RGBW", "GWRB", "WBGR", "BRWG"]))
+def test_a_photo_that_its_container_turns_is_turned_once(vibe, phone, tmp_path, angle, seen):
+    """iPhones say it twice: in the container, which counts, and in EXIF."""
+    sideways = tmp_path / "sideways.jpg"
+    sideways.write_bytes(as_phones_do(tmp_path, encoded(quarters(640, 400), "JPEG", quality=95), orientation=6))
+    subprocess.run(["heif-enc", "-q", "90", "-o", str(tmp_path / "plain.heic"), str(sideways)], check=True, capture_output=True)
+    data = images.turned_heic((tmp_path / "plain.heic").read_bytes(), angle)
+    (tmp_path / "turned.heic").write_bytes(data)
+    said = subprocess.run(["exiftool", "-n", "-s3", "-Orientation", "-Rotation", str(tmp_path / "turned.heic")],
+                          capture_output=True, text=True).stdout.split()
+    assert said[0] == "6"
+    status, body = upload(phone, data, "image/heic")
+    assert status == 200, body
+    picture = Image.open(io.BytesIO(fetched(vibe, body["media"])[1]))
+    assert picture.size == ((640, 400), (400, 640))[angle % 2] and corners(picture) == seen
+
+
+@pytest.mark.parametrize("deep", [10, 12])
+def test_deep_colours_become_those_of_every_screen(vibe, phone, tmp_path, deep):
+    status, body = upload(phone, heif(tmp_path, "deep.heic", "-b", str(deep)), "image/heic")
+    assert status == 200, body
+    picture = Image.open(io.BytesIO(fetched(vibe, body["media"])[1]))
+    assert picture.size == (640, 400) and picture.mode == "RGB" and corners(picture) == "RGBW"
+
+
 @pytest.mark.parametrize("kind, content_type", [
     ("JPEG", "image/jpeg"), ("PNG", "image/png"), ("WEBP", "image/webp"), ("GIF", "image/gif"),
     ("HEIC", "image/heic"), ("AVIF", "image/avif")])
