@@ -154,33 +154,54 @@ static int open_format(struct vb_video_file *file)
     return r;
 }
 
-/* One video and at most one sound track, of the codecs that every phone plays. */
+/* The codecs that every phone plays. */
+static bool is_playable(const AVCodecParameters *codec)
+{
+    return codec->codec_id == AV_CODEC_ID_H264 || codec->codec_id == AV_CODEC_ID_HEVC ||
+           codec->codec_id == AV_CODEC_ID_AAC;
+}
+
+static bool is_cover(const AVStream *stream)
+{
+    return stream->disposition & (AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_TIMED_THUMBNAILS);
+}
+
+/* The first track of that type that every phone plays: beside it there may be others that hardly any does, such as an
+ * iPhone's spatial sound. If there is none, the first. */
+static AVStream *choose_stream(const AVFormatContext *format, enum AVMediaType type)
+{
+    AVStream *chosen = NULL;
+
+    for (unsigned i = 0; i < format->nb_streams; i++) {
+        AVStream *stream = format->streams[i];
+
+        if (stream->codecpar->codec_type == type && !is_cover(stream) &&
+            (!chosen || (!is_playable(chosen->codecpar) && is_playable(stream->codecpar))))
+            chosen = stream;
+    }
+    return chosen;
+}
+
+/* One video and at most one sound track; all others are left out. */
 static void choose_streams(struct vb_video_file *file, struct vb_media_result *result)
 {
-    for (unsigned i = 0; i < file->format->nb_streams; i++) {
-        AVStream *stream = file->format->streams[i];
-        const AVCodecParameters *codec = stream->codecpar;
-        bool is_cover = stream->disposition & (AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_TIMED_THUMBNAILS);
-
-        stream->discard = AVDISCARD_ALL;
-        if (codec->codec_type == AVMEDIA_TYPE_VIDEO && !is_cover && !file->video) {
-            file->video = stream;
-            if (codec->codec_id != AV_CODEC_ID_H264 && codec->codec_id != AV_CODEC_ID_HEVC)
-                vb_video_bad(result, "The video is encoded as %s: only H.264 and HEVC can be taken",
-                             avcodec_get_name(codec->codec_id));
-        } else if (codec->codec_type == AVMEDIA_TYPE_AUDIO && !file->sound) {
-            file->sound = stream;
-            if (codec->codec_id != AV_CODEC_ID_AAC)
-                vb_video_bad(result, "The sound is encoded as %s: only AAC can be taken",
-                             avcodec_get_name(codec->codec_id));
-        }
-    }
-    if (file->video)
-        file->video->discard = AVDISCARD_DEFAULT;
-    else
+    for (unsigned i = 0; i < file->format->nb_streams; i++)
+        file->format->streams[i]->discard = AVDISCARD_ALL;
+    file->video = choose_stream(file->format, AVMEDIA_TYPE_VIDEO);
+    file->sound = choose_stream(file->format, AVMEDIA_TYPE_AUDIO);
+    if (!file->video) {
         vb_video_bad(result, "The file has no video in it");
+        return;
+    }
+    file->video->discard = AVDISCARD_DEFAULT;
     if (file->sound)
         file->sound->discard = AVDISCARD_DEFAULT;
+    if (!is_playable(file->video->codecpar))
+        vb_video_bad(result, "The video is encoded as %s: only H.264 and HEVC can be taken",
+                     avcodec_get_name(file->video->codecpar->codec_id));
+    else if (file->sound && !is_playable(file->sound->codecpar))
+        vb_video_bad(result, "The sound is encoded as %s: only AAC can be taken",
+                     avcodec_get_name(file->sound->codecpar->codec_id));
 }
 
 unsigned vb_video_turns(const AVStream *stream)

@@ -168,6 +168,22 @@ def test_what_is_canonical_already_is_kept_as_it_is(vibe, owner, made, tmp_path)
     assert b"geo:" not in clean.read_bytes()
 
 
+@pytest.mark.parametrize("name, tracks", [
+    ("sounds.mov", ["-c:v", "libx264", "-c:a:0", "pcm_s16le", "-c:a:1", "aac"]),
+    ("depth.mov", ["-map", "0:v", "-c:v:0", "mjpeg", "-c:v:1", "libx264", "-c:a", "aac"])])
+def test_of_several_tracks_those_are_taken_that_every_phone_plays(vibe, owner, made, tmp_path, name, tracks):
+    """An iPhone writes its spatial sound, or the depth of a film, beside what others can play. Even where that is off."""
+    maps = ["-map", "0:v", "-map", "1:a", *(["-map", "1:a"] if name == "sounds.mov" else [])]
+    path = made(name, *maps, *tracks, "-pix_fmt:v", "yuv420p", "-disposition:v", "default", "-disposition:a:1", "0")
+    assert len(probe(path)["streams"]) == 3
+    media, served = publish(vibe, owner, path, tmp_path, "video/quicktime")
+    streams = probe(served)["streams"]
+    assert [stream["codec_name"] for stream in streams] == ["h264", "aac"]
+    assert all(stream["disposition"]["default"] == 1 for stream in streams)
+    poster = vibe.request("GET", media["poster"]["cdnUrl"])[2]
+    assert quarters_of(poster) == "RGBW"
+
+
 @pytest.mark.parametrize("name, options, kind, words", [
     ("long.mp4", [*H264, "-g", "600"], {"seconds": 61, "size": "64x64"}, "61.0 seconds"),
     ("vp9.mp4", ["-c:v", "libvpx-vp9"], {}, "vp9"), ("mpeg4.mp4", ["-c:v", "mpeg4"], {}, "mpeg4"),
