@@ -3,15 +3,19 @@
  */
 #include "media/video_file.h"
 
+#include "base/cleanup.h"
+#include "media/hdr.h"
+
 #include <libavcodec/avcodec.h>
 #include <libavutil/imgutils.h>
 #include <libswscale/swscale.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PACKETS_MAX 240 /* fed until there is a picture: a group of pictures of the longest kind */
-#define PIXELS_MAX  ((int64_t)36 * 1000 * 1000)
-#define HD_LINES    720 /* from here on colours are BT.709's, if nothing is said */
+#define PACKETS_MAX  240 /* fed until there is a picture: a group of pictures of the longest kind */
+#define PIXELS_MAX   ((int64_t)36 * 1000 * 1000)
+#define HD_LINES     720 /* from here on colours are BT.709's, if nothing is said */
+#define SCALER_SPARE 64
 
 /* Returns a decoder that is open, or NULL. */
 static AVCodecContext *open_decoder(const AVStream *stream)
@@ -75,12 +79,13 @@ static struct size poster_size(const struct vb_media_result *video, unsigned tur
     return (struct size){width > 0 ? (int)width : 1, height > 0 ? (int)height : 1};
 }
 
-static int to_rgb(const AVFrame *frame, struct size size, uint8_t *rgb)
+/* At that size in R G B, of 8 or 16 bits; the scaler may write some bytes past the end. */
+static int scale(const AVFrame *frame, struct size size, enum AVPixelFormat format, void *rgb)
 {
     uint8_t *const planes[4] = {rgb};
-    const int strides[4] = {size.width * 3};
+    const int strides[4] = {size.width * (format == AV_PIX_FMT_RGB24 ? 3 : 6)};
     struct SwsContext *scaler =
-        sws_getContext(frame->width, frame->height, frame->format, size.width, size.height, AV_PIX_FMT_RGB24,
+        sws_getContext(frame->width, frame->height, frame->format, size.width, size.height, format,
                        SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT, NULL, NULL, NULL);
     int space = frame->colorspace, r;
 
@@ -94,6 +99,32 @@ static int to_rgb(const AVFrame *frame, struct size size, uint8_t *rgb)
                   strides);
     sws_freeContext(scaler);
     return r == size.height ? 0 : AVERROR(EINVAL);
+}
+
+/* What an iPhone films unless it is told otherwise. */
+static bool is_hdr(const AVFrame *frame)
+{
+    return frame->color_primaries == AVCOL_PRI_BT2020 &&
+           (frame->color_trc == AVCOL_TRC_ARIB_STD_B67 || frame->color_trc == AVCOL_TRC_SMPTE2084);
+}
+
+static int hdr_to_rgb(const AVFrame *frame, struct size size, uint8_t *rgb)
+{
+    size_t pixels = (size_t)size.width * (size_t)size.height;
+    uint16_t *deep VB_CLEANUP(vb_freep) = malloc(pixels * 6 + SCALER_SPARE);
+    int r = deep ? scale(frame, size, AV_PIX_FMT_RGB48, deep) : AVERROR(ENOMEM);
+
+    if (r < 0)
+        return r;
+    return vb_hdr_to_srgb(deep, pixels, frame->color_trc == AVCOL_TRC_SMPTE2084 ? VB_HDR_PQ : VB_HDR_HLG,
+                          rgb) < 0
+               ? AVERROR(ENOMEM)
+               : 0;
+}
+
+static int to_rgb(const AVFrame *frame, struct size size, uint8_t *rgb)
+{
+    return is_hdr(frame) ? hdr_to_rgb(frame, size, rgb) : scale(frame, size, AV_PIX_FMT_RGB24, rgb);
 }
 
 /* Where the pixel of the turned picture comes from. */
@@ -130,8 +161,7 @@ static int draw(const AVFrame *frame, const struct vb_media_result *video, unsig
                 struct vb_video_frame *ret_poster)
 {
     struct size size = poster_size(video, turns), turned;
-    /* the scaler may write some bytes past a line's end */
-    uint8_t *rgb = malloc((size_t)size.width * (size_t)size.height * 3 + 64), *upright;
+    uint8_t *rgb = malloc((size_t)size.width * (size_t)size.height * 3 + SCALER_SPARE), *upright;
     int r = rgb ? to_rgb(frame, size, rgb) : AVERROR(ENOMEM);
 
     if (r < 0) {

@@ -168,6 +168,23 @@ def test_what_is_canonical_already_is_kept_as_it_is(vibe, owner, made, tmp_path)
     assert b"geo:" not in clean.read_bytes()
 
 
+@pytest.mark.parametrize("transfer", ["arib-std-b67", "smpte2084"])
+def test_the_poster_of_a_film_of_high_dynamic_range_has_the_colours_of_every_screen(vibe, owner, made, tmp_path, transfer):
+    """As iPhones film, unless told otherwise: HLG with BT.2020's primaries, in 10 bits. The film itself stays as it is."""
+    described = ["-color_primaries", "bt2020", "-color_trc", transfer, "-colorspace", "bt2020nc"]
+    path = made(f"{transfer}.mov", "-vf", "zscale=pin=709:tin=iec61966-2-1:min=709:rin=limited:p=2020:"
+                f"t={transfer}:m=2020_ncl:r=limited:npl=203,format=yuv420p10le", "-c:v", "libx265", "-x265-params",
+                f"log-level=none:colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc", *described, "-tag:v", "hvc1")
+    media, served = publish(vibe, owner, path, tmp_path, "video/quicktime")
+    stream = probe(served)["streams"][0]
+    assert (stream["pix_fmt"], stream["color_transfer"]) == ("yuv420p10le", transfer)
+    poster = Image.open(io.BytesIO(vibe.request("GET", media["poster"]["cdnUrl"])[2])).convert("RGB")
+    width, height = poster.size
+    red, white = poster.getpixel((20, 20)), poster.getpixel((width - 20, height - 20))
+    assert red[0] > 200 and max(red[1:]) < 80  # brighter than the numbers of the film
+    assert min(white) > 215 and max(white) - min(white) < 12
+
+
 @pytest.mark.parametrize("name, tracks", [
     ("sounds.mov", ["-c:v", "libx264", "-c:a:0", "pcm_s16le", "-c:a:1", "aac"]),
     ("depth.mov", ["-map", "0:v", "-c:v:0", "mjpeg", "-c:v:1", "libx264", "-c:a", "aac"])])
