@@ -47,6 +47,7 @@ static const struct vb_usage usage = {
               "  RATE_LIMIT               requests a second and client address, with burst; 100/400; off\n"
               "  USER_RATE_LIMIT          the same of each user; 50/200; off, also when RATE_LIMIT is off\n"
               "  LOG_LEVEL                debug, info, warn, error, off; info\n"
+              "  TMPDIR                   where uploads are worked on, of up to 200 MB each; /tmp\n"
               "  SWEEP_INTERVAL           for tests: seconds between runs of the sweeper; 60\n"
               "  SWEEP_UPLOADS_AFTER      for tests: … after which it completes an upload itself; 1200\n"
               "  SWEEP_REPLACED_AFTER     for tests: … after which it deletes what was replaced; 60\n"
