@@ -61,6 +61,21 @@ static int insert_account(struct vb_db *db, void *context, struct vb_error *err)
                  : vb_session_begin(account->api, db, account->user.id, NULL, NULL, &account->session, err);
 }
 
+/* Whether this client may try to make one more account; without rate limits anybody may. */
+static bool may_sign_up(struct vb_http_request *request)
+{
+    struct vb_api *api = vb_api_of(request);
+    unsigned retry_after_s = 0;
+
+    if (!api->user_rate_limit ||
+        vb_throttle_sign_up(api->throttle, request->client_address, &retry_after_s) == 0)
+        return true;
+    vb_http_add_headerf(request, "Retry-After", "%u", retry_after_s);
+    vb_problem(request, 429, "sign_up_throttled",
+               "Too many accounts were made from this address: try again in %u seconds", retry_after_s);
+    return false;
+}
+
 void vb_api_register(struct vb_http_request *request)
 {
     json_t *json VB_CLEANUP(vb_json_decrefp) = vb_api_read_json(request);
@@ -71,7 +86,7 @@ void vb_api_register(struct vb_http_request *request)
     struct vb_error err = {0};
     int r;
 
-    if (!json || !read_registration(request, json, &wanted))
+    if (!json || !read_registration(request, json, &wanted) || !may_sign_up(request))
         return;
     if (vb_password_hash(account.api->passwords, wanted.password, hash) < 0) {
         vb_session_password_problem(request);

@@ -10,7 +10,7 @@
 #define KEY_MAX 256 /* what a rate limiter takes of a key; an address that can be an account's is shorter */
 
 struct vb_throttle {
-    struct vb_ratelimit *accounts, *clients, *mails;
+    struct vb_ratelimit *accounts, *clients, *mails, *sign_ups;
 };
 
 struct vb_throttle *vb_throttle_create(void)
@@ -20,6 +20,7 @@ struct vb_throttle *vb_throttle_create(void)
     throttle->accounts = vb_ratelimit_create_slow(VB_THROTTLE_ACCOUNT_S, VB_THROTTLE_ACCOUNT_WRONG);
     throttle->clients = vb_ratelimit_create_slow(VB_THROTTLE_CLIENT_S, VB_THROTTLE_CLIENT_WRONG);
     throttle->mails = vb_ratelimit_create_slow(VB_THROTTLE_MAIL_S, VB_THROTTLE_MAIL_BURST);
+    throttle->sign_ups = vb_ratelimit_create_slow(VB_THROTTLE_SIGN_UP_S, VB_THROTTLE_SIGN_UP_BURST);
     return throttle;
 }
 
@@ -30,6 +31,7 @@ void vb_throttle_destroy(struct vb_throttle *throttle)
     vb_ratelimit_destroy(throttle->accounts);
     vb_ratelimit_destroy(throttle->clients);
     vb_ratelimit_destroy(throttle->mails);
+    vb_ratelimit_destroy(throttle->sign_ups);
     free(throttle);
 }
 
@@ -82,4 +84,9 @@ void vb_throttle_abandon(struct vb_throttle *throttle, const char *account, cons
 int vb_throttle_mail(struct vb_throttle *throttle, const char *client, unsigned *ret_retry_after_s)
 {
     return vb_ratelimit_take(throttle->mails, client, vb_clock_monotonic_ms(), ret_retry_after_s, NULL);
+}
+
+int vb_throttle_sign_up(struct vb_throttle *throttle, const char *client, unsigned *ret_retry_after_s)
+{
+    return vb_ratelimit_take(throttle->sign_ups, client, vb_clock_monotonic_ms(), ret_retry_after_s, NULL);
 }

@@ -16,6 +16,8 @@
 #define VB_THROTTLE_CLIENT_S      10
 #define VB_THROTTLE_MAIL_BURST    20 /* mails that one address may ask for at once … */
 #define VB_THROTTLE_MAIL_S        60 /* … and one more after each so many seconds */
+#define VB_THROTTLE_SIGN_UP_BURST 100 /* accounts that one address may try to make at once … */
+#define VB_THROTTLE_SIGN_UP_S     30  /* … and one more after each so many seconds */
 
 struct vb_throttle;
 
@@ -33,7 +35,9 @@ void vb_throttle_abandon(struct vb_throttle *throttle, const char *account, cons
 /* Forgets what was counted for the account. */
 void vb_throttle_forgive(struct vb_throttle *throttle, const char *account);
 
-/* Counts a mail that the client asks for. */
+/* Count a mail that the client asks for, and an account that it wants to make. Return 0, or -EAGAIN with the seconds to
+ * wait. */
 int vb_throttle_mail(struct vb_throttle *throttle, const char *client, unsigned *ret_retry_after_s);
+int vb_throttle_sign_up(struct vb_throttle *throttle, const char *client, unsigned *ret_retry_after_s);
 
 #endif

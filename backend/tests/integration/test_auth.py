@@ -1,5 +1,7 @@
 """Sessions that end early, passwords that are changed or forgotten, guessing that is slow, and secrets that rotate."""
 
+import concurrent.futures
+import json
 import re
 import uuid
 
@@ -265,6 +267,25 @@ def test_the_right_password_resets_the_count(serve_factory):
     for _ in range(3):
         assert [login(serve, account, "wrong horse")[0] for _ in range(6)] == [401] * 6
         assert login(serve, account)[0] == 200
+
+
+def test_one_address_makes_no_thousand_accounts(serve_factory):
+    serve = serve_factory(RATE_LIMIT="1000/4000", TRUSTED_PROXIES="127.0.0.1")
+
+    def sign_up(client):
+        status, headers, body = serve.request(
+            "POST", "/api/auth/register",
+            json.dumps({"email": f"{uuid.uuid4()}@example.com", "password": PASSWORD, "name": "Zoë"}),
+            {"Content-Type": "application/json", "X-Forwarded-For": client})
+        return status, json.loads(body).get("code"), headers["Retry-After"]
+
+    with concurrent.futures.ThreadPoolExecutor(16) as threads:
+        answers = list(threads.map(sign_up, ["203.0.113.7"] * 110))
+    assert answers.count((201, None, None)) in (100, 101)  # there is one more every half minute
+    refused = [answer for answer in answers if answer[0] != 201]
+    assert {answer[:2] for answer in refused} == {(429, "sign_up_throttled")}
+    assert all(1 <= int(retry_after) <= 30 for *_, retry_after in refused)
+    assert sign_up("203.0.113.8") == (201, None, None)
 
 
 # -- rotation --

@@ -113,6 +113,21 @@ static void a_client_may_ask_for_so_many_mails(void **state)
     vb_throttle_destroy(throttle);
 }
 
+static void a_client_may_make_so_many_accounts(void **state)
+{
+    struct vb_throttle *throttle = vb_throttle_create();
+    unsigned retry_after_s = 0;
+
+    (void)state;
+    for (int i = 0; i < VB_THROTTLE_SIGN_UP_BURST; i++)
+        assert_int_equal(vb_throttle_sign_up(throttle, "192.0.2.1", NULL), 0);
+    assert_int_equal(vb_throttle_sign_up(throttle, "192.0.2.1", &retry_after_s), -EAGAIN);
+    assert_in_range(retry_after_s, 1, VB_THROTTLE_SIGN_UP_S);
+    assert_int_equal(vb_throttle_sign_up(throttle, "192.0.2.2", NULL), 0);
+    assert_int_equal(vb_throttle_mail(throttle, "192.0.2.1", NULL), 0);
+    vb_throttle_destroy(throttle);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +138,7 @@ int main(void)
         cmocka_unit_test(what_was_not_looked_at_does_not_count),
         cmocka_unit_test(a_throttled_account_costs_the_client_nothing),
         cmocka_unit_test(a_client_may_ask_for_so_many_mails),
+        cmocka_unit_test(a_client_may_make_so_many_accounts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
