@@ -14,8 +14,8 @@
 #define VB_THROTTLE_ACCOUNT_S     60 /* … and one more after each so many seconds */
 #define VB_THROTTLE_CLIENT_WRONG  100
 #define VB_THROTTLE_CLIENT_S      10
-#define VB_THROTTLE_MAIL_BURST    20 /* mails that one address may ask for at once … */
-#define VB_THROTTLE_MAIL_S        60 /* … and one more after each so many seconds */
+#define VB_THROTTLE_MAIL_BURST    20  /* mails that one address may ask for at once … */
+#define VB_THROTTLE_MAIL_S        60  /* … and one more after each so many seconds */
 #define VB_THROTTLE_SIGN_UP_BURST 100 /* accounts that one address may try to make at once … */
 #define VB_THROTTLE_SIGN_UP_S     30  /* … and one more after each so many seconds */
 
