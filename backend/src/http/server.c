@@ -3,13 +3,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/machine.h"
 #include "base/memory.h"
 #include "base/metrics.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -291,18 +291,10 @@ static void set_gauges(struct vb_http_server *server, bool present)
     free(labels);
 }
 
-/* Cores this process may use: containers and taskset give it fewer than the machine has. */
-static unsigned usable_cores(void)
-{
-    cpu_set_t set;
-
-    return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
-}
-
 static void set_defaults(struct vb_http_config *config)
 {
     if (!config->threads)
-        config->threads = usable_cores();
+        config->threads = vb_machine_cores();
     if (!config->connections_max)
         config->connections_max = 16384;
     if (!config->header_max_bytes)

@@ -64,15 +64,26 @@ static int fork_worker(struct nursery *nursery, unsigned index)
     return r;
 }
 
+static int tell_end(pid_t pid, int status)
+{
+    const struct vb_wire_worker ended = {.pid = pid, .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0};
+
+    return vb_wire_send(VB_WIRE_CONTROL_FD, &ended, sizeof(ended), NULL, 0);
+}
+
 /* Replaces those that have ended. */
 static int reap(struct nursery *nursery)
 {
     pid_t ended;
+    int status;
 
-    while ((ended = waitpid(-1, NULL, WNOHANG)) > 0)
+    while ((ended = waitpid(-1, &status, WNOHANG)) > 0)
         for (unsigned i = 0; i < nursery->processes; i++)
-            if (nursery->pids[i] == ended)
+            if (nursery->pids[i] == ended) {
                 nursery->pids[i] = 0;
+                if (tell_end(ended, status) < 0)
+                    return -EPIPE;
+            }
     for (unsigned i = 0; i < nursery->processes; i++) {
         int r = nursery->pids[i] ? 0 : fork_worker(nursery, i);
 
@@ -111,6 +122,17 @@ static void run(struct nursery *nursery, int signals)
     }
 }
 
+/* When memory is out, the system is to end one of us, and not the service. */
+static void go_first(void)
+{
+    int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+    if (file >= 0) {
+        (void)!write(file, "1000", 4);
+        close(file);
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct nursery nursery = {0};
@@ -130,6 +152,7 @@ int main(int argc, char **argv)
         return 1;
     }
     vb_video_prepare();
+    go_first();
     nursery.jail_parts = vb_jail_prepare();
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);

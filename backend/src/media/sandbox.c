@@ -42,13 +42,19 @@ unsigned vb_jail_prepare(void)
     return parts;
 }
 
-static void limit(int resource, uint64_t most)
+/* spare: how much later than the soft limit, which sends a signal that says why, the hard one is. */
+static void limit_with(int resource, uint64_t most, uint64_t spare)
 {
-    struct rlimit old, new = {most, most};
+    struct rlimit old, new = {most, most + spare};
 
-    if (getrlimit(resource, &old) == 0 && old.rlim_max < most)
+    if (getrlimit(resource, &old) == 0 && old.rlim_max < most + spare)
         new.rlim_cur = new.rlim_max = old.rlim_max;
     setrlimit((__rlimit_resource_t)resource, &new);
+}
+
+static void limit(int resource, uint64_t most)
+{
+    limit_with(resource, most, 0);
 }
 
 static void set_limits(const struct vb_jail_limits *limits)
@@ -56,7 +62,7 @@ static void set_limits(const struct vb_jail_limits *limits)
 #ifndef SANITIZED
     limit(RLIMIT_AS, limits->memory_bytes);
 #endif
-    limit(RLIMIT_CPU, limits->cpu_s);
+    limit_with(RLIMIT_CPU, limits->cpu_s, 2);
     limit(RLIMIT_FSIZE, limits->output_bytes);
     limit(RLIMIT_NOFILE, 16);
     limit(RLIMIT_CORE, 0);

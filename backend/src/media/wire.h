@@ -12,9 +12,11 @@
 #define VB_WIRE_CONTROL_FD 3 /* of the nursery; a worker has its own socket there */
 #define VB_WIRE_FILES_MAX  3
 
-/* Nursery to service, with the worker's socket: a new worker. Service to nursery: it is to be killed. */
+/* Nursery to service: with the worker's socket, a new worker; without, one that has ended. Service to nursery: it is to be
+ * killed. */
 struct vb_wire_worker {
     int32_t pid;
+    int32_t signal; /* that ended it; 0: none */
 };
 
 /* A worker's first message: the parts of its jail that hold (enum vb_jail_part), or a negative errno. */

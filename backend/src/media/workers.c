@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/machine.h"
 #include "base/memory.h"
 #include "base/metrics.h"
 #include "media/sandbox.h"
@@ -14,7 +15,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -30,8 +30,9 @@
 #define START_TIMEOUT_MS   10000
 #define HELLO_TIMEOUT_MS   5000
 #define RESTART_WAIT_MS    200
-#define PROCESSES_MORE     2 /* than cores: one is kept for variants, one for another owner's upload */
-#define ATTEMPTS           2 /* a file that two workers die of is at fault */
+#define END_WAIT_MS        1000 /* until the nursery has seen that a worker ended */
+#define PROCESSES_MORE     2    /* than cores: one is kept for variants, one for another owner's upload */
+#define ATTEMPTS           2    /* a file that two workers die of is at fault */
 
 struct worker {
     struct worker *next;
@@ -39,6 +40,10 @@ struct worker {
     pid_t pid;
     unsigned jobs; /* done */
 };
+
+/* What the largest pictures that are taken need while they are decoded, measured; most need a fifth of it. */
+#define HEAVY_BYTES ((uint64_t)450 * 1024 * 1024)
+#define REST_BYTES  ((uint64_t)150 * 1024 * 1024) /* for the service, idle workers and variants */
 
 /* Who goes first. */
 enum lane {
@@ -55,20 +60,25 @@ struct call {
     enum lane lane;
     const char *owner; /* or NULL */
     unsigned rank;     /* how many others of the same owner were there when it came */
+    bool alone;        /* not beside another that takes much memory */
+    bool ended;        /* its worker has, by this signal */
+    int signal;
     pthread_cond_t given;
     struct worker *worker;
+    pid_t pid; /* of it; still there when it is not */
 };
 
 struct vb_workers {
     struct vb_workers_config config;
     char *program;
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* of jail, stopping */
+    pthread_cond_t changed; /* of jail, stopping, and whether the worker of a call has ended */
     struct worker *idle;    /* those used last first: their memory is warm */
     struct call *waiters;   /* in the order they are served */
     unsigned waiting;
     struct call *running;
     unsigned lanes[LANES]; /* how many of running are in each */
+    unsigned heavy_max;    /* uploads and AVIF that may run at a time */
     int jail;              /* of the first worker; 0: none has come; negative: none may run */
     bool stopping;
     int control; /* to the nursery; -1: none */
@@ -134,20 +144,27 @@ static unsigned at_least_one(unsigned count)
     return count > 0 ? count : 1;
 }
 
+static bool is_one_alone(const struct call *running)
+{
+    while (running && !running->alone)
+        running = running->next;
+    return running != NULL;
+}
+
 /* One worker is always left for the pictures that somebody wants to see, and of the others one for another's upload: a
  * worker that has a file cannot be had back before its time is up. */
 static bool may_start(const struct vb_workers *workers, const struct call *call)
 {
     const unsigned *lanes = workers->lanes;
-    unsigned rest = at_least_one(workers->config.processes - 1);
+    unsigned heavy = lanes[LANE_UPLOAD] + lanes[LANE_SLOW];
 
     if (call->lane == LANE_VARIANT)
         return true;
-    if (lanes[LANE_UPLOAD] + lanes[LANE_SLOW] >= rest)
+    if (heavy >= workers->heavy_max || (call->alone && heavy > 0) || is_one_alone(workers->running))
         return false;
     if (call->lane == LANE_SLOW)
         return lanes[LANE_SLOW] < at_least_one(workers->config.processes / 2);
-    return count_of_owner(workers->running, call->owner) < at_least_one(rest - 1);
+    return count_of_owner(workers->running, call->owner) < at_least_one(workers->heavy_max - 1);
 }
 
 /* Whether an idle worker has ended, as those do that have used their time. */
@@ -176,17 +193,20 @@ static struct worker *take_idle(struct vb_workers *workers)
 static void match(struct vb_workers *workers)
 {
     struct call **at = &workers->waiters;
+    bool held = false; /* for one that wants to be alone: nothing heavy goes before it */
 
     while (*at) {
         struct call *call = *at;
 
-        if (!may_start(workers, call)) {
+        if ((held && call->lane != LANE_VARIANT) || !may_start(workers, call)) {
+            held |= call->alone;
             at = &call->next;
             continue;
         }
         call->worker = take_idle(workers);
         if (!call->worker)
             return;
+        call->pid = call->worker->pid;
         *at = call->next;
         workers->waiting--;
         call->next = workers->running;
@@ -305,11 +325,29 @@ static void empty(int file)
         vb_log(VB_LOG_WARN, "a media file could not be emptied", VB_LOG_STR("error", strerror(errno)));
 }
 
+/* Whether the worker, which is gone, was killed by somebody else than us: mostly by the system, for lack of memory. That is no
+ * fault of the file's, as a crash is. The nursery tells; if it does not, it was killed itself. */
+static bool was_killed(struct vb_workers *workers, const struct call *call)
+{
+    int64_t until_ms = vb_clock_monotonic_ms() + END_WAIT_MS;
+    struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
+    bool killed;
+    int r = 0;
+
+    pthread_mutex_lock(&workers->lock);
+    while (!call->ended && r == 0)
+        r = pthread_cond_timedwait(&workers->changed, &workers->lock, &until);
+    killed = !call->ended || call->signal == SIGKILL;
+    pthread_mutex_unlock(&workers->lock);
+    return killed;
+}
+
 static int run_once(struct vb_workers *workers, const struct vb_media_job *job,
-                    const struct vb_media_files *files, const char *owner, struct vb_media_result *ret)
+                    const struct vb_media_files *files, const char *owner, bool alone,
+                    struct vb_media_result *ret)
 {
     int64_t timeout_ms = workers->config.timeout_ms;
-    struct call call = {.lane = lane_of(job), .owner = owner};
+    struct call call = {.lane = lane_of(job), .owner = owner, .alone = alone};
     struct worker *worker;
     int r;
 
@@ -320,6 +358,8 @@ static int run_once(struct vb_workers *workers, const struct vb_media_job *job,
     empty(files->output);
     empty(files->poster);
     r = exchange(worker, job, files, vb_clock_monotonic_ms() + timeout_ms, ret);
+    if (r == -EPIPE && was_killed(workers, &call))
+        r = -ENOMEM;
     if (r == 0 && job->work == VB_WORK_VARIANT && ++worker->jobs < VB_WORKER_VARIANTS_MAX)
         offer(workers, worker);
     else
@@ -338,6 +378,9 @@ static int describe_failure(struct vb_workers *workers, int r, struct vb_error *
         vb_counter_add(workers->timeouts, 1);
         return vb_error_set(err, ETIMEDOUT, "the file took more than %u seconds to read",
                             workers->config.timeout_ms / 1000);
+    case -ENOMEM:
+        vb_counter_add(workers->deaths, 1);
+        return vb_error_set(err, EBUSY, "the media worker was killed: is there memory enough?");
     default:
         vb_counter_add(workers->deaths, 1);
         return vb_error_set(err, -r, "the media worker ended while it read the file");
@@ -350,8 +393,8 @@ int vb_workers_run(struct vb_workers *workers, const struct vb_media_job *job,
 {
     int r = -EPIPE;
 
-    for (int attempt = 0; attempt < ATTEMPTS && r == -EPIPE; attempt++)
-        r = run_once(workers, job, files, owner, ret);
+    for (int attempt = 0; attempt < ATTEMPTS && (r == -EPIPE || r == -ENOMEM); attempt++)
+        r = run_once(workers, job, files, owner, r == -ENOMEM, ret);
     if (r < 0)
         return describe_failure(workers, r, err);
     vb_counter_add(workers->done, 1);
@@ -498,15 +541,29 @@ static void welcome(struct vb_workers *workers, pid_t pid, int socket)
     offer(workers, worker);
 }
 
-/* Takes in workers until the nursery ends. */
+static void note_end(struct vb_workers *workers, const struct vb_wire_worker *ended)
+{
+    pthread_mutex_lock(&workers->lock);
+    for (struct call *call = workers->running; call; call = call->next)
+        if (call->pid == ended->pid) {
+            call->ended = true;
+            call->signal = ended->signal;
+        }
+    pthread_cond_broadcast(&workers->changed);
+    pthread_mutex_unlock(&workers->lock);
+}
+
+/* Takes in workers, and hears of their end, until the nursery ends. */
 static void keep(struct vb_workers *workers)
 {
-    struct vb_wire_worker born;
+    struct vb_wire_worker worker;
     int socket;
 
-    while (vb_wire_receive(workers->control, &born, sizeof(born), &socket, 1) == sizeof(born))
+    while (vb_wire_receive(workers->control, &worker, sizeof(worker), &socket, 1) == sizeof(worker))
         if (socket >= 0)
-            welcome(workers, born.pid, socket);
+            welcome(workers, worker.pid, socket);
+        else
+            note_end(workers, &worker);
 }
 
 static void bury_nursery(struct vb_workers *workers)
@@ -576,11 +633,14 @@ int vb_workers_wait(struct vb_workers *workers, struct vb_error *err)
     return vb_error_hint(err, "allow the system call seccomp(2), or run where it is allowed");
 }
 
-static unsigned usable_cores(void)
+/* How many uploads and AVIF may run at a time: one process is left to the other variants, and what they need of memory must
+ * be there. */
+static unsigned heavy_max(unsigned processes)
 {
-    cpu_set_t set;
+    uint64_t memory = vb_machine_memory(""), room = memory > REST_BYTES ? memory - REST_BYTES : 0;
+    uint64_t fit = room / HEAVY_BYTES;
 
-    return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+    return at_least_one(fit < processes - 1 ? (unsigned)fit : processes - 1);
 }
 
 static double read_waiting(void *context)
@@ -616,7 +676,8 @@ int vb_workers_start(const struct vb_workers_config *config, struct vb_workers *
     workers->program = config->program ? vb_xstrdup(config->program) : find_program();
     workers->control = -1;
     if (!workers->config.processes)
-        workers->config.processes = usable_cores() + PROCESSES_MORE;
+        workers->config.processes = vb_machine_cores() + PROCESSES_MORE;
+    workers->heavy_max = heavy_max(workers->config.processes);
     if (!workers->config.queue_max)
         workers->config.queue_max = DEFAULT_QUEUE_MAX;
     if (!workers->config.timeout_ms)

@@ -43,12 +43,14 @@ struct vb_media_files {
  * Runs a job. Blocks until there is a process for it and it has answered. Nobody's files keep others waiting:
  * - uploads go before variants, and everybody's first upload before anybody's second;
  * - uploads and AVIF, which take long, leave one process for the other variants, which do not;
- * - an owner leaves one of the processes for uploads to others; AVIF has half of all at the most.
+ * - an owner leaves one of the processes for uploads to others; AVIF has half of all at the most;
+ * - no more uploads and AVIF run at a time than this machine's memory is enough for.
  *
  * owner: whose upload it is, any text that tells one from another; NULL: nobody's.
  *
- * Returns 0 with ret (whose status may still be VB_MEDIA_BAD), -EBUSY (too many wait: 503 with Retry-After), -ETIMEDOUT (it
- * took too long and was ended), -EPIPE (the worker died of this file), -EPROTO (it answered nonsense), -EIO.
+ * Returns 0 with ret (whose status may still be VB_MEDIA_BAD), -EBUSY (too many wait, or workers were
+ * killed, also one that had the memory for itself: 503 with Retry-After), -ETIMEDOUT (it took too long and was ended), -EPIPE
+ * (the worker died of this file), -EPROTO (it answered nonsense), -EIO.
  */
 int vb_workers_run(struct vb_workers *workers, const struct vb_media_job *job,
                    const struct vb_media_files *files, const char *owner, struct vb_media_result *ret,

@@ -11,6 +11,7 @@ import random
 import signal
 import struct
 import subprocess
+import threading
 import zlib
 
 import pytest
@@ -375,3 +376,33 @@ def test_the_service_goes_on_when_its_workers_are_killed(vibe, phone):
         assert phone.put(ticket, data)[0] == 200
         wait_until(lambda: phone.complete(ticket)[0] == 200, 20, "a completed upload")
     assert vibe.request("GET", "/api/health")[0] == 200
+
+
+def test_workers_that_are_killed_cost_no_upload(vibe, phone):
+    """As a system does that is out of memory. A file is refused for what is in it, never for that."""
+    heavy = Image.frombytes("RGB", (500, 400), random.Random(9).randbytes(600_000)).resize((4000, 3200))
+    data, rng, seen = encoded(heavy, "JPEG", progressive=True), random.Random(11), []
+    tickets = [phone.ticket(data) for _ in range(6)]
+    assert all(phone.put(ticket, data)[0] == 200 for ticket in tickets)
+    over = threading.Event()
+
+    def complete(ticket):
+        while not over.is_set():
+            status, body = phone.complete(ticket)
+            seen.append((status, body.get("code")))
+            if status == 200:
+                return
+
+    with concurrent.futures.ThreadPoolExecutor(len(tickets)) as threads:
+        running = [threads.submit(complete, ticket) for ticket in tickets]
+        for _ in range(40):
+            for pid in vibe.processes():
+                if command_name(pid) == "vibe-media" and rng.random() < 0.7:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+            over.wait(0.05)  # between one massacre and the next
+        over.set()
+        for one in running:
+            one.result()
+    assert set(seen) <= {(200, None), (503, "media_busy")}, set(seen)
+    wait_until(lambda: all(phone.complete(ticket)[0] == 200 for ticket in tickets), 60, "all of them")

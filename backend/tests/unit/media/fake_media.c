@@ -1,11 +1,12 @@
 /* A nursery whose one worker does wrong, to see what the service makes of it. WRONG: 1 never answers, 2 answers nonsense,
- * 3 ends, 4 cannot be jailed. */
+ * 3 crashes, 4 cannot be jailed, 5 is killed, 6 ends without a word of the nursery's. */
 #include "media/sandbox.h"
 #include "media/wire.h"
 
 #include "media/job.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,7 +20,7 @@ static void do_wrong(int socket)
     if (WRONG == 4)
         hello.jail = -EPERM;
     vb_wire_send(socket, &hello, sizeof(hello), NULL, 0);
-    if (vb_wire_receive(socket, job, sizeof(job), files, VB_WIRE_FILES_MAX) <= 0 || WRONG == 3)
+    if (vb_wire_receive(socket, job, sizeof(job), files, VB_WIRE_FILES_MAX) <= 0 || WRONG == 3 || WRONG >= 5)
         return;
     memset(answer, 0xee, sizeof(answer));
     if (WRONG == 2)
@@ -44,6 +45,10 @@ int main(void)
         close(ends[0]);
         do_wrong(ends[1]);
         close(ends[1]);
+        worker.signal = WRONG == 3 ? SIGSEGV : SIGKILL;
+        if ((WRONG == 3 || WRONG == 5) &&
+            vb_wire_send(VB_WIRE_CONTROL_FD, &worker, sizeof(worker), NULL, 0) < 0)
+            return 1;
         if (recv(VB_WIRE_CONTROL_FD, &order, sizeof(order), MSG_DONTWAIT) == 0)
             return 0;
     }

@@ -210,6 +210,24 @@ static void a_worker_that_ends_is_not_waited_for(void **state)
     vb_workers_stop(workers);
 }
 
+/* By the system, for lack of memory: that is not the file's fault, so it must not be refused for it. */
+static void a_worker_that_is_killed_is_no_fault_of_the_file(void **state)
+{
+    static const char *const fakes[] = {"FAKE_KILLED", "FAKE_SILENT"};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct vb_workers *workers = start(fakes[i], 1, 20000);
+        struct vb_media_result result;
+        struct vb_error err = {0};
+        off_t size;
+
+        assert_int_equal(run_picture(workers, VB_MEDIA_GIF, gif, 1, &result, &size, &err), -EBUSY);
+        assert_non_null(strstr(err.message, "memory"));
+        vb_workers_stop(workers);
+    }
+}
+
 static void *hang(void *argument)
 {
     struct vb_media_result result;
@@ -412,6 +430,7 @@ int main(void)
         cmocka_unit_test(a_worker_that_hangs_is_given_up),
         cmocka_unit_test(nonsense_is_no_answer),
         cmocka_unit_test(a_worker_that_ends_is_not_waited_for),
+        cmocka_unit_test(a_worker_that_is_killed_is_no_fault_of_the_file),
         cmocka_unit_test(a_full_queue_refuses),
         cmocka_unit_test(nobodys_uploads_keep_others_waiting),
         cmocka_unit_test(avif_yields_to_uploads_and_other_variants),
