@@ -9,7 +9,6 @@
 #include "media/dimensions.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,8 +31,7 @@ void vb_ingested_release(struct vb_ingested *ingested)
 /* A file without a name: small ones in memory, large ones on disk, or in memory where there is no disk to write to. */
 static int open_scratch(bool large)
 {
-    const char *folder = getenv("TMPDIR");
-    int file = large ? open(folder && *folder ? folder : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1;
+    int file = large ? vb_file_scratch() : -1;
 
     return file >= 0 ? file : vb_media_memory_file("media");
 }

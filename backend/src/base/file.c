@@ -92,6 +92,19 @@ int vb_file_read(const char *path, struct vb_strbuf *out, struct vb_error *err)
     }
 }
 
+/* Not by O_TMPFILE, which containers' overlays know only of late. */
+int vb_file_scratch(void)
+{
+    const char *folder = getenv("TMPDIR");
+    char *path VB_CLEANUP(vb_freep) = vb_xasprintf("%s/.vibe-XXXXXX", folder && *folder ? folder : "/tmp");
+    int fd = mkostemp(path, O_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    unlink(path);
+    return fd;
+}
+
 int vb_dir_sync(const char *path)
 {
     int fd VB_CLEANUP(vb_closep) = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

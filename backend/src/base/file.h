@@ -27,6 +27,10 @@ int vb_file_read(const char *path, struct vb_strbuf *out, struct vb_error *err);
  * or -errno. */
 int vb_file_write_durable(const char *path, const void *data, size_t size, mode_t mode, struct vb_error *err);
 
+/* A file without a name in TMPDIR or /tmp, open for reading and writing; it ends with its descriptor. Returns that or
+ * -errno. */
+int vb_file_scratch(void);
+
 /* Flushes the entries of the folder itself. Returns 0 or -errno. */
 int vb_dir_sync(const char *path);
 

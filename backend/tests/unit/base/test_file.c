@@ -103,6 +103,29 @@ static bool in_child(bool (*check)(void))
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+static void a_scratch_file_has_no_name_and_no_other_readers(void **state)
+{
+    char read_back[5] = "";
+    struct stat st;
+    int fd;
+
+    (void)state;
+    setenv("TMPDIR", folder, 1);
+    fd = vb_file_scratch();
+    assert_true(fd >= 0);
+    assert_int_equal(count_entries(), 0);
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(vb_write_all(fd, "abcde", 5), 0);
+    assert_int_equal(vb_pread_all(fd, read_back, 5, 0), 0);
+    assert_memory_equal(read_back, "abcde", 5);
+    assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    close(fd);
+    setenv("TMPDIR", in_folder("missing"), 1);
+    assert_int_equal(vb_file_scratch(), -ENOENT);
+    unsetenv("TMPDIR");
+}
+
 static void written_content_and_mode_are_there_and_nothing_else(void **state)
 {
     struct stat st;
@@ -448,6 +471,7 @@ static void a_lock_of_another_process_is_respected_until_it_dies(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_scratch_file_has_no_name_and_no_other_readers),
         TEST(written_content_and_mode_are_there_and_nothing_else),
         TEST(a_file_in_the_current_folder_needs_no_slash),
         TEST(the_longest_name_a_file_can_have_works),
