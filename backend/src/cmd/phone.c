@@ -11,9 +11,10 @@
 #include <strings.h>
 #include <time.h>
 
-#define UPLOAD_TIME_MS (30 * 60 * 1000)
-#define FAILURES_MAX   5   /* of parts, one after the other: then it is given up */
-#define PAUSE_MS       250 /* after the first; then twice as long each time */
+#define UPLOAD_TIME_MS      (30 * 60 * 1000)
+#define FAILURES_MAX        5 /* of a file or of parts, one after the other: then it is given up */
+#define PRECONDITION_FAILED 412
+#define PAUSE_MS            250 /* after the first; then twice as long each time */
 
 /* "headers" of the ticket as a NULL-terminated list for the HTTP client, which counts the bytes itself. */
 static int list_headers(const json_t *headers, const char **ret_list, size_t max, struct vb_error *err)
@@ -47,8 +48,10 @@ static int put_refused(const struct vb_http_exchange *exchange, struct vb_error 
 
     code = code ? code + strlen("<Code>") : "no code";
     message = message ? message + strlen("<Message>") : "no message";
-    return vb_error_set(err, EPROTO, "The object store refused the file with status %d: %.*s: %.*s",
-                        exchange->status, (int)strcspn(code, "<"), code, (int)strcspn(message, "<"), message);
+    /* its own troubles pass, what it refuses does not */
+    return vb_error_set(err, exchange->status >= 500 ? EAGAIN : EPROTO,
+                        "The object store refused the file with status %d: %.*s: %.*s", exchange->status,
+                        (int)strcspn(code, "<"), code, (int)strcspn(message, "<"), message);
 }
 
 /* The bytes of a file that one request sends. */
@@ -77,7 +80,8 @@ static int rewind_slice(void *context)
     return slice->file->seek(slice->file->context, slice->offset);
 }
 
-/* Sends the slice. -EPROTO: the store refused it. */
+/* Sends the slice. -EPROTO: the store refused it. A file that is there already (If-None-Match) has been sent before, and the
+ * answer was lost. */
 static int put_slice(const struct vb_api_call *call, struct slice *slice, const char *method, const char *url,
                      const char *const *headers, struct vb_error *err)
 {
@@ -95,12 +99,20 @@ static int put_slice(const struct vb_api_call *call, struct slice *slice, const 
         return vb_error_set(err, -rc, "The file cannot be read: %s", strerror(-rc));
     vb_strbuf_init(&exchange.response, 65536);
     rc = vb_http_client_perform(call->http, &exchange, err);
-    if (rc == 0 && (exchange.status < 200 || exchange.status > 299))
+    if (rc == 0 && (exchange.status < 200 || exchange.status > 299) && exchange.status != PRECONDITION_FAILED)
         rc = put_refused(&exchange, err);
     vb_strbuf_release(&exchange.response);
     return rc;
 }
 
+static void pause_after(unsigned failures)
+{
+    int64_t ms = (int64_t)PAUSE_MS << (failures - 1);
+
+    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
+}
+
+/* Whatever got no answer is sent again. */
 static int put_file(const struct vb_api_call *call, const struct vb_phone_file *file, const json_t *ticket,
                     struct vb_error *err)
 {
@@ -114,6 +126,10 @@ static int put_file(const struct vb_api_call *call, const struct vb_phone_file *
         rc = list_headers(json_object_get(ticket, "headers"), headers, VB_ARRAY_SIZE(headers), err);
     if (rc == 0)
         rc = put_slice(call, &slice, method, url, headers, err);
+    for (unsigned failures = 1; rc < 0 && rc != -EPROTO && failures < FAILURES_MAX; failures++) {
+        pause_after(failures);
+        rc = put_slice(call, &slice, method, url, headers, err);
+    }
     free_headers(headers);
     return rc;
 }
@@ -178,13 +194,6 @@ static int ask_missing(const struct vb_api_call *call, const json_t *ticket, jso
     }
     json_decref(answer);
     return rc;
-}
-
-static void pause_after(unsigned failures)
-{
-    int64_t ms = (int64_t)PAUSE_MS << (failures - 1);
-
-    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
 }
 
 /* One part after the other. Whatever goes wrong, a cut connection or a URL that has expired, it asks what is

@@ -1,6 +1,6 @@
 /*
- * An upload as the phone makes it: asks for a ticket, PUTs the bytes to where it says, completes the upload. A
- * file that goes in parts is taken up again after a cut connection: only what did not arrive is sent again.
+ * An upload as the phone makes it: asks for a ticket, PUTs the bytes to where it says, completes the upload. What
+ * got no answer is sent again; of a file that goes in parts, only what did not arrive.
  */
 #ifndef VB_CMD_PHONE_H
 #define VB_CMD_PHONE_H

@@ -6,10 +6,11 @@ import threading
 
 
 class Relay:
-    """A TCP port that passes everything on to another one, until cut(): then it refuses, and what was open is reset."""
+    """A TCP port that passes everything on to another one, until cut(): then it refuses, and what was open is reset.
+    lost_answers: of so many connections what comes back is swallowed, and the connection ends."""
 
-    def __init__(self, port, target_port):
-        self.port, self.target_port = port, target_port
+    def __init__(self, port, target_port, lost_answers=0):
+        self.port, self.target_port, self.lost_answers = port, target_port, lost_answers
         self.lock = threading.Lock()
         self.listener, self.open = None, set()
 
@@ -37,12 +38,14 @@ class Relay:
                         server.close()
                         return
                     self.open |= {client, server}
+                swallow, self.lost_answers = self.lost_answers > 0, max(0, self.lost_answers - 1)
                 for source, sink in (client, server), (server, client):
-                    threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
+                    lost = swallow and source is server
+                    threading.Thread(target=self._pass_on, args=(source, sink, lost), daemon=True).start()
 
-    def _pass_on(self, source, sink):
+    def _pass_on(self, source, sink, lost):
         with contextlib.suppress(OSError):
-            while data := source.recv(65536):
+            while (data := source.recv(65536)) and not lost:
                 sink.sendall(data)
         for one in source, sink:
             with contextlib.suppress(OSError):

@@ -3,11 +3,13 @@
 import os
 import pty
 import subprocess
+import threading
 
 import pytest
 
 import conftest
 import images
+from relay import Relay
 
 
 def upload(vibe, state, *arguments, environment=None, **options):
@@ -106,3 +108,28 @@ def test_wrong_usage_and_unreachable_api_are_one_clear_sentence(vibe, tmp_path):
     nobody = f"http://127.0.0.1:{conftest.free_port()}"
     away = upload(vibe, tmp_path, tmp_path / "picture", "--as", "profile-picture", "--api", nobody)
     assert away.returncode == 1 and nobody in away.stderr and "vibe up" in away.stderr
+
+
+def test_a_lost_answer_of_the_storage_costs_no_upload(vibe, serve_factory, tmp_path):
+    """The file arrives, and the connection ends before the phone hears of it: what it sends again is there already."""
+    relay = Relay(conftest.free_port(), vibe.s3_port, lost_answers=1).restore()
+    try:
+        serve = serve_factory(S3_PUBLIC_ENDPOINT=f"http://127.0.0.1:{relay.port}")
+        (tmp_path / "picture").write_bytes(images.jpeg())
+        done = upload(serve, tmp_path, tmp_path / "picture", "--as", "profile-picture")
+        assert done.returncode == 0, done.stderr
+        assert relay.lost_answers == 0 and vibe.request("GET", done.stdout.strip())[0] == 200
+    finally:
+        relay.cut()
+
+
+def test_a_storage_that_comes_back_gets_the_file(vibe, serve_factory, tmp_path):
+    relay = Relay(conftest.free_port(), vibe.s3_port)
+    try:
+        serve = serve_factory(S3_PUBLIC_ENDPOINT=f"http://127.0.0.1:{relay.port}")
+        (tmp_path / "picture").write_bytes(images.jpeg())
+        threading.Timer(0.4, relay.restore).start()
+        done = upload(serve, tmp_path, tmp_path / "picture", "--as", "profile-picture")
+        assert done.returncode == 0, done.stderr
+    finally:
+        relay.cut()
