@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define COLUMNS                                                                                              \
     "a.id::text, a.user_id::text, u.name, u.profile_picture_s3_key,\n"                                       \
@@ -88,6 +90,12 @@ enum column {
 
 #define NUMBER_SIZE 32
 
+/* The circles in which the nearest are looked for. */
+#define RING_FIRST_M 500.0
+#define RING_GROWS   4
+#define RING_AFTER   1.5 /* beyond where the page before ended */
+#define FIRST_ROWS   "1000"
+
 static const char *text_or_null(const PGresult *rows, int row, enum column column)
 {
     if ((int)column >= PQnfields(rows) || PQgetisnull(rows, row, (int)column))
@@ -125,8 +133,8 @@ void vb_activity_read(const PGresult *rows, int row, struct vb_activity *ret)
 }
 
 /* The lists that nearly everybody asks for: no filter, and a plan that is the same for all values. */
-static int list_plain(struct vb_db *db, const struct vb_activity_filter *filter, const char *limit,
-                      PGresult **ret_rows, struct vb_error *err)
+static int list_plain(struct vb_db *db, const struct vb_activity_filter *filter, PGresult **ret_rows,
+                      struct vb_error *err)
 {
     static const char newest[] = SELECT_PLAIN FROM_ALL NEWEST;
     static const char newest_after[] =
@@ -134,9 +142,11 @@ static int list_plain(struct vb_db *db, const struct vb_activity_filter *filter,
     static const char soonest[] = SELECT_PLAIN FROM_ALL "WHERE a.starts_at > now()\n" SOONEST;
     static const char soonest_after[] = SELECT_PLAIN FROM_ALL
         "WHERE (a.starts_at, a.id) > ($2::timestamptz, $3) AND a.starts_at > now()\n" SOONEST;
+    char limit[NUMBER_SIZE];
     const char *const params[] = {limit, filter->after_value, filter->after_id};
     bool is_newest = filter->sort == VB_ACTIVITIES_NEWEST;
 
+    snprintf(limit, sizeof(limit), "%u", filter->limit);
     if (filter->after_value)
         return vb_db_query(db, is_newest ? newest_after : soonest_after, 3, params, ret_rows, err);
     return vb_db_query(db, is_newest ? newest : soonest, 1, params, ret_rows, err);
@@ -153,10 +163,10 @@ static void degrees(char text[NUMBER_SIZE], double value)
 }
 
 /* The parallels and meridians between which everything lies that is near enough: those that touch the circle. */
-static void make_box(const struct vb_activity_filter *filter, struct box *box)
+static void make_box(const struct vb_activity_filter *filter, double radius_m, struct box *box)
 {
     const double to_radians = acos(-1) / 180;
-    double angle = filter->radius_m / 6371008.8 * 1.001; /* rounding must not leave anything out */
+    double angle = radius_m / 6371008.8 * 1.001; /* rounding must not leave anything out */
     double south = filter->latitude - angle / to_radians, north = filter->latitude + angle / to_radians;
     double ratio = sin(angle) / cos(filter->latitude * to_radians), reach;
     double west, east;
@@ -177,8 +187,32 @@ static void make_box(const struct vb_activity_filter *filter, struct box *box)
         degrees(box->west[1], -180);
 }
 
-static int list_filtered(struct vb_db *db, const struct vb_activity_filter *filter, const char *limit,
-                         PGresult **ret_rows, struct vb_error *err)
+/* Runs a list's statement with all that a filter has, but for a radius of its own. */
+static int run_filtered(struct vb_db *db, const char *sql, const struct vb_activity_filter *filter,
+                        double radius_m, PGresult **ret_rows, struct vb_error *err)
+{
+    char limit[NUMBER_SIZE], latitude[NUMBER_SIZE], longitude[NUMBER_SIZE], radius[NUMBER_SIZE];
+    const char *params[15] = {limit, filter->after_value, filter->after_id, filter->owner, filter->words};
+    struct box box;
+
+    snprintf(limit, sizeof(limit), "%u", filter->limit);
+    make_box(filter, radius_m, &box);
+    degrees(latitude, filter->latitude);
+    degrees(longitude, filter->longitude);
+    degrees(radius, radius_m);
+    if (filter->near) {
+        const char *const place[] = {latitude,    longitude,   radius,      box.south,  box.north,
+                                     box.west[0], box.east[0], box.west[1], box.east[1]};
+
+        for (size_t i = 0; i < VB_ARRAY_SIZE(place); i++)
+            params[5 + i] = place[i];
+    }
+    params[14] = filter->joined_by;
+    return vb_db_query_planned(db, sql, filter->joined_by ? 15 : 14, params, ret_rows, err);
+}
+
+static int list_filtered(struct vb_db *db, const struct vb_activity_filter *filter, PGresult **ret_rows,
+                         struct vb_error *err)
 {
     static const char *const all[] = {SELECT_DISTANT FROM_ALL "WHERE " AFTER_NEWEST FILTERS NEWEST,
                                       SELECT_DISTANT FROM_ALL "WHERE " AFTER_SOONEST FILTERS SOONEST,
@@ -187,35 +221,80 @@ static int list_filtered(struct vb_db *db, const struct vb_activity_filter *filt
         SELECT_DISTANT FROM_JOINED "WHERE p.user_id = $15 AND " AFTER_NEWEST FILTERS NEWEST,
         SELECT_DISTANT FROM_JOINED "WHERE p.user_id = $15 AND " AFTER_SOONEST FILTERS SOONEST,
         SELECT_DISTANT FROM_JOINED "WHERE p.user_id = $15 AND " AFTER_NEAREST FILTERS NEAREST};
-    char latitude[NUMBER_SIZE], longitude[NUMBER_SIZE], radius_m[NUMBER_SIZE];
-    const char *params[15] = {limit, filter->after_value, filter->after_id, filter->owner, filter->words};
-    struct box box;
 
-    make_box(filter, &box);
-    degrees(latitude, filter->latitude);
-    degrees(longitude, filter->longitude);
-    degrees(radius_m, filter->radius_m);
-    if (filter->near) {
-        const char *const place[] = {latitude,    longitude,   radius_m,    box.south,  box.north,
-                                     box.west[0], box.east[0], box.west[1], box.east[1]};
+    return run_filtered(db, (filter->joined_by ? joined : all)[filter->sort], filter, filter->radius_m,
+                        ret_rows, err);
+}
 
-        for (size_t i = 0; i < VB_ARRAY_SIZE(place); i++)
-            params[5 + i] = place[i];
+/* Whether the list is full with these rows; if not, they are thrown away. */
+static bool is_full(const struct vb_activity_filter *filter, PGresult **rows)
+{
+    if (PQntuples(*rows) >= (int)filter->limit)
+        return true;
+    PQclear(*rows);
+    *rows = NULL;
+    return false;
+}
+
+/*
+ * Where many activities are, PostgreSQL, which does not know how many lie in a box, would read all of them to sort them.
+ * Two ways to a page that then need but a few:
+ *
+ * The nearest are those of a small circle around the place, if there are enough of them.
+ */
+static int list_nearest(struct vb_db *db, const struct vb_activity_filter *filter, PGresult **ret_rows,
+                        struct vb_error *err)
+{
+    static const char sql[] = SELECT_DISTANT FROM_ALL "WHERE " AFTER_NEAREST FILTERS NEAREST;
+    double after_m = filter->after_value ? strtod(filter->after_value, NULL) : 0;
+    double radius_m = fmax(RING_FIRST_M, after_m * RING_AFTER);
+
+    for (; radius_m < filter->radius_m; radius_m *= RING_GROWS) {
+        PGresult *rows = NULL;
+        int r = run_filtered(db, sql, filter, radius_m, &rows, err);
+
+        if (r < 0)
+            return r;
+        if (is_full(filter, &rows)) {
+            *ret_rows = rows;
+            return 0;
+        }
     }
-    params[14] = filter->joined_by;
-    return vb_db_query_planned(db, (filter->joined_by ? joined : all)[filter->sort],
-                               filter->joined_by ? 15 : 14, params, ret_rows, err);
+    return list_filtered(db, filter, ret_rows, err);
+}
+
+/* The newest (or soonest) that are near are among the newest of all, if enough of those are near. */
+static int list_near(struct vb_db *db, const struct vb_activity_filter *filter, PGresult **ret_rows,
+                     struct vb_error *err)
+{
+    static const char *const first[] = {
+        SELECT_DISTANT "FROM (SELECT * FROM activities a WHERE " AFTER_NEWEST
+                       "      ORDER BY a.created_at DESC, a.id DESC LIMIT " FIRST_ROWS ") a\n"
+                       "LEFT JOIN users u ON u.id = a.user_id\nWHERE true\n" FILTERS NEWEST,
+        SELECT_DISTANT "FROM (SELECT * FROM activities a WHERE " AFTER_SOONEST
+                       "      ORDER BY a.starts_at, a.id LIMIT " FIRST_ROWS ") a\n"
+                       "LEFT JOIN users u ON u.id = a.user_id\nWHERE true\n" FILTERS SOONEST};
+    PGresult *rows = NULL;
+    int r = run_filtered(db, first[filter->sort], filter, filter->radius_m, &rows, err);
+
+    if (r < 0)
+        return r;
+    if (is_full(filter, &rows)) {
+        *ret_rows = rows;
+        return 0;
+    }
+    return list_filtered(db, filter, ret_rows, err);
 }
 
 int vb_activities_list(struct vb_db *db, const struct vb_activity_filter *filter, PGresult **ret_rows,
                        struct vb_error *err)
 {
-    char limit[NUMBER_SIZE];
-
-    snprintf(limit, sizeof(limit), "%u", filter->limit);
-    if (!filter->owner && !filter->joined_by && !filter->words && !filter->near)
-        return list_plain(db, filter, limit, ret_rows, err);
-    return list_filtered(db, filter, limit, ret_rows, err);
+    if (filter->owner || filter->joined_by || (filter->words && !filter->near))
+        return list_filtered(db, filter, ret_rows, err);
+    if (!filter->near)
+        return list_plain(db, filter, ret_rows, err);
+    return filter->sort == VB_ACTIVITIES_NEAREST ? list_nearest(db, filter, ret_rows, err)
+                                                 : list_near(db, filter, ret_rows, err);
 }
 
 static int find(struct vb_db *db, const char *sql, const char *id, PGresult **ret_row, struct vb_error *err)

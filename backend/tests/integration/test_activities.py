@@ -2,6 +2,8 @@
 
 import concurrent.futures
 import itertools
+import math
+import random
 import uuid
 
 import pytest
@@ -121,6 +123,36 @@ def test_who_deletes_their_account_takes_no_place_any_more(ana, ben):
     assert ben.call("DELETE", "/api/users/me")[0] == 204
     assert ana.get(path)["activity"]["participantCount"] == 0
     assert ana.get(f"{path}/participants")["participants"] == []
+
+
+def metres_between(one, other):
+    """On a ball, by haversines."""
+    (lat1, lon1), (lat2, lon2) = (map(math.radians, place) for place in (one, other))
+    half = math.sin((lat2 - lat1) / 2) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
+    return 2 * 6371008.8 * math.asin(math.sqrt(half))
+
+
+@pytest.mark.parametrize("sort", ["newest", "soonest", "nearest"])
+@pytest.mark.parametrize("limit", [3, 40])
+def test_pages_of_what_is_near_leave_nothing_out(vibe, ana, sort, limit):
+    """Some at one spot, some in the town, some far off: however far one has to look for a page."""
+    rng = random.Random(f"{sort} {limit}")
+    here = (rng.uniform(-50, -40), rng.uniform(-179, 179))  # an ocean of this test's own
+    places = [(here[0] + rng.gauss(0, spread), here[1] + rng.gauss(0, spread)) for spread in (0, 0.002, 0.05, 1) for _ in range(9)]
+    rows = ", ".join(f"('{ana.id}', 'Place {number}', {latitude!r}, {longitude!r}, now() - {rng.randrange(9000)} * interval '1 s', "
+                     f"now() + {rng.randrange(1, 9000)} * interval '1 h')" for number, (latitude, longitude) in enumerate(places))
+    made = sql(vibe, "INSERT INTO activities (user_id, title, latitude, longitude, created_at, starts_at) VALUES " + rows +
+               " RETURNING title, extract(epoch FROM created_at), extract(epoch FROM starts_at)")
+    radius_km = 60
+    key = {"newest": lambda row: -float(row[1]), "soonest": lambda row: float(row[2]),
+           "nearest": lambda row: metres_between(here, places[int(row[0].split()[1])])}[sort]
+    near = [row for row in made if metres_between(here, places[int(row[0].split()[1])]) < radius_km * 1000]
+    assert 20 < len(near) < len(made)
+    found = ana.pages("/api/activities", "activities", near=f"{here[0]!r},{here[1]!r}", radiusKm=radius_km, sort=sort, limit=limit)
+    value = {row[0]: key(row) for row in near}
+    assert sorted(row["title"] for row in found) == sorted(value)
+    order = [value[row["title"]] for row in found]
+    assert order == sorted(order)
 
 
 @pytest.mark.parametrize("sort", ["newest", "soonest", "nearest"])
