@@ -39,14 +39,22 @@ class Relay:
                         return
                     self.open |= {client, server}
                 swallow, self.lost_answers = self.lost_answers > 0, max(0, self.lost_answers - 1)
-                for source, sink in (client, server), (server, client):
-                    lost = swallow and source is server
-                    threading.Thread(target=self._pass_on, args=(source, sink, lost), daemon=True).start()
+                back = self._swallow if swallow else self._pass_on
+                threading.Thread(target=self._pass_on, args=(client, server), daemon=True).start()
+                threading.Thread(target=back, args=(server, client), daemon=True).start()
 
-    def _pass_on(self, source, sink, lost):
+    def _pass_on(self, source, sink):
         with contextlib.suppress(OSError):
-            while (data := source.recv(65536)) and not lost:
+            while data := source.recv(65536):
                 sink.sendall(data)
+        self._end(source, sink)
+
+    def _swallow(self, source, sink):
+        with contextlib.suppress(OSError):
+            source.recv(1)
+        self._end(source, sink)
+
+    def _end(self, source, sink):
         for one in source, sink:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
