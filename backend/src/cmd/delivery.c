@@ -60,6 +60,11 @@ uint16_t vb_delivery_port(const struct vb_delivery *delivery)
     return vb_http_server_port(delivery->server);
 }
 
+int vb_delivery_renew_tls(struct vb_delivery *delivery, const struct vb_tls *tls, struct vb_error *err)
+{
+    return vb_http_server_renew_tls(delivery->server, tls, err);
+}
+
 void vb_delivery_purge(void *delivery, const char *key)
 {
     vb_edge_purge(((struct vb_delivery *)delivery)->edge, key);

@@ -25,7 +25,7 @@ static const struct vb_usage usage = {
     .options = options,
     .footer = "Environment (required ones with *):\n"
               "  PORT                     where to listen; 3000\n"
-              "  TLS_CERT, TLS_KEY        as the options; a renewed certificate is taken at the next start\n"
+              "  TLS_CERT, TLS_KEY        as the options; SIGHUP: they are read again\n"
               "  DATABASE_URL *           postgresql://user:password@host/database\n"
               "  AWS_REGION *             the bucket's region\n"
               "  S3_BUCKET_NAME *         the bucket\n"
@@ -107,17 +107,41 @@ static int start_service(const struct vb_settings *settings, const struct vb_tls
         &parts->service, err);
 }
 
-static void serve_until_signal(const struct vb_settings *settings, const struct parts *parts)
+/* Reads the certificate again: the files are where they were. What cannot be used changes nothing. */
+static void renew_tls(const struct vb_settings *settings, const struct parts *parts, struct vb_tls **tls)
+{
+    struct vb_tls *renewed = NULL;
+    struct vb_error err = {0};
+    int r = load_tls(settings, &renewed, &err);
+
+    if (r == 0) {
+        renewed->older = *tls;
+        *tls = renewed;
+        r = vb_service_renew_tls(parts->service, renewed, &err);
+    }
+    if (r == 0 && parts->delivery)
+        r = vb_delivery_renew_tls(parts->delivery, renewed, &err);
+    if (r < 0)
+        vb_log(VB_LOG_ERROR, "the certificate was not renewed", VB_LOG_STR("error", err.message));
+    else
+        vb_log(VB_LOG_INFO, "the certificate was renewed", VB_LOG_STR("file", settings->tls_cert),
+               VB_LOG_INT("days_left", renewed->seconds_left / 86400));
+}
+
+static void serve_until_signal(const struct vb_settings *settings, const struct parts *parts,
+                               struct vb_tls **tls)
 {
     int signal;
 
     vb_log(VB_LOG_INFO, "ready", VB_LOG_INT("port", vb_service_port(parts->service)),
            VB_LOG_STR("bucket", settings->bucket), VB_LOG_STR("version", VIBE_VERSION));
-    signal = vb_signals_wait(false);
+    while ((signal = vb_signals_wait(false)) == SIGHUP && *tls)
+        renew_tls(settings, parts, tls);
     vb_log(VB_LOG_INFO, "stopping", VB_LOG_STR("signal", strsignal(signal)));
 }
 
-static int run(const struct vb_settings *settings, const struct vb_tls *tls, struct vb_error *err)
+/* tls: *tls is replaced when it is renewed. */
+static int run(const struct vb_settings *settings, struct vb_tls **tls, struct vb_error *err)
 {
     struct parts parts = {0};
     int64_t deadline_ms;
@@ -127,13 +151,13 @@ static int run(const struct vb_settings *settings, const struct vb_tls *tls, str
         return rc;
     rc = vb_workers_start(&(struct vb_workers_config){0}, &parts.workers, err);
     if (rc == 0 && settings->cdn_port)
-        rc = start_delivery(settings, tls, &parts, err);
+        rc = start_delivery(settings, *tls, &parts, err);
     if (rc == 0)
-        rc = start_service(settings, tls, &parts, err);
+        rc = start_service(settings, *tls, &parts, err);
     if (rc == 0) /* it listens by now: what needs no picture is served */
         rc = vb_workers_wait(parts.workers, err);
     if (rc == 0)
-        serve_until_signal(settings, &parts);
+        serve_until_signal(settings, &parts, tls);
     deadline_ms = vb_clock_monotonic_ms() + VB_DRAIN_TIMEOUT_MS; /* of both: ECS has no more patience */
     vb_service_stop(parts.service);
     vb_delivery_stop(parts.delivery, deadline_ms);
@@ -164,7 +188,7 @@ int vb_cmd_serve(int argc, char **argv)
         rc = load_tls(&settings, &tls, &err);
     }
     if (rc == 0)
-        rc = run(&settings, tls, &err);
+        rc = run(&settings, &tls, &err);
     if (rc < 0)
         vb_cmd_fail(&err);
     vb_tls_free(tls);

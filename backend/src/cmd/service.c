@@ -140,6 +140,11 @@ uint16_t vb_service_port(const struct vb_service *service)
     return vb_http_server_port(service->server);
 }
 
+int vb_service_renew_tls(struct vb_service *service, const struct vb_tls *tls, struct vb_error *err)
+{
+    return vb_http_server_renew_tls(service->server, tls, err);
+}
+
 void vb_service_stop(struct vb_service *service)
 {
     if (!service)
@@ -166,6 +171,8 @@ static void ending_signals(sigset_t *set)
     sigemptyset(set);
     sigaddset(set, SIGINT);
     sigaddset(set, SIGTERM);
+    sigaddset(
+        set, SIGHUP); /* the terminal has gone; or, for `vibe serve` with a certificate: there is a new one */
     sigaddset(set, SIGCHLD);
 }
 

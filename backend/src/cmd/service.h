@@ -28,6 +28,8 @@ struct vb_service_config {
 int vb_service_start(const struct vb_service_config *config, struct vb_service **ret_service,
                      struct vb_error *err);
 uint16_t vb_service_port(const struct vb_service *service);
+/* As vb_http_server_renew_tls(). */
+int vb_service_renew_tls(struct vb_service *service, const struct vb_tls *tls, struct vb_error *err);
 /* Finishes what is in flight (25 s at the most), then ends. NULL is fine. */
 void vb_service_stop(struct vb_service *service);
 
@@ -36,7 +38,7 @@ void vb_service_stop(struct vb_service *service);
 /* Blocks the signals that end the program, in this thread and those it starts later. To be called before any
  * thread is started. */
 void vb_signals_block(void);
-/* Waits for SIGINT or SIGTERM, or SIGCHLD if children is true; returns which. */
+/* Waits for SIGINT, SIGTERM or SIGHUP, or SIGCHLD if children is true; returns which. */
 int vb_signals_wait(bool children);
 
 #endif

@@ -42,9 +42,14 @@ struct operation_metrics {
     struct vb_histogram *latency;
 };
 
+#define VB_HTTP_RETIRED_MAX 4
+
 struct vb_http_server {
     struct vb_http_config config;
     struct MHD_Daemon *daemon;
+    const struct vb_tls *tls; /* of daemon; NULL: none */
+    struct MHD_Daemon *retired[VB_HTTP_RETIRED_MAX]; /* take no new clients, as their certificate is an old one */
+    unsigned retired_count;
     MHD_socket quiesced_listener; /* once draining: refuses clients, closed when the event loops have ended */
     uint16_t port;
     struct vb_router *router;
@@ -58,7 +63,7 @@ struct vb_http_server {
     _Atomic(struct operation_metrics *) operations;
     pthread_t watchdog;
     pthread_cond_t watchdog_wake;
-    bool watchdog_stop;
+    bool watchdog_runs, watchdog_stop;
 };
 
 /*

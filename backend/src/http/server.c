@@ -238,7 +238,8 @@ static int open_listener(const struct vb_http_config *config, int *ret_fd, uint1
     return 0;
 }
 
-static struct MHD_Daemon *start_daemon(struct vb_http_server *server, int listener)
+static struct MHD_Daemon *start_daemon(struct vb_http_server *server, int listener,
+                                       const struct vb_tls *certificate)
 {
     const struct vb_http_config *config = &server->config;
     unsigned flags =
@@ -249,10 +250,10 @@ static struct MHD_Daemon *start_daemon(struct vb_http_server *server, int listen
                                    {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
                                    {MHD_OPTION_END, 0, NULL}};
 
-    if (config->tls) {
+    if (certificate) {
         flags |= MHD_USE_TLS;
-        tls[0] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, config->tls->certificate_pem};
-        tls[1].ptr_value = config->tls->key_pem;
+        tls[0] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, certificate->certificate_pem};
+        tls[1].ptr_value = certificate->key_pem;
     }
     if (strchr(config->bind_address, ':'))
         flags |= MHD_USE_IPv6;
@@ -312,18 +313,19 @@ static void set_defaults(struct vb_http_config *config)
 }
 
 /* Threads that are started here leave signals to the main thread. */
-static int start_threads(struct vb_http_server *server, int listener)
+static int start_threads(struct vb_http_server *server, int listener, const struct vb_tls *tls)
 {
     sigset_t all, before;
     int rc = 0;
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    server->daemon = start_daemon(server, listener);
+    server->daemon = start_daemon(server, listener, tls);
     if (!server->daemon)
         rc = -EIO;
-    else
-        vb_assert(pthread_create(&server->watchdog, NULL, watch, server) == 0);
+    else if (!server->watchdog_runs)
+        server->watchdog_runs = pthread_create(&server->watchdog, NULL, watch, server) == 0;
+    vb_assert(rc < 0 || server->watchdog_runs);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return rc;
 }
@@ -351,6 +353,7 @@ int vb_http_server_start(const struct vb_http_config *config, struct vb_http_ser
         return rc;
     server = vb_xcalloc(1, sizeof(*server));
     server->config = *config;
+    server->tls = config->tls;
     server->proxies = proxies;
     server->router = vb_router_create(config->routes);
     server->route_names = vb_http_route_names(config->routes);
@@ -358,7 +361,7 @@ int vb_http_server_start(const struct vb_http_config *config, struct vb_http_ser
     pthread_cond_init(&server->watchdog_wake, NULL);
     set_defaults(&server->config);
     rc = open_listener(&server->config, &listener, &server->port, err);
-    if (rc == 0 && start_threads(server, listener) < 0) {
+    if (rc == 0 && start_threads(server, listener, config->tls) < 0) {
         close(listener);
         rc = vb_error_set(err, EIO, "the %s server cannot start its event loops", config->name);
     }
@@ -374,6 +377,46 @@ int vb_http_server_start(const struct vb_http_config *config, struct vb_http_ser
 uint16_t vb_http_server_port(const struct vb_http_server *server)
 {
     return server->port;
+}
+
+/* Ends those of the retired whose clients have all gone. */
+static void reap_retired(struct vb_http_server *server)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < server->retired_count; i++) {
+        struct MHD_Daemon *daemon = server->retired[i];
+
+        if (MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections == 0)
+            MHD_stop_daemon(daemon);
+        else
+            server->retired[kept++] = daemon;
+    }
+    server->retired_count = kept;
+}
+
+/* libmicrohttpd has one certificate for as long as it runs. So another one takes over the listening socket, and clients that
+ * come meanwhile wait in its queue. */
+int vb_http_server_renew_tls(struct vb_http_server *server, const struct vb_tls *tls, struct vb_error *err)
+{
+    struct MHD_Daemon *old = server->daemon;
+    MHD_socket listener;
+
+    vb_assert(server->config.tls && !atomic_load(&server->draining));
+    reap_retired(server);
+    if (server->retired_count == VB_HTTP_RETIRED_MAX)
+        return vb_error_set(err, EBUSY, "clients of %d older certificates are still there",
+                            VB_HTTP_RETIRED_MAX);
+    listener = MHD_quiesce_daemon(old);
+    if (listener == MHD_INVALID_SOCKET)
+        return vb_error_set(err, EIO, "the %s server cannot hand on its clients", server->config.name);
+    server->retired[server->retired_count++] = old;
+    if (start_threads(server, listener, tls) == 0) {
+        server->tls = tls;
+        return 0;
+    }
+    vb_assert(start_threads(server, listener, server->tls) == 0); /* or nobody is served any more */
+    return vb_error_set(err, EIO, "the %s server cannot use the certificate", server->config.name);
 }
 
 /* Waits until no request is in flight. Returns whether that was reached. */
@@ -425,6 +468,8 @@ void vb_http_server_stop(struct vb_http_server *server)
     pthread_mutex_unlock(&server->lock);
     pthread_join(server->watchdog, NULL);
     MHD_stop_daemon(server->daemon);
+    for (unsigned i = 0; i < server->retired_count; i++)
+        MHD_stop_daemon(server->retired[i]);
     if (server->quiesced_listener != MHD_INVALID_SOCKET)
         close(server->quiesced_listener);
     free_server(server);

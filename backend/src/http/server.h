@@ -222,6 +222,10 @@ int vb_http_server_start(const struct vb_http_config *config, struct vb_http_ser
                          struct vb_error *err);
 /* The port that was bound. */
 uint16_t vb_http_server_port(const struct vb_http_server *server);
+/* New clients get this certificate from now on, which must outlive the server; those that are there go on. For a server that
+ * was started with one; not beside drain or stop. Returns 0, or an error, and goes on with the one before: -EBUSY when clients
+ * of several others are still there. */
+int vb_http_server_renew_tls(struct vb_http_server *server, const struct vb_tls *tls, struct vb_error *err);
 /* Stops accepting and lets requests in flight finish, for at most timeout_ms; idle connections are closed. */
 void vb_http_server_drain(struct vb_http_server *server, unsigned timeout_ms);
 /* Closes what is left and frees the server. The pool must still run. */

@@ -118,11 +118,12 @@ int vb_tls_load(const char *certificate_path, const char *key_path, struct vb_tl
 
 void vb_tls_free(struct vb_tls *tls)
 {
-    if (!tls)
-        return;
-    if (tls->key_pem)
-        OPENSSL_cleanse(tls->key_pem, strlen(tls->key_pem));
-    free(tls->key_pem);
-    free(tls->certificate_pem);
-    free(tls);
+    for (struct vb_tls *older; tls; tls = older) {
+        older = tls->older;
+        if (tls->key_pem)
+            OPENSSL_cleanse(tls->key_pem, strlen(tls->key_pem));
+        free(tls->key_pem);
+        free(tls->certificate_pem);
+        free(tls);
+    }
 }

@@ -1,10 +1,14 @@
 """`vibe serve` that speaks TLS itself: who is served, who is refused, and which files stop the start."""
 
+import concurrent.futures
+import http.client
+import signal
 import socket
+import ssl
 import subprocess
 
 import pytest
-from conftest import tool_environment
+from conftest import free_port, tool_environment, wait_until
 
 
 def make_certificate(folder, name="own"):
@@ -23,8 +27,9 @@ def curl(cert, url, *options):
 @pytest.fixture
 def secure(serve_factory, tmp_path):
     cert, key = make_certificate(tmp_path)
-    serve = serve_factory(start=False, TLS_CERT=cert, TLS_KEY=key)
-    serve.cert = cert
+    cdn_port = free_port()
+    serve = serve_factory(start=False, TLS_CERT=cert, TLS_KEY=key, CDN_PORT=cdn_port)
+    serve.cert, serve.key, serve.ports = cert, key, (serve.api_port, cdn_port)
     serve.url = f"https://127.0.0.1:{serve.api_port}"
     serve.is_healthy = lambda: curl(cert, serve.url + "/api/health").returncode == 0
     return serve.start()
@@ -40,6 +45,41 @@ def test_https_is_served_and_nothing_else(secure):
     assert plain.returncode not in (0, 28), "refused, and not left to hang"
     with socket.create_connection(("127.0.0.1", secure.api_port)):
         assert curl(secure.cert, secure.url + "/api/health").returncode == 0, "one that is silent holds nobody up"
+
+
+def shown_certificate(port):
+    """As a client sees it, in PEM."""
+    return ssl.get_server_certificate(("127.0.0.1", port), timeout=10)
+
+
+def test_a_renewed_certificate_is_taken_without_a_client_being_lost(secure, tmp_path):
+    first = shown_certificate(secure.api_port)
+    context = ssl.create_default_context(cafile=secure.cert)
+    old_client = http.client.HTTPSConnection("127.0.0.1", secure.api_port, context=context, timeout=20)
+    old_client.request("GET", "/api/health")
+    assert old_client.getresponse().read()
+    for number in range(3):
+        before = shown_certificate(secure.api_port)
+        for made, used in zip(make_certificate(tmp_path, f"new{number}"), (secure.cert, secure.key)):
+            used.write_bytes(made.read_bytes())
+        with concurrent.futures.ThreadPoolExecutor(4) as threads:
+            asked = [threads.submit(shown_certificate, secure.api_port) for _ in range(40)]
+            secure.process.send_signal(signal.SIGHUP)
+            assert {one.result() for one in asked} <= {before, secure.cert.read_text()}  # and nobody was refused
+        wait_until(lambda: {shown_certificate(port) for port in secure.ports} == {secure.cert.read_text()}, 10,
+                   "the new certificate")
+    assert shown_certificate(secure.api_port) != first
+    old_client.request("GET", "/api/health")  # the same connection as ever
+    assert old_client.getresponse().read()
+    assert curl(secure.cert, secure.url + "/api/users/me").returncode == 0
+
+
+def test_a_certificate_that_cannot_be_used_changes_nothing(secure):
+    before = shown_certificate(secure.api_port)
+    secure.key.write_text("garbage")
+    secure.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "not renewed" in secure.log(), 10, "a word in the log")
+    assert shown_certificate(secure.api_port) == before and secure.is_healthy()
 
 
 @pytest.mark.parametrize("broken", ["other-key", "no-file", "locked", "garbage", "no-key"])

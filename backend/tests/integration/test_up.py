@@ -134,13 +134,14 @@ def test_postgresql_is_not_run_as_root_even_below_a_folder_only_root_may_enter(v
     assert pathlib.Path(f"/proc/{postmaster_of(vibe)}").stat().st_uid != 0
 
 
-def test_a_second_start_goes_on_where_the_first_ended(vibe_factory):
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGHUP], ids=["Ctrl-C", "closed terminal"])
+def test_a_second_start_goes_on_where_the_first_ended(vibe_factory, ending):
     vibe = vibe_factory()
     phone, first = Phone(vibe), dict(vibe.env)
     email = phone.me()["email"]
     data = images.jpeg(size=200_000)
     vibe.s3().put_object(Bucket=vibe.bucket, Key="kept", Body=data)
-    vibe.process.send_signal(signal.SIGINT)  # Ctrl-C
+    vibe.process.send_signal(ending)
     assert vibe.process.wait(30) == 0
     assert processes_in(vibe.data_dir) == set()
     assert not any(map(listens, (vibe.api_port, vibe.s3_port, vibe.cdn_port)))
