@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct vb_tls {
-    struct vb_tls *older; /* the caller's; freed with this one */
+    struct vb_tls *older;  /* the caller's; freed with this one */
     char *certificate_pem; /* the server's own certificate first, then the rest of the file */
     char *key_pem;
     int64_t seconds_left; /* until the certificate ends, when it was loaded; negative: it has ended */
