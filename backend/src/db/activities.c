@@ -249,7 +249,7 @@ static int list_nearest(struct vb_db *db, const struct vb_activity_filter *filte
     double after_m = filter->after_value ? strtod(filter->after_value, NULL) : 0;
     double radius_m = fmax(RING_FIRST_M, after_m * RING_AFTER);
 
-    for (; radius_m < filter->radius_m; radius_m *= RING_GROWS) {
+    while (radius_m < filter->radius_m) {
         PGresult *rows = NULL;
         int r = run_filtered(db, sql, filter, radius_m, &rows, err);
 
@@ -259,6 +259,7 @@ static int list_nearest(struct vb_db *db, const struct vb_activity_filter *filte
             *ret_rows = rows;
             return 0;
         }
+        radius_m *= RING_GROWS;
     }
     return list_filtered(db, filter, ret_rows, err);
 }
