@@ -114,18 +114,18 @@ static void renew_tls(const struct vb_settings *settings, const struct parts *pa
     struct vb_error err = {0};
     int r = load_tls(settings, &renewed, &err);
 
-    if (r == 0) {
+    if (renewed) {
         renewed->older = *tls;
         *tls = renewed;
         r = vb_service_renew_tls(parts->service, renewed, &err);
     }
     if (r == 0 && parts->delivery)
-        r = vb_delivery_renew_tls(parts->delivery, renewed, &err);
+        r = vb_delivery_renew_tls(parts->delivery, *tls, &err);
     if (r < 0)
         vb_log(VB_LOG_ERROR, "the certificate was not renewed", VB_LOG_STR("error", err.message));
     else
         vb_log(VB_LOG_INFO, "the certificate was renewed", VB_LOG_STR("file", settings->tls_cert),
-               VB_LOG_INT("days_left", renewed->seconds_left / 86400));
+               VB_LOG_INT("days_left", (*tls)->seconds_left / 86400));
 }
 
 static void serve_until_signal(const struct vb_settings *settings, const struct parts *parts,
