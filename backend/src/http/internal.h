@@ -48,8 +48,8 @@ struct vb_http_server {
     struct vb_http_config config;
     struct MHD_Daemon *daemon;
     const struct vb_tls *tls; /* of daemon; NULL: none */
-    struct MHD_Daemon
-        *retired[VB_HTTP_RETIRED_MAX]; /* take no new clients, as their certificate is an old one */
+    /* They take no new clients, as their certificate is an old one. */
+    struct MHD_Daemon *retired[VB_HTTP_RETIRED_MAX];
     unsigned retired_count;
     MHD_socket quiesced_listener; /* once draining: refuses clients, closed when the event loops have ended */
     uint16_t port;

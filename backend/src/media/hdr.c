@@ -12,7 +12,7 @@
 #define PEAK     1000.0f /* cd/m², of the display that a picture is made for; what is brighter is cut off */
 #define KNEE     0.5f    /* up to here nothing is changed; from here to the peak it is compressed to 1 */
 #define IN_BITS  12      /* of a signal that make a difference: it has 10 */
-#define OUT_STEP 16384   /* steps of linear light, of which the darkest ones are an eighth of one of sRGB's */
+#define OUT_STEP 16384   /* steps of linear light, of which the darkest ones are a fifth of one of sRGB's */
 
 struct tables {
     float light[1 << IN_BITS]; /* of a signal: scene light of HLG, display light of PQ */

@@ -122,7 +122,7 @@ static void run(struct nursery *nursery, int signals)
     }
 }
 
-/* When memory is out, the system is to end one of us, and not the service. */
+/* When memory is out, the system is to end one of us, and not the service. Where it does not let us say so, it chooses. */
 static void go_first(void)
 {
     int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);

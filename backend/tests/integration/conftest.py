@@ -88,6 +88,10 @@ def _process_table():
     return table
 
 
+def parent_of(pid):
+    return _process_table().get(pid)
+
+
 class Vibe:
     """One `vibe up` with its data folder. start() waits for `ready` and reads DIR/env."""
 
