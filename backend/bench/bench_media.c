@@ -9,7 +9,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "media/image.h"
+#include "jail/image.h"
 #include "media/workers.h"
 
 #include <pthread.h>

@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/random.h"
-#include "store/objects.h"
+#include "store/engine/objects.h"
 
 #include <fcntl.h>
 #include <ftw.h>

@@ -1,6 +1,6 @@
 /* Sign in with Apple: tokens as they come from strangers; payloads as Apple would sign them, which is what the bytes
  * after the first are then; and key sets. The first byte says which. */
-#include "api/apple_token.h"
+#include "api/auth/apple_token.h"
 #include "base/encode.h"
 
 #include <openssl/bn.h>

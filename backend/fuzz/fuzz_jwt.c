@@ -1,6 +1,6 @@
 /* Access tokens: as they come from strangers, and, with a good signature put on, as they would come from
  * somebody with the key: then the payload is read too. */
-#include "api/jwt.h"
+#include "api/auth/jwt.h"
 #include "base/encode.h"
 #include "base/hash.h"
 

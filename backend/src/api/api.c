@@ -1,12 +1,12 @@
 /* The API's routes and what its handlers share: see api.h. */
 #include "api/context.h"
 
-#include "api/apple.h"
-#include "api/feed.h"
-#include "api/reset_mail.h"
-#include "api/staged.h"
-#include "api/ticket.h"
-#include "api/turns.h"
+#include "api/auth/apple.h"
+#include "api/activities/feed.h"
+#include "api/auth/reset_mail.h"
+#include "ingest/staged.h"
+#include "ingest/ticket.h"
+#include "api/upload/turns.h"
 #include "base/encode.h"
 #include "base/memory.h"
 

@@ -5,10 +5,10 @@
 #define VB_API_CONTEXT_H
 
 #include "api/api.h"
-#include "api/jwt.h"
-#include "api/password.h"
-#include "api/revocations.h"
-#include "api/throttle.h"
+#include "api/auth/jwt.h"
+#include "api/auth/password.h"
+#include "api/auth/revocations.h"
+#include "api/auth/throttle.h"
 #include "base/metrics.h"
 
 #include <pthread.h>

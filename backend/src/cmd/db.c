@@ -1,7 +1,7 @@
 /* vibe db migrate | status: applies the migrations of the database, or shows which are applied. */
 #include "cmd/command.h"
-#include "cmd/env_file.h"
-#include "cmd/options.h"
+#include "app/env_file.h"
+#include "base/options.h"
 
 #include "db/migrate.h"
 

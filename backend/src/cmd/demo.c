@@ -3,11 +3,11 @@
  * theirs, joins and stories, all made through the public API and all pictures drawn here, so that one sees
  * something at once.
  */
-#include "cmd/api_call.h"
+#include "client/api_call.h"
 #include "cmd/command.h"
-#include "cmd/demo_picture.h"
-#include "cmd/options.h"
-#include "cmd/phone.h"
+#include "client/picture.h"
+#include "base/options.h"
+#include "client/upload.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"

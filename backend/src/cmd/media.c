@@ -2,10 +2,10 @@
  * vibe media inspect | render | gc: what the pipeline sees in a file, and what it would make of it, tried at a desk. The
  * same jailed workers do it as in production. gc is in media_gc.c.
  */
-#include "cmd/bucket.h"
+#include "app/bucket.h"
 #include "cmd/command.h"
-#include "cmd/media_gc.h"
-#include "cmd/options.h"
+#include "ops/gc.h"
+#include "base/options.h"
 
 #include "base/cleanup.h"
 #include "base/file.h"

@@ -1,8 +1,8 @@
 /* `vibe serve`: the API in production, configured by the environment alone. */
 #include "cmd/command.h"
-#include "cmd/delivery.h"
-#include "cmd/options.h"
-#include "cmd/service.h"
+#include "app/delivery.h"
+#include "base/options.h"
+#include "app/service.h"
 
 #include "base/clock.h"
 #include "base/log.h"

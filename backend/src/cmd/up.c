@@ -1,10 +1,10 @@
 /* `vibe up`: the whole back end on one machine. A private PostgreSQL, the object store, the CDN edge and the
  * API. */
 #include "cmd/command.h"
-#include "cmd/data_dir.h"
-#include "cmd/delivery.h"
-#include "cmd/options.h"
-#include "cmd/service.h"
+#include "app/data_dir.h"
+#include "app/delivery.h"
+#include "base/options.h"
+#include "app/service.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -14,7 +14,7 @@
 #include "base/strbuf.h"
 #include "db/migrate.h"
 #include "http/client.h"
-#include "ops/postgres.h"
+#include "ops/postgres/postgres.h"
 #include "s3/client.h"
 #include "store/server.h"
 

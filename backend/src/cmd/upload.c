@@ -2,12 +2,12 @@
  * vibe upload FILE --as KIND: does what the phone does. Asks for a ticket, PUTs the file to where it says,
  * completes the upload, prints the CDN address (and nothing else) on stdout.
  */
-#include "cmd/api_call.h"
+#include "client/api_call.h"
 #include "cmd/command.h"
-#include "cmd/demo_account.h"
-#include "cmd/options.h"
-#include "cmd/phone.h"
-#include "cmd/progress.h"
+#include "client/account.h"
+#include "base/options.h"
+#include "client/upload.h"
+#include "client/progress.h"
 
 #include "base/cleanup.h"
 #include "base/encode.h"

@@ -1,9 +1,9 @@
 /* vibe user list | disable | enable | reset | export: what the people who run Vibe do for and to an account. */
 #include "cmd/command.h"
-#include "cmd/env_file.h"
-#include "cmd/options.h"
+#include "app/env_file.h"
+#include "base/options.h"
 
-#include "api/session.h"
+#include "api/auth/session.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/memory.h"

@@ -7,9 +7,9 @@
 #include "base/machine.h"
 #include "base/memory.h"
 #include "base/metrics.h"
-#include "media/sandbox.h"
+#include "jail/sandbox.h"
 #include "media/wire.h"
-#include "media/worker.h"
+#include "jail/worker.h"
 
 #include <errno.h>
 #include <fcntl.h>

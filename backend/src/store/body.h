@@ -7,7 +7,7 @@
 
 #include "base/hash.h"
 #include "s3/chunked.h"
-#include "store/objects.h"
+#include "store/engine/objects.h"
 #include "store/s3_error.h"
 
 #define VB_STORE_XML_BODY_MAX ((size_t)4 * 1024 * 1024) /* 10000 parts with checksums */

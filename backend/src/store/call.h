@@ -10,7 +10,7 @@
 #include "store/body.h"
 #include "store/checksum.h"
 #include "store/cors.h"
-#include "store/objects.h"
+#include "store/engine/objects.h"
 #include "store/request.h"
 #include "store/s3_error.h"
 #include "store/server.h"

@@ -5,7 +5,7 @@
 #ifndef VB_STORE_CHECKSUM_H
 #define VB_STORE_CHECKSUM_H
 
-#include "store/objects.h"
+#include "store/engine/objects.h"
 
 /* The algorithms that S3 accepts as a checksum, for loops; ended by VB_HASH_ALGORITHMS. */
 extern const enum vb_hash_algorithm vb_checksum_algorithms[];

@@ -4,7 +4,7 @@
 #include "base/cleanup.h"
 #include "base/encode.h"
 #include "base/strbuf.h"
-#include "store/objects.h"
+#include "store/engine/objects.h"
 
 #include <ctype.h>
 #include <string.h>

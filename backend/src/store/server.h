@@ -5,7 +5,7 @@
 #define VB_STORE_SERVER_H
 
 #include "http/server.h"
-#include "store/objects.h"
+#include "store/engine/objects.h"
 
 struct vb_store_server;
 

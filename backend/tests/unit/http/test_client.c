@@ -1,7 +1,7 @@
 /* HTTP client against a server that answers, lies, stalls and cuts as its script says. */
 #include "http/client.h"
 
-#include "../support/scripted_server.h"
+#include "scripted_server.h"
 #include "base/clock.h"
 #include "base/memory.h"
 

@@ -1,6 +1,6 @@
 /* A nursery whose one worker does wrong, to see what the service makes of it. WRONG: 1 never answers, 2 answers nonsense,
  * 3 crashes, 4 cannot be jailed, 5 is killed, 6 ends without a word of the nursery's. */
-#include "media/sandbox.h"
+#include "jail/sandbox.h"
 #include "media/wire.h"
 
 #include "media/job.h"

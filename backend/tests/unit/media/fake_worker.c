@@ -1,10 +1,10 @@
 /* What a nursery of real processes forks in place of decoders: it says in the output that it has started, and is done when
  * the input says so, by a first byte of 1. */
-#include "media/image.h"
-#include "media/sandbox.h"
-#include "media/video.h"
+#include "jail/image.h"
+#include "jail/sandbox.h"
+#include "jail/video.h"
 #include "media/wire.h"
-#include "media/worker.h"
+#include "jail/worker.h"
 
 #include "media/job.h"
 

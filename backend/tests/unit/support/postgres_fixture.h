@@ -4,7 +4,7 @@
 #ifndef VB_TESTS_POSTGRES_FIXTURE_H
 #define VB_TESTS_POSTGRES_FIXTURE_H
 
-#include "ops/postgres.h"
+#include "ops/postgres/postgres.h"
 
 #include <stddef.h>
 

@@ -1,0 +1,255 @@
+/* Activities: plan, find, change and delete one. */
+#include "api/activities/activity_page.h"
+#include "api/fields.h"
+#include "api/idempotency.h"
+
+#include "api/time_text.h"
+#include "db/transaction.h"
+#include "db/users.h"
+#include "http/problem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CAPACITY_MAX 100000
+
+void vb_api_activity_not_found(struct vb_http_request *request)
+{
+    vb_problem(request, 404, "activity_not_found", "There is no activity with this id");
+}
+
+/* Writes one activity as this user sees it, to be released. Returns 0, -ENOENT or what the database said. */
+static int write_activity(struct vb_http_request *request, struct vb_db *db, const char *user_id,
+                          const char *id, struct vb_strbuf *body, struct vb_error *err)
+{
+    struct vb_activity_page page VB_CLEANUP(vb_activity_page_release) = {0};
+    bool joined[1][VB_ACTIVITY_PAGE_ROWS];
+    PGresult *row = NULL;
+    int r = vb_activities_find(db, id, &row, err);
+
+    if (r < 0)
+        return r;
+    vb_activity_page_write_one(request, row, &page);
+    r = vb_activity_page_joined(db, &page, &user_id, 1, joined, err);
+    if (r == 0)
+        vb_activity_page_fill(&page, joined[0], body);
+    return r;
+}
+
+void vb_api_show_activity(struct vb_http_request *request, struct vb_db *db, const char *user_id,
+                          const char *id)
+{
+    struct vb_error err = {0};
+    struct vb_strbuf body;
+    int r = write_activity(request, db, user_id, id, &body, &err);
+
+    if (r == -ENOENT)
+        vb_api_activity_not_found(request);
+    else if (r < 0)
+        vb_api_database_problem(request, r, &err);
+    else
+        vb_api_answer_json(request, 200, &body);
+}
+
+void vb_api_get_activity(struct vb_http_request *request)
+{
+    const char *user_id = vb_api_authenticate(request), *id = vb_http_param(request, "id");
+    struct vb_db *db VB_CLEANUP(vb_db_releasep) = user_id ? vb_api_acquire_db(request) : NULL;
+
+    if (db)
+        vb_api_show_activity(request, db, user_id, id ? id : "");
+}
+
+static bool read_place(struct vb_http_request *request, const json_t *json, struct vb_activity_fields *fields)
+{
+    static const struct vb_text_rule name = {"name", 1, 200, false};
+    const json_t *place = json_object_get(json, "place");
+
+    if (!place)
+        return true;
+    fields->place_name = fields->latitude = fields->longitude = NULL;
+    if (json_is_null(place))
+        return true;
+    if (!json_is_object(place)) {
+        vb_api_invalid_field(request, "place",
+                             "\"place\" must be an object with name, latitude and longitude");
+        return false;
+    }
+    if (!vb_api_text(request, place, &name, &fields->place_name) ||
+        !vb_api_degrees(request, place, "latitude", 90, &fields->latitude) ||
+        !vb_api_degrees(request, place, "longitude", 180, &fields->longitude))
+        return false;
+    if (!fields->latitude != !fields->longitude || (!fields->place_name && !fields->latitude)) {
+        vb_api_invalid_field(request, "place",
+                             "\"place\" needs a name, or latitude and longitude, or all three");
+        return false;
+    }
+    return true;
+}
+
+/* 0 for a time that is not known. */
+static int64_t time_of(const char *text)
+{
+    int64_t time_ms = 0;
+
+    return text && vb_clock_parse_iso8601(text, &time_ms) == 0 ? time_ms : 0;
+}
+
+/* Reads the body over what there was, and checks what comes out. */
+static bool read_fields(struct vb_http_request *request, const json_t *json,
+                        struct vb_activity_fields *fields)
+{
+    static const struct vb_text_rule title = {"title", 1, 120, false},
+                                     description = {"description", 0, 5000, true};
+
+    if (!vb_api_text(request, json, &title, &fields->title) ||
+        !vb_api_text(request, json, &description, &fields->description) ||
+        !read_place(request, json, fields) ||
+        !vb_api_time_field(request, json, "startsAt", &fields->starts_at) ||
+        !vb_api_time_field(request, json, "endsAt", &fields->ends_at) ||
+        !vb_api_whole_number(request, json, "capacity", 1, CAPACITY_MAX, &fields->capacity))
+        return false;
+    if (!fields->title || fields->title[strspn(fields->title, " ")] == '\0')
+        vb_api_invalid_field(request, "title", "An activity needs a \"title\" of 1 to 120 characters");
+    else if (!fields->starts_at)
+        vb_api_invalid_field(request, "startsAt",
+                             "An activity needs \"startsAt\", such as 2026-12-24T18:30:00Z");
+    else if (fields->ends_at && time_of(fields->ends_at) <= time_of(fields->starts_at))
+        vb_api_invalid_field(request, "endsAt", "\"endsAt\" must be after \"startsAt\"");
+    else
+        return true;
+    return false;
+}
+
+struct new_activity {
+    struct vb_http_request *request;
+    const char *user_id;
+    struct vb_activity_fields fields;
+};
+
+static int insert(struct vb_db *db, void *context, struct vb_strbuf *ret_body, struct vb_error *err)
+{
+    const struct new_activity *wanted = context;
+    PGresult *id VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    int r = vb_activities_insert(db, wanted->user_id, &wanted->fields, &id, err);
+
+    return r < 0 ? r
+                 : write_activity(wanted->request, db, wanted->user_id, PQgetvalue(id, 0, 0), ret_body, err);
+}
+
+void vb_api_create_activity(struct vb_http_request *request)
+{
+    const char *user_id = vb_api_authenticate(request);
+    json_t *json VB_CLEANUP(vb_json_decrefp) = user_id ? vb_api_read_json(request) : NULL;
+    struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
+    struct new_activity wanted = {.request = request, .user_id = user_id};
+    struct vb_error err = {0};
+    int r;
+
+    if (!json || !read_fields(request, json, &wanted.fields))
+        return;
+    db = vb_api_acquire_db(request);
+    if (!db)
+        return;
+    r = vb_api_create_once(request, db, &(struct vb_api_creation){user_id, insert, &wanted}, &err);
+    if (r == -ESRCH || r == -EDOM)
+        vb_api_unauthorized(request, "token_invalid", "The account of this access token no longer exists");
+    else if (r < 0)
+        vb_api_database_problem(request, r, &err);
+}
+
+/* A change of one that only its owner may make. */
+struct change {
+    struct vb_http_request *request;
+    const char *user_id, *id;
+    const json_t *json; /* NULL: it is to be deleted */
+    bool forbidden, refused;
+};
+
+/* What the database has, as parameters. */
+static bool keep_fields(struct vb_http_request *request, const struct vb_activity *activity,
+                        struct vb_activity_fields *ret)
+{
+    char starts[VB_CLOCK_ISO8601_SIZE], ends[VB_CLOCK_ISO8601_SIZE];
+    const char *starts_at = vb_api_time(activity->starts_at, starts),
+               *ends_at = vb_api_time(activity->ends_at, ends);
+
+    *ret = (struct vb_activity_fields){
+        .title = activity->title,
+        .description = activity->description,
+        .place_name = activity->place_name,
+        .latitude = activity->latitude,
+        .longitude = activity->longitude,
+        .starts_at = starts_at ? vb_arena_strdup(&request->arena, starts_at) : NULL,
+        .ends_at = ends_at ? vb_arena_strdup(&request->arena, ends_at) : NULL,
+        .capacity = activity->capacity,
+    };
+    return (!starts_at || ret->starts_at) && (!ends_at || ret->ends_at);
+}
+
+static int apply(struct vb_db *db, void *context, struct vb_error *err)
+{
+    struct change *change = context;
+    PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    struct vb_activity_fields fields;
+    struct vb_activity activity;
+    struct vb_user user VB_CLEANUP(vb_user_release) = {0};
+    int r = vb_users_lock(db, change->user_id, &user, err); /* first: see there */
+
+    if (r == 0)
+        r = vb_activities_lock(db, change->id, &row, err);
+    if (r < 0)
+        return r;
+    vb_activity_read(row, 0, &activity);
+    change->forbidden = !activity.owner_id || strcmp(activity.owner_id, change->user_id) != 0;
+    if (change->forbidden)
+        return vb_error_set(err, EPERM, "the activity is another user's");
+    if (!change->json)
+        return vb_activities_delete(db, change->id, err);
+    change->refused = !keep_fields(change->request, &activity, &fields) ||
+                      !read_fields(change->request, change->json, &fields);
+    if (change->refused)
+        return vb_error_set(err, EINVAL, "the request was refused");
+    return vb_activities_update(db, change->id, &fields, err);
+}
+
+/* Returns whether it was done; false having answered. */
+static bool change_activity(struct vb_http_request *request, struct vb_db *db, struct change *change)
+{
+    struct vb_error err = {0};
+    int r = vb_db_transact(db, apply, change, &err);
+
+    if (r == 0)
+        return true;
+    if (change->forbidden)
+        vb_problem(request, 403, "forbidden", "Only its owner may change or delete an activity");
+    else if (r == -ENOENT)
+        vb_api_activity_not_found(request);
+    else if (!change->refused)
+        vb_api_database_problem(request, r, &err);
+    else if (!vb_http_answered(request))
+        vb_problem(request, 503, "overloaded", "The server is out of memory; try again in a second");
+    return false;
+}
+
+void vb_api_update_activity(struct vb_http_request *request)
+{
+    const char *user_id = vb_api_authenticate(request), *id = vb_http_param(request, "id");
+    json_t *json VB_CLEANUP(vb_json_decrefp) = user_id ? vb_api_read_json(request) : NULL;
+    struct vb_db *db VB_CLEANUP(vb_db_releasep) = json ? vb_api_acquire_db(request) : NULL;
+    struct change change = {.request = request, .user_id = user_id, .id = id ? id : "", .json = json};
+
+    if (db && change_activity(request, db, &change))
+        vb_api_show_activity(request, db, user_id, change.id);
+}
+
+void vb_api_delete_activity(struct vb_http_request *request)
+{
+    const char *user_id = vb_api_authenticate(request), *id = vb_http_param(request, "id");
+    struct vb_db *db VB_CLEANUP(vb_db_releasep) = user_id ? vb_api_acquire_db(request) : NULL;
+    struct change change = {.request = request, .user_id = user_id, .id = id ? id : ""};
+
+    if (db && change_activity(request, db, &change))
+        vb_http_answer(request, 204, NULL, "", 0);
+}

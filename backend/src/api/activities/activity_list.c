@@ -1,0 +1,170 @@
+/* GET /api/activities: newest, soonest or nearest first, by owner, by who takes part, by words, by place. */
+#include "api/activities/activity_page.h"
+#include "api/cursor.h"
+#include "api/activities/feed.h"
+
+#include "base/encode.h"
+#include "http/problem.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WORDS_MAX         200 /* characters */
+#define RADIUS_DEFAULT_KM 50
+#define RADIUS_MAX_KM     500
+
+static bool read_sort(struct vb_http_request *request, enum vb_activity_sort *ret_sort)
+{
+    static const char *const names[] = {"newest", "soonest", "nearest"};
+    const char *text = vb_http_query(request, "sort");
+
+    *ret_sort = VB_ACTIVITIES_NEWEST;
+    for (int i = 0; text && i < 3; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *ret_sort = (enum vb_activity_sort)i;
+            text = NULL;
+        }
+    }
+    if (!text)
+        return true;
+    vb_api_invalid_field(request, "sort", "\"sort\" must be newest, soonest or nearest");
+    return false;
+}
+
+/* A plain decimal number up to `most` away from 0, and what follows it. */
+static bool read_number(const char *text, double most, double *ret_value, const char **ret_rest)
+{
+    size_t length = strspn(text, "+-.0123456789");
+    char *end;
+
+    *ret_value = strtod(text, &end);
+    *ret_rest = end;
+    return length > 0 && length < 32 && end == text + length && fabs(*ret_value) <= most;
+}
+
+static bool read_near(struct vb_http_request *request, struct vb_activity_filter *filter)
+{
+    const char *near = vb_http_query(request, "near"), *radius = vb_http_query(request, "radiusKm"), *rest;
+    double radius_km = RADIUS_DEFAULT_KM;
+
+    filter->near = near != NULL;
+    if (!near && (radius || filter->sort == VB_ACTIVITIES_NEAREST)) {
+        vb_api_invalid_field(request, "near",
+                             "\"near\" is missing: LATITUDE,LONGITUDE of the place to be near");
+        return false;
+    }
+    if (near && (!read_number(near, 90, &filter->latitude, &rest) || *rest != ',' ||
+                 !read_number(rest + 1, 180, &filter->longitude, &rest) || *rest)) {
+        vb_api_invalid_field(request, "near",
+                             "\"near\" must be LATITUDE,LONGITUDE in degrees, such as 52.52,13.405");
+        return false;
+    }
+    if (radius && (!read_number(radius, RADIUS_MAX_KM, &radius_km, &rest) || *rest || radius_km <= 0)) {
+        vb_api_invalid_field(request, "radiusKm", "\"radiusKm\" must be a number above 0 and up to %d",
+                             RADIUS_MAX_KM);
+        return false;
+    }
+    filter->radius_m = radius_km * 1000;
+    return true;
+}
+
+static bool read_words(struct vb_http_request *request, struct vb_activity_filter *filter)
+{
+    const char *words = vb_http_query(request, "q");
+
+    if (words && (!vb_utf8_valid(words, strlen(words)) || strlen(words) > WORDS_MAX * (size_t)4)) {
+        vb_api_invalid_field(request, "q", "\"q\" must be words in UTF-8, at most %d characters", WORDS_MAX);
+        return false;
+    }
+    filter->words = words && words[strspn(words, " \t\r\n")] ? words : NULL;
+    return true;
+}
+
+static bool read_people(struct vb_http_request *request, const char *user_id,
+                        struct vb_activity_filter *filter)
+{
+    const char *owner = vb_http_query(request, "owner"), *joined = vb_http_query(request, "joined");
+
+    if (owner && (!*owner || !vb_utf8_valid(owner, strlen(owner)))) {
+        vb_api_invalid_field(request, "owner", "\"owner\" must be the id of a user, or me");
+        return false;
+    }
+    if (joined && strcmp(joined, "true") != 0 && strcmp(joined, "false") != 0) {
+        vb_api_invalid_field(request, "joined", "\"joined\" must be true or false");
+        return false;
+    }
+    filter->owner = owner && strcmp(owner, "me") == 0 ? user_id : owner;
+    filter->joined_by = joined && strcmp(joined, "true") == 0 ? user_id : NULL;
+    return true;
+}
+
+/* What the cursor of this list is bound to: everything but limit and cursor. */
+static void name_list(struct vb_http_request *request, const struct vb_activity_filter *filter,
+                      char ret_list[VB_CURSOR_LIST_SIZE])
+{
+    static const char *const sorts[] = {"newest", "soonest", "nearest"};
+    const char *near = vb_http_query(request, "near"), *radius = vb_http_query(request, "radiusKm");
+
+    vb_cursor_list((const char *[]){"activities", sorts[filter->sort], filter->owner ? filter->owner : "",
+                                    filter->joined_by ? filter->joined_by : "",
+                                    filter->words ? filter->words : "", near ? near : "",
+                                    radius ? radius : "", NULL},
+                   ret_list);
+}
+
+/* A list of one's own: with filters, which few others have at the same time. */
+static int make_page(struct vb_http_request *request, const char *user_id, const char *list,
+                     const struct vb_activity_filter *filter, struct vb_strbuf *out, struct vb_error *err)
+{
+    struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
+    struct vb_activity_page page VB_CLEANUP(vb_activity_page_release) = {0};
+    struct vb_activity_filter one_more = *filter;
+    bool joined[1][VB_ACTIVITY_PAGE_ROWS];
+    PGresult *rows = NULL;
+    int r = vb_db_acquire(vb_api_of(request)->db, &db, err);
+
+    one_more.limit++;
+    if (r == 0)
+        r = vb_activities_list(db, &one_more, &rows, err);
+    if (r == -EDOM && !filter->after_value) { /* an owner who cannot be: no activities */
+        rows = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
+        r = rows ? 0 : -ENOMEM;
+    }
+    if (r < 0)
+        return r;
+    vb_activity_page_write(request, rows, filter->limit, list, filter->sort, &page);
+    r = vb_activity_page_joined(db, &page, &user_id, 1, joined, err);
+    if (r == 0)
+        vb_activity_page_fill(&page, joined[0], out);
+    return r;
+}
+
+void vb_api_list_activities(struct vb_http_request *request)
+{
+    const char *user_id = vb_api_authenticate(request);
+    struct vb_activity_filter filter = {0};
+    char list[VB_CURSOR_LIST_SIZE];
+    struct vb_error err = {0};
+    struct vb_strbuf body;
+    int r;
+
+    if (!user_id || !read_sort(request, &filter.sort) || !read_near(request, &filter) ||
+        !read_words(request, &filter) || !read_people(request, user_id, &filter) ||
+        !vb_cursor_read_limit(request, &filter.limit))
+        return;
+    name_list(request, &filter, list);
+    if (!vb_cursor_read(request, list, &filter.after_value, &filter.after_id))
+        return;
+    if (!filter.owner && !filter.joined_by && !filter.words && !filter.near)
+        r = vb_feed_page(vb_api_of(request)->feed, request, user_id, list, &filter, &body, &err);
+    else
+        r = make_page(request, user_id, list, &filter, &body, &err);
+    if (r == -EDOM)
+        vb_cursor_problem(request);
+    else if (r < 0)
+        vb_api_database_problem(request, r, &err);
+    else
+        vb_api_answer_json(request, 200, &body);
+}

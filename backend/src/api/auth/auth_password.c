@@ -1,0 +1,265 @@
+/* Passwords of accounts: changing one, and getting in again with a mailed token when it is forgotten. */
+#include "api/auth/account.h"
+#include "api/auth/reset_mail.h"
+#include "api/auth/session.h"
+
+#include "base/clock.h"
+#include "db/accounts.h"
+#include "db/transaction.h"
+#include "http/problem.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Reads the field newPassword; false after a 422. */
+static bool read_new_password(struct vb_http_request *request, const json_t *json, const char **ret_password)
+{
+    const char *problem;
+
+    if (!vb_api_string_field(request, json, "newPassword", VB_API_REQUIRED, ret_password))
+        return false;
+    problem = vb_account_check_password(*ret_password);
+    if (problem)
+        vb_api_invalid_field(request, "newPassword", "%s", problem);
+    return !problem;
+}
+
+/* Finds whose password is to be changed; no connection is kept. */
+static bool find_me(struct vb_http_request *request, const char *id, struct vb_user *ret_user)
+{
+    struct vb_db *db VB_CLEANUP(vb_db_releasep) = vb_api_acquire_db(request);
+    struct vb_error err = {0};
+    int r = db ? vb_users_find(db, id, ret_user, &err) : 0;
+
+    if (!db)
+        return false;
+    if (r == -ENOENT)
+        vb_api_unauthorized(request, "token_invalid", "The account of this access token no longer exists");
+    else if (r < 0)
+        vb_api_database_problem(request, r, &err);
+    else if (!ret_user->password_hash)
+        vb_problem(request, 409, "password_not_set",
+                   "This account has no password to change: it signs in with Apple");
+    return r == 0 && ret_user->password_hash;
+}
+
+/* Whether the current password is right. What is counted here is not what counts for log-ins: so whoever
+ * guesses at the front door locks nobody out of this. */
+static bool check_current(struct vb_http_request *request, const struct vb_user *user, const char *password)
+{
+    struct vb_api *api = vb_api_of(request);
+    const char *account = vb_arena_printf(&request->arena, "change:%s", user->id);
+    unsigned retry_after_s = 0;
+    int r;
+
+    if (!account)
+        account = user->id;
+    if (vb_throttle_begin(api->throttle, account, request->client_address, &retry_after_s) < 0) {
+        vb_session_throttled_problem(request, retry_after_s);
+        return false;
+    }
+    r = vb_password_verify(api->passwords, password, user->password_hash);
+    if (r == 0) {
+        vb_throttle_succeeded(api->throttle, account, request->client_address);
+    } else if (r == -EAGAIN) {
+        vb_throttle_abandon(api->throttle, account, request->client_address);
+        vb_session_password_problem(request);
+    } else {
+        vb_problem_field(request, 403, "wrong_password", "currentPassword",
+                         "\"currentPassword\" is not the password of this account");
+    }
+    return r == 0;
+}
+
+struct password_change {
+    struct vb_api *api;
+    const struct vb_user *checked; /* whose current password was right a moment ago */
+    const char *hash;              /* of the new one */
+    struct vb_session session;
+    int64_t revoked_ms;
+};
+
+/* Sets the password if it is still the one that was checked, ends all sessions and begins a new one. Returns
+ * -EKEYREJECTED if it is not, -EACCES for a user who was disabled just now, maybe elsewhere. */
+static int change_password(struct vb_db *db, void *context, struct vb_error *err)
+{
+    struct password_change *change = context;
+    struct vb_user user VB_CLEANUP(vb_user_release) = {0};
+    int r = vb_users_lock(db, change->checked->id, &user, err);
+
+    if (r == -ENOENT || (r == 0 && !vb_session_same_password(change->checked, &user)))
+        return -EKEYREJECTED;
+    if (r == 0 && user.disabled)
+        return -EACCES;
+    if (r == 0)
+        r = vb_accounts_set_password(db, user.id, change->hash, false, err);
+    if (r == 0)
+        r = vb_accounts_end_resets(db, user.id, err);
+    if (r == 0)
+        r = vb_session_end_all(db, user.id, &change->revoked_ms, err);
+    if (r == 0)
+        r = vb_session_begin(change->api, db, user.id, NULL, NULL, &change->session, err);
+    if (r == 0 && change->session.issued_ms < change->revoked_ms)
+        change->session.issued_ms = change->revoked_ms;
+    return r;
+}
+
+void vb_api_change_password(struct vb_http_request *request)
+{
+    struct vb_api *api = vb_api_of(request);
+    const char *id = vb_api_authenticate(request), *current = NULL, *wanted = NULL;
+    json_t *json VB_CLEANUP(vb_json_decrefp) = id ? vb_api_read_json(request) : NULL;
+    struct vb_user user VB_CLEANUP(vb_user_release) = {0};
+    struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
+    char hash[VB_PASSWORD_HASH_SIZE];
+    struct password_change change = {.api = api, .checked = &user, .hash = hash};
+    struct vb_error err = {0};
+    int r;
+
+    if (!json || !vb_api_string_field(request, json, "currentPassword", VB_API_REQUIRED, &current) ||
+        !read_new_password(request, json, &wanted) || !find_me(request, id, &user) ||
+        !check_current(request, &user, current))
+        return;
+    if (vb_password_hash(api->passwords, wanted, hash) < 0) {
+        vb_session_password_problem(request);
+        return;
+    }
+    db = vb_api_acquire_db(request);
+    if (!db)
+        return;
+    r = vb_db_transact(db, change_password, &change, &err);
+    if (r == -EKEYREJECTED) {
+        vb_problem(request, 409, "password_changed", "The password was changed by somebody else just now");
+    } else if (r == -EACCES) {
+        vb_api_unauthorized(request, "account_disabled",
+                            "This account is disabled: write to those who run Vibe");
+    } else if (r < 0) {
+        vb_api_database_problem(request, r, &err);
+    } else {
+        vb_revocations_add(api->revocations, user.id, change.revoked_ms);
+        vb_session_answer(request, 200, &user, &change.session);
+    }
+}
+
+void vb_api_forgot_password(struct vb_http_request *request)
+{
+    struct vb_api *api = vb_api_of(request);
+    json_t *json VB_CLEANUP(vb_json_decrefp) = vb_api_read_json(request);
+    const char *email = NULL, *problem;
+    char address[VB_EMAIL_SIZE];
+    unsigned retry_after_s = 0;
+
+    if (!json || !vb_api_string_field(request, json, "email", VB_API_REQUIRED, &email))
+        return;
+    if ((problem = vb_account_check_email(email, address))) {
+        vb_api_invalid_field(request, "email", "%s", problem);
+    } else if (!vb_reset_mail_configured(api->reset_mail)) {
+        vb_problem(request, 503, "mail_not_configured",
+                   "This server cannot send mail: those who run it must set SMTP_URL");
+    } else if (vb_throttle_mail(api->throttle, request->client_address, &retry_after_s) < 0) {
+        vb_http_add_headerf(request, "Retry-After", "%u", retry_after_s);
+        vb_problem(request, 429, "mail_throttled", "Too many mails were asked for: try again in %u seconds",
+                   retry_after_s);
+    } else if (vb_reset_mail_request(api->reset_mail, address) < 0) {
+        vb_problem(request, 503, "overloaded", "Too many mails are waiting; try again in a second");
+    } else {
+        vb_http_answer(request, 202, NULL, "", 0);
+    }
+}
+
+static void reset_token_problem(struct vb_http_request *request)
+{
+    vb_problem_field(request, 400, "reset_token_invalid", "token",
+                     "\"token\" is unknown, used, replaced by a newer one or older than an hour: ask for "
+                     "another with POST /api/auth/password/forgot");
+}
+
+/* Whether it is worth the time to hash a new password. */
+static bool is_reset_token(struct vb_http_request *request, const unsigned char hash[VB_SHA256_SIZE])
+{
+    struct vb_db *db VB_CLEANUP(vb_db_releasep) = vb_api_acquire_db(request);
+    struct vb_reset reset = {0};
+    struct vb_error err = {0};
+    int r;
+
+    if (!db)
+        return false;
+    r = vb_accounts_find_reset(db, hash, &reset, &err);
+    vb_user_release(&reset.user);
+    if (r == -ENOENT)
+        reset_token_problem(request);
+    else if (r < 0)
+        vb_api_database_problem(request, r, &err);
+    return r == 0;
+}
+
+struct password_reset {
+    unsigned char token[VB_SHA256_SIZE];
+    const char *hash; /* of the new password */
+    struct vb_reset reset;
+    int64_t revoked_ms;
+};
+
+/* Uses the token up, sets the password and ends all sessions. */
+static int reset_password(struct vb_db *db, void *context, struct vb_error *err)
+{
+    struct password_reset *wanted = context;
+    const struct vb_user *user = &wanted->reset.user;
+    int r;
+
+    vb_user_release(&wanted->reset.user); /* of a run that another transaction came in the way of */
+    r = vb_accounts_find_reset(db, wanted->token, &wanted->reset, err);
+    if (r == 0)
+        r = vb_accounts_end_resets(db, user->id, err);
+    if (r == 0)
+        r = vb_accounts_set_password(db, user->id, wanted->hash, wanted->reset.mailed, err);
+    if (r == 0)
+        r = vb_session_end_all(db, user->id, &wanted->revoked_ms, err);
+    return r;
+}
+
+/* The token was good, and is used up: its user need not wait after the wrong passwords there were. */
+static void answer_reset(struct vb_http_request *request, const struct password_reset *done)
+{
+    struct vb_api *api = vb_api_of(request);
+    const struct vb_user *user = &done->reset.user;
+
+    request->user = vb_arena_strdup(&request->arena, user->id);
+    vb_revocations_add(api->revocations, user->id, done->revoked_ms);
+    if (user->email)
+        vb_throttle_forgive(api->throttle, user->email);
+    vb_http_answer(request, 204, NULL, "", 0);
+}
+
+void vb_api_reset_password(struct vb_http_request *request)
+{
+    json_t *json VB_CLEANUP(vb_json_decrefp) = vb_api_read_json(request);
+    struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
+    const char *token = NULL, *password = NULL;
+    char hash[VB_PASSWORD_HASH_SIZE];
+    struct password_reset wanted = {.hash = hash};
+    struct vb_error err = {0};
+    int r;
+
+    if (!json || !vb_api_string_field(request, json, "token", VB_API_REQUIRED, &token) ||
+        !read_new_password(request, json, &password))
+        return;
+    vb_sha256(token, strlen(token), wanted.token);
+    if (!is_reset_token(request, wanted.token))
+        return;
+    if (vb_password_hash(vb_api_of(request)->passwords, password, hash) < 0) {
+        vb_session_password_problem(request);
+        return;
+    }
+    db = vb_api_acquire_db(request);
+    if (!db)
+        return;
+    r = vb_db_transact(db, reset_password, &wanted, &err);
+    if (r == -ENOENT)
+        reset_token_problem(request);
+    else if (r < 0)
+        vb_api_database_problem(request, r, &err);
+    else
+        answer_reset(request, &wanted);
+    vb_user_release(&wanted.reset.user);
+}

@@ -1,0 +1,120 @@
+/* Sessions: see session.h. */
+#include "api/auth/session.h"
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "db/accounts.h"
+#include "db/tokens.h"
+#include "http/problem.h"
+
+#include <string.h>
+
+#define NEXT_LABEL "vibe next refresh token " /* no JWT begins so, which the same key signs */
+
+void vb_secret_token_make(struct vb_secret_token *token)
+{
+    unsigned char bytes[VB_SECRET_TOKEN_BYTES];
+    size_t length;
+
+    vb_random_bytes(bytes, sizeof(bytes));
+    length = vb_base64url_encode(bytes, sizeof(bytes), token->text);
+    vb_sha256(token->text, length, token->hash);
+    explicit_bzero(bytes, sizeof(bytes));
+}
+
+void vb_session_next_token(const struct vb_api *api, const char *token, struct vb_secret_token *ret_next)
+{
+    unsigned char message[sizeof(NEXT_LABEL) - 1 + VB_SHA256_SIZE], mac[VB_SHA256_SIZE];
+    size_t length;
+
+    memcpy(message, NEXT_LABEL, sizeof(NEXT_LABEL) - 1);
+    /* the text's plain digest is in the database: what is signed here must not be known from there */
+    vb_hmac_sha256(NEXT_LABEL, sizeof(NEXT_LABEL) - 1, token, strlen(token),
+                   message + sizeof(NEXT_LABEL) - 1);
+    vb_hmac(&api->jwt_keys[0].hmac, message, sizeof(message), mac);
+    length = vb_base64url_encode(mac, sizeof(mac), ret_next->text);
+    vb_sha256(ret_next->text, length, ret_next->hash);
+    explicit_bzero(mac, sizeof(mac));
+    explicit_bzero(message, sizeof(message));
+}
+
+void vb_session_repeat(struct vb_api *api, const char *user_id, const struct vb_secret_token *token,
+                       struct vb_session *ret_session)
+{
+    ret_session->refresh = *token;
+    ret_session->issued_ms = vb_revocations_issue_ms(api->revocations, user_id, vb_clock_realtime_ms());
+}
+
+int vb_session_begin(struct vb_api *api, struct vb_db *db, const char *user_id, const char *family_id,
+                     const struct vb_secret_token *next, struct vb_session *ret_session, struct vb_error *err)
+{
+    struct vb_secret_token random;
+    char new_family[VB_UUID_SIZE];
+
+    if (!family_id) {
+        vb_random_uuid(new_family);
+        family_id = new_family;
+    }
+    if (!next) {
+        vb_secret_token_make(&random);
+        next = &random;
+    }
+    vb_session_repeat(api, user_id, next, ret_session);
+    return vb_tokens_insert(db, user_id, family_id, ret_session->refresh.hash, VB_REFRESH_TOKEN_LIFETIME_S,
+                            err);
+}
+
+void vb_session_answer(struct vb_http_request *request, int status, const struct vb_user *user,
+                       const struct vb_session *session)
+{
+    struct vb_strbuf access, body;
+    struct vb_json json;
+
+    vb_strbuf_init(&access, VB_JWT_TOKEN_MAX);
+    vb_strbuf_init(&body, (size_t)32 * 1024);
+    if (vb_jwt_sign_ms(&vb_api_of(request)->jwt_keys[0], user->id, session->issued_ms,
+                       VB_ACCESS_TOKEN_LIFETIME_S, &access) < 0) {
+        vb_problem(request, 500, "internal",
+                   "The id of this user cannot be put into an access token: it has "
+                   "control characters or more than %d bytes",
+                   VB_JWT_SUBJECT_MAX);
+        vb_strbuf_release(&access);
+        return;
+    }
+    request->user = vb_arena_strdup(&request->arena, user->id);
+    vb_json_init(&json, &body);
+    vb_json_object_begin(&json);
+    vb_json_key(&json, "user");
+    vb_api_write_user(request, &json, user);
+    vb_json_key_string(&json, "accessToken", access.data);
+    vb_json_key_string(&json, "refreshToken", session->refresh.text);
+    vb_json_key_string(&json, "tokenType", "Bearer");
+    vb_json_key_int(&json, "expiresIn", VB_ACCESS_TOKEN_LIFETIME_S);
+    vb_json_object_end(&json);
+    vb_strbuf_release(&access);
+    vb_api_answer_json(request, status, &body);
+}
+
+bool vb_session_same_password(const struct vb_user *before, const struct vb_user *now)
+{
+    return before->password_hash && now->password_hash &&
+           strcmp(before->password_hash, now->password_hash) == 0;
+}
+
+int vb_session_end_all(struct vb_db *db, const char *user_id, int64_t *ret_revoked_ms, struct vb_error *err)
+{
+    *ret_revoked_ms = vb_revocations_now_ms();
+    return vb_accounts_end_sessions(db, user_id, *ret_revoked_ms, err);
+}
+
+void vb_session_password_problem(struct vb_http_request *request)
+{
+    vb_problem(request, 503, "overloaded", "Too many people are logging in at once; try again in a second");
+}
+
+void vb_session_throttled_problem(struct vb_http_request *request, unsigned retry_after_s)
+{
+    vb_http_add_headerf(request, "Retry-After", "%u", retry_after_s);
+    vb_problem(request, 429, "login_throttled",
+               "There were too many wrong passwords: try again in %u seconds", retry_after_s);
+}

@@ -1,0 +1,307 @@
+/* Stories: begin, look at, say that one has seen it, delete. A story ends 24 hours after it was made. */
+#include "api/cursor.h"
+#include "api/fields.h"
+#include "api/idempotency.h"
+#include "api/users/people.h"
+#include "api/time_text.h"
+#include "api/users/users.h"
+
+#include "base/encode.h"
+#include "db/stories.h"
+#include "db/transaction.h"
+#include "http/problem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGE_MAX ((size_t)4 * 1024 * 1024)
+
+static void not_found(struct vb_http_request *request)
+{
+    vb_problem(request, 404, "story_not_found", "There is no story with this id, or it has ended");
+}
+
+static void write_time(struct vb_json *json, const char *key, const char *text)
+{
+    char buffer[VB_CLOCK_ISO8601_SIZE];
+
+    vb_json_key_string(json, key, vb_api_time(text, buffer));
+}
+
+static void write_story(struct vb_http_request *request, struct vb_json *json, const struct vb_story *story,
+                        const char *viewer_id)
+{
+    vb_json_object_begin(json);
+    vb_json_key_string(json, "id", story->id);
+    vb_json_key(json, "user");
+    vb_api_write_person(request, json, story->user_id, story->user_name, story->user_picture_s3_key,
+                        story->user_picture_cdn_url);
+    vb_json_key_string(json, "caption", story->caption);
+    vb_json_key(json, "image");
+    vb_api_write_image(request, json, story->image_url, story->image_s3_key, story->image_cdn_url);
+    vb_json_key(json, "video");
+    vb_api_write_image(request, json, story->video_url, story->video_s3_key, story->video_cdn_url);
+    write_time(json, "createdAt", story->created_at);
+    write_time(json, "expiresAt", story->expires_at);
+    vb_json_key_bool(json, "seen", story->seen);
+    if (strcmp(story->user_id, viewer_id) == 0)
+        vb_json_key_int(json, "seenCount", strtoll(story->seen_count, NULL, 10));
+    vb_json_object_end(json);
+}
+
+/* Writes one story, to be released. Returns 0, -ENOENT or what the database said. */
+static int write_one(struct vb_http_request *request, struct vb_db *db, const char *viewer_id, const char *id,
+                     struct vb_strbuf *body, struct vb_error *err)
+{
+    PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    struct vb_story story;
+    struct vb_json json;
+    int r = vb_stories_find(db, viewer_id, id, &row, err);
+
+    if (r < 0)
+        return r;
+    vb_story_read(row, 0, &story);
+    vb_strbuf_init(body, PAGE_MAX);
+    vb_json_init(&json, body);
+    vb_json_object_begin(&json);
+    vb_json_key(&json, "story");
+    write_story(request, &json, &story, viewer_id);
+    vb_json_object_end(&json);
+    return 0;
+}
+
+static void show_story(struct vb_http_request *request, struct vb_db *db, const char *viewer_id,
+                       const char *id)
+{
+    struct vb_error err = {0};
+    struct vb_strbuf body;
+    int r = write_one(request, db, viewer_id, id, &body, &err);
+
+    if (r == -ENOENT)
+        not_found(request);
+    else if (r < 0)
+        vb_api_database_problem(request, r, &err);
+    else
+        vb_api_answer_json(request, 200, &body);
+}
+
+void vb_api_get_story(struct vb_http_request *request)
+{
+    const char *viewer_id = vb_api_authenticate(request), *id = vb_http_param(request, "id");
+    struct vb_db *db VB_CLEANUP(vb_db_releasep) = viewer_id ? vb_api_acquire_db(request) : NULL;
+
+    if (db)
+        show_story(request, db, viewer_id, id ? id : "");
+}
+
+struct new_story {
+    struct vb_http_request *request;
+    const char *user_id, *caption;
+};
+
+static int insert(struct vb_db *db, void *context, struct vb_strbuf *ret_body, struct vb_error *err)
+{
+    const struct new_story *wanted = context;
+    PGresult *id VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    int r = vb_stories_insert(db, wanted->user_id, wanted->caption, &id, err);
+
+    return r < 0 ? r : write_one(wanted->request, db, wanted->user_id, PQgetvalue(id, 0, 0), ret_body, err);
+}
+
+void vb_api_create_story(struct vb_http_request *request)
+{
+    static const struct vb_text_rule rule = {"caption", 0, 500, true};
+    const char *user_id = vb_api_authenticate(request);
+    json_t *json VB_CLEANUP(vb_json_decrefp) = user_id ? vb_api_read_json(request) : NULL;
+    struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
+    struct new_story wanted = {.request = request, .user_id = user_id};
+    struct vb_error err = {0};
+    int r;
+
+    if (!json || !vb_api_text(request, json, &rule, &wanted.caption))
+        return;
+    db = vb_api_acquire_db(request);
+    if (!db)
+        return;
+    r = vb_api_create_once(request, db, &(struct vb_api_creation){user_id, insert, &wanted}, &err);
+    if (r == -ESRCH || r == -EDOM)
+        vb_api_unauthorized(request, "token_invalid", "The account of this access token no longer exists");
+    else if (r < 0)
+        vb_api_database_problem(request, r, &err);
+}
+
+/* What a list is of. */
+struct story_list {
+    const char *viewer_id, *user; /* user NULL: of all */
+    const char *after_value, *after_id;
+    unsigned limit;
+    char list[VB_CURSOR_LIST_SIZE];
+};
+
+static bool read_list(struct vb_http_request *request, struct story_list *list)
+{
+    const char *user = vb_http_query(request, "user");
+
+    if (user && (!*user || !vb_utf8_valid(user, strlen(user)))) {
+        vb_api_invalid_field(request, "user", "\"user\" must be the id of a user, or me");
+        return false;
+    }
+    list->user = user && strcmp(user, "me") == 0 ? list->viewer_id : user;
+    vb_cursor_list((const char *[]){"stories", list->user ? list->user : "", NULL}, list->list);
+    return vb_cursor_read_limit(request, &list->limit) &&
+           vb_cursor_read(request, list->list, &list->after_value, &list->after_id);
+}
+
+static void answer_list(struct vb_http_request *request, const PGresult *rows, const struct story_list *list)
+{
+    int count = rows ? PQntuples(rows) : 0, shown = count > (int)list->limit ? (int)list->limit : count;
+    struct vb_story story = {0};
+    struct vb_strbuf body;
+    struct vb_json json;
+
+    vb_strbuf_init(&body, PAGE_MAX);
+    vb_json_init(&json, &body);
+    vb_json_object_begin(&json);
+    vb_json_key(&json, "stories");
+    vb_json_array_begin(&json);
+    for (int i = 0; i < shown; i++) {
+        vb_story_read(rows, i, &story);
+        write_story(request, &json, &story, list->viewer_id);
+    }
+    vb_json_array_end(&json);
+    vb_json_key_string(&json, "nextCursor",
+                       count > shown ? vb_cursor_make(request, list->list, story.cursor_value, story.id)
+                                     : NULL);
+    vb_json_object_end(&json);
+    vb_api_answer_json(request, 200, &body);
+}
+
+void vb_api_list_stories(struct vb_http_request *request)
+{
+    struct story_list list = {.viewer_id = vb_api_authenticate(request)};
+    struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
+    PGresult *rows VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    struct vb_error err = {0};
+    int r;
+
+    if (!list.viewer_id || !read_list(request, &list))
+        return;
+    db = vb_api_acquire_db(request);
+    if (!db)
+        return;
+    r = list.user ? vb_stories_list_of_user(db, list.viewer_id, list.user, list.limit + 1, list.after_value,
+                                            list.after_id, &rows, &err)
+                  : vb_stories_list(db, list.viewer_id, list.limit + 1, list.after_value, list.after_id,
+                                    &rows, &err);
+    if (r == -EDOM && !list.after_value) /* a user who cannot be: no stories */
+        r = 0;
+    if (r == -EDOM)
+        vb_cursor_problem(request);
+    else if (r < 0)
+        vb_api_database_problem(request, r, &err);
+    else
+        answer_list(request, rows, &list);
+}
+
+/* Whether the story is there and this user's; false having answered. */
+static bool is_own(struct vb_http_request *request, struct vb_db *db, const char *user_id, const char *id,
+                   const char *otherwise)
+{
+    PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    struct vb_error err = {0};
+    struct vb_story story;
+    int r = vb_stories_find(db, user_id, id, &row, &err);
+
+    if (r == -ENOENT) {
+        not_found(request);
+        return false;
+    }
+    if (r < 0) {
+        vb_api_database_problem(request, r, &err);
+        return false;
+    }
+    vb_story_read(row, 0, &story);
+    if (strcmp(story.user_id, user_id) == 0)
+        return true;
+    vb_problem(request, 403, "forbidden", "%s", otherwise);
+    return false;
+}
+
+struct deletion {
+    const char *user_id, *id;
+};
+
+static int delete_story(struct vb_db *db, void *context, struct vb_error *err)
+{
+    const struct deletion *deletion = context;
+    struct vb_user user VB_CLEANUP(vb_user_release) = {0};
+    int r = vb_users_lock(db, deletion->user_id, &user, err); /* first: see there */
+
+    return r == 0 ? vb_stories_delete(db, deletion->id, err) : r;
+}
+
+void vb_api_delete_story(struct vb_http_request *request)
+{
+    const char *user_id = vb_api_authenticate(request), *param = vb_http_param(request, "id");
+    struct deletion deletion = {.user_id = user_id, .id = param ? param : ""};
+    struct vb_db *db VB_CLEANUP(vb_db_releasep) = user_id ? vb_api_acquire_db(request) : NULL;
+    struct vb_error err = {0};
+    int r;
+
+    if (!db || !is_own(request, db, user_id, deletion.id, "Only who made a story may delete it"))
+        return;
+    r = vb_db_transact(db, delete_story, &deletion, &err);
+    if (r == -ENOENT)
+        not_found(request);
+    else if (r < 0)
+        vb_api_database_problem(request, r, &err);
+    else
+        vb_http_answer(request, 204, NULL, "", 0);
+}
+
+void vb_api_see_story(struct vb_http_request *request)
+{
+    const char *user_id = vb_api_authenticate(request), *param = vb_http_param(request, "id"),
+               *id = param ? param : "";
+    struct vb_db *db VB_CLEANUP(vb_db_releasep) = user_id ? vb_api_acquire_db(request) : NULL;
+    PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    struct vb_error err = {0};
+    int r;
+
+    if (!db)
+        return;
+    r = vb_stories_find(db, user_id, id, &row, &err);
+    if (r == 0)
+        r = vb_stories_mark_seen(db, id, user_id, &err);
+    if (r == -ENOENT)
+        not_found(request);
+    else if (r < 0)
+        vb_api_database_problem(request, r, &err);
+    else
+        vb_http_answer(request, 204, NULL, "", 0);
+}
+
+void vb_api_list_story_views(struct vb_http_request *request)
+{
+    static const struct vb_people_list shape = {"seenBy", "seenAt"};
+    const char *user_id = vb_api_authenticate(request), *param = vb_http_param(request, "id"),
+               *id = param ? param : "";
+    struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
+    PGresult *rows VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    const char *after_seen_at, *after_id;
+    char list[VB_CURSOR_LIST_SIZE];
+    struct vb_error err = {0};
+    unsigned limit;
+    int r;
+
+    vb_cursor_list((const char *[]){"story views", id, NULL}, list);
+    if (!user_id || !vb_cursor_read_limit(request, &limit) ||
+        !vb_cursor_read(request, list, &after_seen_at, &after_id))
+        return;
+    db = vb_api_acquire_db(request);
+    if (!db || !is_own(request, db, user_id, id, "Only who made a story may see who has seen it"))
+        return;
+    r = vb_stories_seen_by(db, id, limit + 1, after_seen_at, after_id, &rows, &err);
+    vb_api_answer_people(request, r, &err, rows, limit, list, &shape);
+}

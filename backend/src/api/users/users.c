@@ -1,0 +1,241 @@
+/* Users: one's own account (read, rename, delete) and the public profile of others. */
+#include "api/users/users.h"
+
+#include "api/auth/account.h"
+#include "api/auth/session.h"
+#include "base/log.h"
+#include "db/media.h"
+#include "db/transaction.h"
+#include "http/problem.h"
+
+#include <errno.h>
+
+static void write_picture(struct vb_http_request *request, struct vb_json *json, const struct vb_user *user)
+{
+    vb_json_key_string(json, "profilePicture", user->profile_picture);
+    vb_json_key_string(json, "profilePictureCdnUrl",
+                       vb_api_cdn_url(request, user->profile_picture_s3_key, user->profile_picture_cdn_url));
+}
+
+void vb_api_write_user(struct vb_http_request *request, struct vb_json *json, const struct vb_user *user)
+{
+    vb_json_object_begin(json);
+    vb_json_key_string(json, "id", user->id);
+    vb_json_key_string(json, "email", user->email);
+    vb_json_key_string(json, "name", user->name);
+    write_picture(request, json, user);
+    vb_json_key_string(json, "profilePictureS3Key", user->profile_picture_s3_key);
+    vb_json_key_string(json, "createdAt", user->created_at);
+    vb_json_object_end(json);
+}
+
+void vb_api_write_person(struct vb_http_request *request, struct vb_json *json, const char *id,
+                         const char *name, const char *picture_key, const char *picture_cdn_url)
+{
+    if (!id) {
+        vb_json_null(json);
+        return;
+    }
+    vb_json_object_begin(json);
+    vb_json_key_string(json, "id", id);
+    vb_json_key_string(json, "name", name);
+    vb_json_key_string(json, "profilePictureCdnUrl", vb_api_cdn_url(request, picture_key, picture_cdn_url));
+    vb_json_object_end(json);
+}
+
+void vb_api_write_image_fields(struct vb_http_request *request, struct vb_json *json, const char *url,
+                               const char *key, const char *cdn_url)
+{
+    vb_json_key_string(json, "url", url);
+    vb_json_key_string(json, "s3Key", key);
+    vb_json_key_string(json, "cdnUrl", vb_api_cdn_url(request, key, cdn_url ? cdn_url : url));
+}
+
+void vb_api_write_image(struct vb_http_request *request, struct vb_json *json, const char *url,
+                        const char *key, const char *cdn_url)
+{
+    if (!url && !key) {
+        vb_json_null(json);
+        return;
+    }
+    vb_json_object_begin(json);
+    vb_api_write_image_fields(request, json, url, key, cdn_url);
+    vb_json_object_end(json);
+}
+
+/* Answers when a query about one's own account has failed. */
+static bool me_failed(struct vb_http_request *request, int r, const struct vb_error *err)
+{
+    if (r == -ENOENT)
+        vb_api_unauthorized(request, "token_invalid", "The account of this access token no longer exists");
+    else if (r < 0)
+        vb_api_database_problem(request, r, err);
+    return r < 0;
+}
+
+static void answer_me(struct vb_http_request *request, int r, const struct vb_user *user,
+                      const struct vb_error *err)
+{
+    struct vb_strbuf body;
+    struct vb_json json;
+
+    if (me_failed(request, r, err))
+        return;
+    vb_strbuf_init(&body, (size_t)32 * 1024);
+    vb_json_init(&json, &body);
+    vb_json_object_begin(&json);
+    vb_json_key(&json, "user");
+    vb_api_write_user(request, &json, user);
+    vb_json_object_end(&json);
+    vb_api_answer_json(request, 200, &body);
+}
+
+void vb_api_get_me(struct vb_http_request *request)
+{
+    const char *id = vb_api_authenticate(request);
+    struct vb_db *db VB_CLEANUP(vb_db_releasep) = id ? vb_api_acquire_db(request) : NULL;
+    struct vb_user user VB_CLEANUP(vb_user_release) = {0};
+    struct vb_error err = {0};
+
+    if (db)
+        answer_me(request, vb_users_find(db, id, &user, &err), &user, &err);
+}
+
+void vb_api_update_me(struct vb_http_request *request)
+{
+    const char *id = vb_api_authenticate(request);
+    json_t *json VB_CLEANUP(vb_json_decrefp) = id ? vb_api_read_json(request) : NULL;
+    struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
+    struct vb_user user VB_CLEANUP(vb_user_release) = {0};
+    const char *name = NULL, *problem;
+    struct vb_error err = {0};
+
+    if (!json || !vb_api_string_field(request, json, "name", VB_API_REQUIRED, &name))
+        return;
+    problem = vb_account_check_name(name);
+    if (problem) {
+        vb_api_invalid_field(request, "name", "%s", problem);
+        return;
+    }
+    db = vb_api_acquire_db(request);
+    if (db)
+        answer_me(request, vb_users_rename(db, id, name, &user, &err), &user, &err);
+}
+
+void vb_api_get_user(struct vb_http_request *request)
+{
+    const char *id = vb_http_param(request, "id");
+    struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
+    struct vb_user user VB_CLEANUP(vb_user_release) = {0};
+    struct vb_error err = {0};
+    struct vb_strbuf body;
+    struct vb_json json;
+    int r = -ENOENT;
+
+    if (!vb_api_authenticate(request))
+        return;
+    db = vb_api_acquire_db(request);
+    if (!db)
+        return;
+    if (id)
+        r = vb_users_find(db, id, &user, &err);
+    if (r == -ENOENT) {
+        vb_problem(request, 404, "user_not_found", "There is no user with this id");
+        return;
+    }
+    if (r < 0) {
+        vb_api_database_problem(request, r, &err);
+        return;
+    }
+    vb_strbuf_init(&body, (size_t)32 * 1024);
+    vb_json_init(&json, &body);
+    vb_json_object_begin(&json);
+    vb_json_key(&json, "user");
+    vb_json_object_begin(&json);
+    vb_json_key_string(&json, "id", user.id);
+    vb_json_key_string(&json, "name", user.name);
+    write_picture(request, &json, &user);
+    vb_json_object_end(&json);
+    vb_json_object_end(&json);
+    vb_api_answer_json(request, 200, &body);
+}
+
+struct deletion {
+    const char *id;
+    PGresult *keys; /* of the objects that are to follow */
+    int64_t revoked_ms;
+};
+
+/* Deletes the rows. Their media rows remember the objects until they are gone. */
+static int delete_rows(struct vb_db *db, void *context, struct vb_error *err)
+{
+    struct deletion *deletion = context;
+    struct vb_user user VB_CLEANUP(vb_user_release) = {0};
+    PGresult *keys VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    int r = vb_users_lock(db, deletion->id, &user, err);
+
+    if (r == 0)
+        r = vb_media_mark_user_deleting(db, deletion->id, err);
+    if (r == 0)
+        r = vb_media_keys_of_user(db, deletion->id, &keys, err);
+    if (r == 0)
+        r = vb_session_end_all(db, deletion->id, &deletion->revoked_ms, err);
+    if (r == 0)
+        r = vb_users_delete(db, deletion->id, err);
+    if (r == 0) {
+        PQclear(deletion->keys); /* of a run that another transaction came in the way of */
+        deletion->keys = VB_TAKE(keys);
+    }
+    return r == -EDOM ? -ENOENT : r;
+}
+
+static int delete_listed(void *context, const struct vb_s3_listed *object)
+{
+    struct vb_s3_client *s3 = context;
+
+    return vb_s3_delete(s3, object->key, NULL);
+}
+
+/* What cannot be deleted now stays in the table media as "deleting", and uploads that were never completed
+ * end with the bucket's own rule for user-uploads/: so a failure here loses nothing, and the account is gone
+ * all the same. */
+static void delete_objects(struct vb_http_request *request, struct vb_db *db, const char *id,
+                           const PGresult *keys)
+{
+    struct vb_api *api = vb_api_of(request);
+    char *prefix = vb_arena_printf(&request->arena, "user-uploads/%s/", id);
+    struct vb_error err = {0};
+    int r = 0;
+
+    for (int row = 0; row < PQntuples(keys) && r == 0; row++) {
+        const char *key = PQgetvalue(keys, row, 0), *poster = PQgetvalue(keys, row, 1);
+
+        if (*poster)
+            r = vb_api_delete_object(api, api->s3, poster, &err);
+        if (r == 0)
+            r = vb_api_delete_object(api, api->s3, key, &err);
+        if (r == 0)
+            r = vb_media_forget(db, key, &err);
+    }
+    if (r == 0 && prefix)
+        r = vb_s3_list(api->s3, prefix, delete_listed, api->s3, &err);
+    if (r < 0)
+        vb_log(VB_LOG_WARN, "some media of a deleted account are still to be deleted",
+               VB_LOG_STR("requestId", request->id), VB_LOG_STR("user", id),
+               VB_LOG_STR("error", err.message));
+}
+
+void vb_api_delete_me(struct vb_http_request *request)
+{
+    const char *id = vb_api_authenticate(request);
+    struct vb_db *db VB_CLEANUP(vb_db_releasep) = id ? vb_api_acquire_db(request) : NULL;
+    struct deletion deletion = {.id = id};
+    struct vb_error err = {0};
+
+    if (db && !me_failed(request, vb_db_transact(db, delete_rows, &deletion, &err), &err)) {
+        vb_revocations_add(vb_api_of(request)->revocations, id, deletion.revoked_ms);
+        delete_objects(request, db, id, deletion.keys);
+        vb_http_answer(request, 204, NULL, "", 0);
+    }
+    PQclear(deletion.keys);
+}

@@ -1,0 +1,199 @@
+/* The API as a running service: see service.h. */
+#include "app/service.h"
+
+#include "api/api.h"
+#include "ingest/sweeper.h"
+#include "base/memory.h"
+#include "http/client.h"
+#include "http/problem.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#define WORKERS   48 /* those of the database, and as many that wait for other services */
+#define QUEUE_MAX 1024
+/* Two hashes are made at once, a hundred or so in a second. */
+#define PASSWORD_WORKERS   8
+#define PASSWORD_QUEUE_MAX 256
+
+/* Answers of an API are data: no browser is to guess their type, run, frame, or tell others where it read them. */
+static const struct vb_http_header security_headers[] = {
+    {"X-Content-Type-Options", "nosniff"},
+    {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
+    {"Referrer-Policy", "no-referrer"},
+    {NULL, NULL},
+};
+
+struct vb_service {
+    struct vb_pool *pool, *remote_pool, *password_pool;
+    struct vb_db_pool *db;
+    struct vb_http_client *http;
+    struct vb_s3_client *s3;
+    struct vb_api *api;
+    struct vb_ratelimit *rate_limit, *user_rate_limit;
+    struct vb_http_server *server;
+    struct vb_sweeper *sweeper;
+};
+
+static struct vb_s3_config s3_config(const struct vb_service *service, const struct vb_service_config *config)
+{
+    const struct vb_settings *settings = config->settings;
+
+    return (struct vb_s3_config){.region = settings->region,
+                                 .bucket = settings->bucket,
+                                 .endpoint = settings->s3_endpoint,
+                                 .public_endpoint = settings->s3_public_endpoint,
+                                 .credentials = config->credentials,
+                                 .http = service->http};
+}
+
+static void start_sweeper(struct vb_service *service, const struct vb_service_config *config)
+{
+    const struct vb_settings *settings = config->settings;
+    const struct vb_s3_config s3 = s3_config(service, config);
+
+    service->sweeper =
+        vb_sweeper_start(&(struct vb_sweeper_config){.api = service->api,
+                                                     .s3 = &s3,
+                                                     .interval_s = settings->sweep_interval_s,
+                                                     .uploads_after_s = settings->sweep_uploads_after_s,
+                                                     .replaced_after_s = settings->sweep_replaced_after_s});
+}
+
+static void start_clients(struct vb_service *service, const struct vb_service_config *config)
+{
+    const struct vb_settings *settings = config->settings;
+    struct vb_s3_config s3;
+
+    service->pool = vb_pool_create("api", WORKERS, QUEUE_MAX);
+    service->remote_pool = vb_pool_create("api-remote", WORKERS, QUEUE_MAX);
+    service->password_pool = vb_pool_create("api-password", PASSWORD_WORKERS, PASSWORD_QUEUE_MAX);
+    service->db = vb_db_pool_create(&(struct vb_db_config){.url = settings->database_url});
+    service->http = vb_http_client_create(&(struct vb_http_client_config){.connections_max = WORKERS});
+    s3 = s3_config(service, config);
+    service->s3 = vb_s3_client_create(&s3);
+    if (settings->rate_per_s)
+        service->rate_limit = vb_ratelimit_create(settings->rate_per_s, settings->rate_burst);
+    if (settings->user_rate_per_s)
+        service->user_rate_limit = vb_ratelimit_create(settings->user_rate_per_s, settings->user_rate_burst);
+    service->api =
+        vb_api_create(&(struct vb_api_config){.db = service->db,
+                                              .s3 = service->s3,
+                                              .workers = config->workers,
+                                              .http = service->http,
+                                              .apple_client_ids = settings->apple_client_ids,
+                                              .apple_issuer = settings->apple_issuer,
+                                              .apple_jwks_url = settings->apple_jwks_url,
+                                              .jwt_secret = settings->jwt_secret,
+                                              .previous_jwt_secrets = settings->previous_jwt_secrets,
+                                              .smtp_url = settings->smtp_url,
+                                              .mail_from = settings->mail_from,
+                                              .password_reset_url = settings->password_reset_url,
+                                              .log_reset_links = config->log_reset_links,
+                                              .cdn_base_url = settings->cdn_base_url,
+                                              .user_rate_limit = service->user_rate_limit,
+                                              .object_deleted = config->object_deleted,
+                                              .object_deleted_context = config->object_deleted_context,
+                                              .follow_host_s3_port = config->follow_host_s3_port,
+                                              .follow_host_cdn_port = config->follow_host_cdn_port});
+}
+
+int vb_service_start(const struct vb_service_config *config, struct vb_service **ret_service,
+                     struct vb_error *err)
+{
+    struct vb_service *service = vb_xcalloc(1, sizeof(*service));
+    const struct vb_settings *settings = config->settings;
+    int rc;
+
+    start_clients(service, config);
+    rc = vb_http_server_start(
+        &(struct vb_http_config){.name = "api",
+                                 .bind_address = config->bind_address,
+                                 .port = config->port,
+                                 .tls = config->tls,
+                                 .routes = vb_api_routes,
+                                 .app = service->api,
+                                 .pool = service->pool,
+                                 /* as enum vb_api_pool */
+                                 .more_pools = {service->remote_pool, service->password_pool},
+                                 .trusted_proxies = settings->trusted_proxies,
+                                 .cors = {.origins = settings->origins[0] ? settings->origins : NULL,
+                                          .expose_headers = "X-Request-Id, Retry-After, RateLimit, "
+                                                            "RateLimit-Policy, Idempotency-Replayed"},
+                                 .headers = security_headers,
+                                 .strict_transport_security = "max-age=31536000",
+                                 .rate_limit = service->rate_limit,
+                                 .error = vb_problem_error},
+        &service->server, err);
+    if (rc < 0) {
+        vb_service_stop(service);
+        return rc;
+    }
+    start_sweeper(service, config);
+    *ret_service = service;
+    return 0;
+}
+
+uint16_t vb_service_port(const struct vb_service *service)
+{
+    return vb_http_server_port(service->server);
+}
+
+int vb_service_renew_tls(struct vb_service *service, const struct vb_tls *tls, struct vb_error *err)
+{
+    return vb_http_server_renew_tls(service->server, tls, err);
+}
+
+void vb_service_stop(struct vb_service *service)
+{
+    if (!service)
+        return;
+    vb_sweeper_stop(service->sweeper);
+    if (service->server) {
+        vb_http_server_drain(service->server, VB_DRAIN_TIMEOUT_MS);
+        vb_http_server_stop(service->server);
+    }
+    vb_api_destroy(service->api);
+    vb_pool_destroy(service->pool);
+    vb_pool_destroy(service->remote_pool);
+    vb_pool_destroy(service->password_pool);
+    vb_ratelimit_destroy(service->rate_limit);
+    vb_ratelimit_destroy(service->user_rate_limit);
+    vb_s3_client_destroy(service->s3);
+    vb_http_client_destroy(service->http);
+    vb_db_pool_destroy(service->db);
+    free(service);
+}
+
+static void ending_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+    sigaddset(
+        set, SIGHUP); /* the terminal has gone; or, for `vibe serve` with a certificate: there is a new one */
+    sigaddset(set, SIGCHLD);
+}
+
+void vb_signals_block(void)
+{
+    sigset_t set;
+
+    ending_signals(&set);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+int vb_signals_wait(bool children)
+{
+    sigset_t set;
+    int signal;
+
+    ending_signals(&set);
+    if (!children)
+        sigdelset(&set, SIGCHLD);
+    do
+        signal = sigwaitinfo(&set, NULL);
+    while (signal < 0 && errno == EINTR);
+    return signal;
+}

@@ -1,0 +1,22 @@
+/*
+ * A progress bar on stderr, when that is a terminal; nothing otherwise.
+ */
+#ifndef VB_CLIENT_PROGRESS_H
+#define VB_CLIENT_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct vb_progress {
+    int64_t total, done; /* bytes */
+    int64_t drawn_ms;    /* when it was drawn last; 0: not yet */
+    bool shown;
+};
+
+/* Begins, or begins anew. */
+void vb_progress_start(struct vb_progress *progress, int64_t total);
+void vb_progress_add(struct vb_progress *progress, int64_t bytes);
+/* Leaves the bar as it is and begins a new line. */
+void vb_progress_end(struct vb_progress *progress);
+
+#endif

@@ -1,0 +1,185 @@
+/* An uploaded object through the media pipeline: see decode.h. */
+#include "ingest/decode.h"
+
+#include "base/cleanup.h"
+#include "base/encode.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "media/dimensions.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define IMMUTABLE     "public, max-age=31536000, immutable"
+#define CHUNK         ((size_t)64 * 1024)
+#define HEADER_BYTES  ((size_t)16 * 1024)    /* of our own JPEGs: tables and frame header come first */
+#define IN_MEMORY_MAX ((int64_t)1024 * 1024) /* many may wait for a worker, each with its file */
+
+void vb_ingested_release(struct vb_ingested *ingested)
+{
+    if (ingested->output >= 0)
+        close(ingested->output);
+    if (ingested->poster >= 0)
+        close(ingested->poster);
+    ingested->output = ingested->poster = -1;
+}
+
+/* A file without a name: small ones in memory, large ones on disk, or in memory where there is no disk to write to. */
+static int open_scratch(bool large)
+{
+    int file = large ? vb_file_scratch() : -1;
+
+    return file >= 0 ? file : vb_media_memory_file("media");
+}
+
+static int into_file(void *context, const char *data, size_t size)
+{
+    return vb_write_all(*(int *)context, data, size);
+}
+
+static int hash_file(int file, int64_t size, char hex[65])
+{
+    unsigned char digest[VB_SHA256_SIZE];
+    char *buffer VB_CLEANUP(vb_freep) = vb_xmalloc(CHUNK);
+    struct vb_hash hash;
+    int r = 0;
+
+    vb_hash_init(&hash, VB_HASH_SHA256);
+    for (int64_t at = 0; at < size && r == 0; at += (int64_t)CHUNK) {
+        size_t part = size - at < (int64_t)CHUNK ? (size_t)(size - at) : CHUNK;
+
+        r = vb_pread_all(file, buffer, part, at);
+        vb_hash_update(&hash, buffer, r == 0 ? part : 0);
+    }
+    vb_hash_final(&hash, digest);
+    vb_hex_encode(digest, sizeof(digest), hex);
+    return r;
+}
+
+/* Whether what a worker wrote is a JPEG of the size it says: it may have been taken over by what it read. */
+static bool is_canonical_picture(int file, int64_t size, uint32_t width, uint32_t height)
+{
+    unsigned char head[HEADER_BYTES];
+    size_t length = size < (int64_t)sizeof(head) ? (size_t)size : sizeof(head);
+    struct vb_dimensions dimensions;
+    uint64_t needed;
+
+    return size > 0 && size <= VB_MEDIA_IMAGE_BYTES_MAX && vb_pread_all(file, head, length, 0) == 0 &&
+           vb_sniff(head, length) == VB_MEDIA_JPEG &&
+           vb_media_dimensions(VB_MEDIA_JPEG, head, length, &dimensions, &needed) == 0 &&
+           dimensions.width == width && dimensions.height == height && width <= VB_MEDIA_SIDE_MAX &&
+           height <= VB_MEDIA_SIDE_MAX;
+}
+
+static bool is_canonical_video(int file, int64_t size)
+{
+    unsigned char head[VB_SNIFF_SIZE];
+
+    return size >= (int64_t)sizeof(head) && size <= VB_MEDIA_VIDEO_BYTES_MAX + (int64_t)1024 * 1024 &&
+           vb_pread_all(file, head, sizeof(head), 0) == 0 && vb_sniff(head, sizeof(head)) == VB_MEDIA_MP4;
+}
+
+static int64_t file_size(int file)
+{
+    return file < 0 ? 0 : (int64_t)lseek(file, 0, SEEK_END);
+}
+
+static bool is_what_was_asked_for(const struct vb_ingested *made)
+{
+    const struct vb_media_result *result = &made->result;
+
+    if (!result->has_thumbhash)
+        return false;
+    if (made->type == VB_MEDIA_JPEG)
+        return is_canonical_picture(made->output, made->bytes, result->width, result->height);
+    return is_canonical_picture(made->poster, made->poster_bytes, result->poster_width,
+                                result->poster_height) &&
+           (result->unchanged || is_canonical_video(made->output, made->bytes));
+}
+
+/* Takes over what the worker made of the original. */
+static int take_result(struct vb_ingested *made, int original, int64_t original_size, struct vb_error *err)
+{
+    int r;
+
+    if (made->result.unchanged && made->type == VB_MEDIA_MP4) {
+        close(made->output);
+        made->output = -1;
+    }
+    made->bytes = made->output < 0 ? original_size : file_size(made->output);
+    made->poster_bytes = file_size(made->poster);
+    if (!is_what_was_asked_for(made))
+        return vb_error_set(err, EPROTO, "the media worker answered with a file that is not what it says");
+    r = hash_file(made->output < 0 ? original : made->output, made->bytes, made->sha256);
+    if (r < 0)
+        return vb_error_set(err, -r, "what the media worker wrote cannot be read: %s", strerror(-r));
+    vb_base64_encode(made->result.thumbhash, made->result.thumbhash_size, made->thumbhash);
+    vb_media_color_text(made->result.dominant, made->color);
+    return 0;
+}
+
+/* What became of the job, in the words of vb_ingest(). */
+static int judge(int r, const struct vb_media_result *result, char *problem, size_t problem_size,
+                 struct vb_error *err)
+{
+    if (r == -ETIMEDOUT || r == -EPIPE) {
+        snprintf(problem, problem_size, "The file cannot be read: %s",
+                 r == -ETIMEDOUT ? "it takes too long" : "it makes its decoder fail");
+        return -EINVAL;
+    }
+    if (r < 0)
+        return r;
+    if (result->status == VB_MEDIA_BAD) {
+        snprintf(problem, problem_size, "%s", result->problem);
+        return -EINVAL;
+    }
+    return result->status == VB_MEDIA_OK
+               ? 0
+               : vb_error_set(err, EBUSY, "the media worker says: %s", result->problem);
+}
+
+int vb_ingest(struct vb_workers *workers, struct vb_s3_client *s3, const struct vb_original *original,
+              struct vb_ingested *ret_ingested, char *problem, size_t problem_size, struct vb_error *err)
+{
+    bool video = vb_media_is_video(original->type);
+    const struct vb_media_job job = {.work = video ? VB_WORK_VIDEO : VB_WORK_PICTURE, .type = original->type};
+    int input VB_CLEANUP(vb_closep) = open_scratch(video || original->size > IN_MEMORY_MAX);
+    int r;
+
+    *ret_ingested = (struct vb_ingested){.output = open_scratch(video),
+                                         .poster = video ? open_scratch(false) : -1,
+                                         .type = video ? VB_MEDIA_MP4 : VB_MEDIA_JPEG};
+    if (input < 0 || ret_ingested->output < 0 || (video && ret_ingested->poster < 0))
+        return vb_error_set(err, EBUSY, "there is no room to work on the file");
+    r = vb_s3_get(s3, original->key, 0, original->size, original->etag, into_file, &input, NULL, err);
+    if (r < 0)
+        return r;
+    r = vb_workers_run(workers, &job,
+                       &(struct vb_media_files){
+                           .input = input, .output = ret_ingested->output, .poster = ret_ingested->poster},
+                       original->owner, &ret_ingested->result, err);
+    r = judge(r, &ret_ingested->result, problem, problem_size, err);
+    return r < 0 ? r : take_result(ret_ingested, input, original->size, err);
+}
+
+int vb_ingested_publish(const struct vb_ingested *ingested, struct vb_s3_client *s3, const char *from_key,
+                        const char *etag, const char *key, const char *poster_key, struct vb_error *err)
+{
+    const struct vb_s3_put picture = {.content_type = vb_media_mime(VB_MEDIA_JPEG),
+                                      .cache_control = IMMUTABLE};
+    const struct vb_s3_put options = {.content_type = vb_media_mime(ingested->type),
+                                      .cache_control = IMMUTABLE};
+    int r = 0;
+
+    if (ingested->poster >= 0 && poster_key)
+        r = vb_s3_put_file(s3, poster_key, ingested->poster, ingested->poster_bytes, &picture, NULL, err);
+    if (r < 0)
+        return r;
+    if (ingested->output < 0)
+        return vb_s3_copy(s3, from_key, key, etag, &options, err);
+    return vb_s3_put_file(s3, key, ingested->output, ingested->bytes, &options, NULL, err);
+}

@@ -1,0 +1,51 @@
+/*
+ * What the purposes of uploads differ in, as one table: whose place it is, the public key, and the row that
+ * names the file when it has arrived. All else about uploads is the same for each.
+ */
+#ifndef VB_INGEST_PURPOSE_H
+#define VB_INGEST_PURPOSE_H
+
+#include "ingest/target.h"
+#include "db/media.h"
+#include "db/story_media.h"
+
+/* Where a file goes: ids as the database writes them. */
+struct vb_place {
+    char activity_id[VB_OWNED_ID_SIZE], story_id[VB_OWNED_ID_SIZE]; /* "": none */
+    char slot[8];                                                   /* "": none */
+    int index;
+};
+
+/* Where a media is found; poster…: of a video's, NULL: none. */
+struct vb_media_urls {
+    const char *url, *cdn_url, *poster_url, *poster_cdn_url;
+};
+
+struct vb_purpose {
+    enum vb_upload_purpose number;
+    bool has_target; /* staged objects carry a sealed target */
+    /* The problem when the place is not there (any more). */
+    const char *missing_code, *missing_detail;
+
+    /* Finds the place of a file of that type; in a transaction, as it may make it. -ENXIO: it is not there;
+     * -EACCES: it is somebody else's. */
+    int (*find_place)(struct vb_db *db, const char *user_id, const struct vb_target *target,
+                      enum vb_media_type type, struct vb_place *ret_place, struct vb_error *err);
+    /* Writes the public key; false if it does not fit. */
+    bool (*write_key)(const struct vb_place *place, const char *user_id, int64_t time_ms,
+                      const char *extension, char *key, size_t size);
+    /* The same for the poster of a video that has the key of that time. NULL: takes no videos. */
+    bool (*write_poster_key)(const struct vb_place *place, int64_t time_ms, char *key, size_t size);
+    /* In the transaction that publishes, with the user's row locked: locks the row that is to name the media.
+     * Errors as of find_place. */
+    int (*lock)(struct vb_db *db, const struct vb_media *media, struct vb_error *err);
+    /* … and makes it name the media. */
+    int (*show)(struct vb_db *db, const struct vb_media *media, const struct vb_media_urls *urls,
+                struct vb_error *err);
+};
+
+/* NULL for a number, or a name, that is no purpose. */
+const struct vb_purpose *vb_purpose_of(enum vb_upload_purpose number);
+const struct vb_purpose *vb_purpose_named(const char *name);
+
+#endif

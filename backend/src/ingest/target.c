@@ -1,0 +1,76 @@
+/* What an upload is for: see target.h. */
+#include "ingest/target.h"
+
+#include "base/encode.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SEAL_BYTES 16
+
+bool vb_target_is_id(const char *text)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-";
+    size_t length = strspn(text, allowed);
+
+    return length > 0 && length <= VB_TARGET_ID_MAX && !text[length] && strcmp(text, ".") != 0 &&
+           strcmp(text, "..") != 0;
+}
+
+/* No message that a ticket's code authenticates begins like this one: at the ninth byte of a UUID the highest
+ * bit is set. The fields are free of line feeds. */
+static void seal(const struct vb_hmac_key *key, const char *upload_id, const struct vb_target *target,
+                 char ret_seal[VB_TARGET_SEAL_SIZE])
+{
+    unsigned char mac[VB_SHA256_SIZE];
+    char message[512];
+    int length = snprintf(message, sizeof(message), "vibe upload target 1\n%s\n%s\n%s\n%d\n%s\n", upload_id,
+                          target->activity, target->slot, target->index, target->story);
+
+    vb_assert(length > 0 && (size_t)length < sizeof(message));
+    vb_hmac(key, message, (size_t)length, mac);
+    vb_base64url_encode(mac, SEAL_BYTES, ret_seal);
+}
+
+void vb_target_write(const struct vb_hmac_key *key, const char *upload_id, const struct vb_target *target,
+                     struct vb_target_headers *ret)
+{
+    ret->count = 0;
+    if (*target->activity)
+        ret->list[ret->count++] = (struct vb_sigv4_header){"x-amz-meta-vibe-activity", target->activity};
+    if (*target->slot)
+        ret->list[ret->count++] = (struct vb_sigv4_header){"x-amz-meta-vibe-slot", target->slot};
+    if (strcmp(target->slot, "gallery") == 0) {
+        vb_assert(target->index >= 0 && target->index <= VB_TARGET_INDEX_MAX);
+        ret->index[0] = (char)('0' + target->index);
+        ret->index[1] = '\0';
+        ret->list[ret->count++] = (struct vb_sigv4_header){"x-amz-meta-vibe-index", ret->index};
+    }
+    if (*target->story)
+        ret->list[ret->count++] = (struct vb_sigv4_header){"x-amz-meta-vibe-story", target->story};
+    seal(key, upload_id, target, ret->seal);
+    vb_assert(ret->count < VB_TARGET_HEADERS_MAX);
+    ret->list[ret->count++] = (struct vb_sigv4_header){"x-amz-meta-vibe-seal", ret->seal};
+}
+
+int vb_target_read(const struct vb_hmac_key *key, const char *upload_id, const struct vb_s3_object *object,
+                   struct vb_target *ret_target)
+{
+    char found[VB_TARGET_SEAL_SIZE] = "", expected[VB_TARGET_SEAL_SIZE], index[2] = "";
+    struct vb_target target = {0};
+
+    vb_s3_metadata(object, "vibe-activity", target.activity, sizeof(target.activity));
+    vb_s3_metadata(object, "vibe-slot", target.slot, sizeof(target.slot));
+    vb_s3_metadata(object, "vibe-story", target.story, sizeof(target.story));
+    vb_s3_metadata(object, "vibe-seal", found, sizeof(found));
+    if (vb_s3_metadata(object, "vibe-index", index, sizeof(index)) ||
+        strcmp(target.slot, "gallery") == 0) /* without one it is -'0', which is never sealed */
+        target.index = *index - '0';
+    seal(key, upload_id, &target, expected);
+    if (!vb_equal_constant_time(found, strlen(found), expected, strlen(expected)))
+        return -EINVAL;
+    *ret_target = target;
+    return 0;
+}

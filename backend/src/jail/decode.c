@@ -1,0 +1,362 @@
+/* A picture's file: see decode.h. */
+#include "jail/decode.h"
+
+#include "base/cleanup.h"
+#include "base/memory.h"
+#include "jail/jpeg.h"
+#include "jail/resize.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INTERLACED_PIXELS_MAX                                                                                \
+    (40u * 1000 * 1000) /* progressive JPEG and interlaced PNG need all of the picture in memory */
+#define RASTER_PIXELS_MAX (32u * 1000 * 1000) /* 96 MB: more are decoded line by line */
+#define SIDE_LIMIT        30000
+#define FRAMES_MAX        1000
+#define WHOLE_FILES_ONLY  "[fail_on=truncated]" /* of the loader */
+
+void vb_picture_unref(VipsImage **image)
+{
+    if (*image)
+        g_object_unref(*image);
+}
+
+void vb_picture_bad(struct vb_media_result *result, const char *format, ...)
+{
+    va_list arguments;
+
+    result->status = VB_MEDIA_BAD;
+    va_start(arguments, format);
+    vsnprintf(result->problem, sizeof(result->problem), format, arguments);
+    va_end(arguments);
+}
+
+void vb_picture_trouble(struct vb_media_result *result, const char *what)
+{
+    result->status = VB_MEDIA_TROUBLE;
+    snprintf(result->problem, sizeof(result->problem), "%s", what);
+}
+
+/* libvips says in its error buffer what a decoder found; it speaks of the file, in English. */
+static void bad_file(struct vb_media_result *result, enum vb_media_type type)
+{
+    char reason[120];
+
+    snprintf(reason, sizeof(reason), "%s", vips_error_buffer());
+    vips_error_clear();
+    for (char *at = reason; *at; at++)
+        if ((unsigned char)*at < ' ' || (unsigned char)*at > '~')
+            *at = ' ';
+    vb_picture_bad(result, "The picture is damaged and cannot be read as %s (%s)", vb_media_mime(type),
+                   reason);
+}
+
+/* The loader of each type: the one that libvips must find by the bytes, too. */
+static const struct {
+    enum vb_media_type type;
+    const char *loader;
+} loaders[] = {
+    {VB_MEDIA_JPEG, "VipsForeignLoadJpegBuffer"}, {VB_MEDIA_PNG, "VipsForeignLoadPngBuffer"},
+    {VB_MEDIA_WEBP, "VipsForeignLoadWebpBuffer"}, {VB_MEDIA_HEIC, "VipsForeignLoadHeifBuffer"},
+    {VB_MEDIA_HEIF, "VipsForeignLoadHeifBuffer"}, {VB_MEDIA_AVIF, "VipsForeignLoadHeifBuffer"},
+    {VB_MEDIA_GIF, "VipsForeignLoadNsgifBuffer"},
+};
+
+void vb_picture_prepare(void)
+{
+    vips_block_untrusted_set(TRUE);
+    vips_operation_block_set("VipsForeignLoad", TRUE);
+    for (size_t i = 0; i < VB_ARRAY_SIZE(loaders); i++)
+        vips_operation_block_set(loaders[i].loader, FALSE);
+}
+
+static bool loader_fits(const void *data, size_t size, enum vb_media_type type)
+{
+    const char *loader = vips_foreign_find_load_buffer(data, size);
+
+    for (size_t i = 0; loader && i < VB_ARRAY_SIZE(loaders); i++)
+        if (loaders[i].type == type)
+            return strcmp(loader, loaders[i].loader) == 0;
+    return false;
+}
+
+static bool has_field(VipsImage *image, const char *name)
+{
+    return vips_image_get_typeof(image, name) != 0;
+}
+
+static int int_field(VipsImage *image, const char *name, int otherwise)
+{
+    int value;
+
+    return has_field(image, name) && vips_image_get_int(image, name, &value) == 0 ? value : otherwise;
+}
+
+static bool has_position(VipsImage *image)
+{
+    return has_field(image, "exif-ifd3-GPSLatitude") || has_field(image, "exif-ifd3-GPSLongitude");
+}
+
+/* What the header says, and whether it keeps our limits. */
+static bool check(struct vb_picture *picture, struct vb_media_result *result)
+{
+    VipsImage *image = picture->header;
+    unsigned width = (unsigned)vips_image_get_width(image), height = (unsigned)vips_image_get_height(image);
+    uint64_t pixels = (uint64_t)width * height;
+    unsigned orientation = (unsigned)int_field(image, VIPS_META_ORIENTATION, 1);
+    bool sideways = orientation >= 5 && orientation <= 8;
+    bool interlaced = int_field(image, "interlaced", 0) || int_field(image, "jpeg-multiscan", 0);
+
+    picture->orientation = orientation >= 1 && orientation <= 8 ? orientation : 1;
+    picture->width = sideways ? height : width;
+    picture->height = sideways ? width : height;
+    result->orientation = picture->orientation;
+    result->source_width = picture->width;
+    result->source_height = picture->height;
+    result->has_position = has_position(image);
+    if (width > SIDE_LIMIT || height > SIDE_LIMIT || pixels > VB_MEDIA_PIXELS_MAX)
+        vb_picture_bad(result,
+                       "The picture has %u x %u pixels: at most %u million, and %d on a side, are allowed",
+                       width, height, VB_MEDIA_PIXELS_MAX / 1000000, SIDE_LIMIT);
+    else if (interlaced && pixels > INTERLACED_PIXELS_MAX)
+        vb_picture_bad(result,
+                       "The picture has %u x %u pixels: at most %u million are allowed in a progressive one",
+                       width, height, INTERLACED_PIXELS_MAX / 1000000);
+    else if (picture->type == VB_MEDIA_JPEG && vb_jpeg_has_too_many_scans(picture->data, picture->size))
+        vb_picture_bad(result, "The picture is made of more scans than any camera writes");
+    else if (int_field(image, VIPS_META_N_PAGES, 1) > FRAMES_MAX)
+        vb_picture_bad(result, "The picture has more than %d frames", FRAMES_MAX);
+    return result->status == VB_MEDIA_OK;
+}
+
+bool vb_picture_open(struct vb_picture *picture, const void *data, size_t size, enum vb_media_type type,
+                     struct vb_media_result *result)
+{
+    *picture = (struct vb_picture){.data = data, .size = size, .type = type};
+    if (loader_fits(data, size, type))
+        picture->header = vips_image_new_from_buffer(data, size, "", "access", VIPS_ACCESS_SEQUENTIAL, NULL);
+    if (picture->header)
+        return check(picture, result);
+    bad_file(result, type);
+    return false;
+}
+
+void vb_picture_release(struct vb_picture *picture)
+{
+    vb_picture_unref(&picture->header);
+    picture->header = NULL;
+}
+
+/* Brings what a decoder gave to opaque 8-bit sRGB, all of it in memory: it is read more than once. */
+static VipsImage *to_plain_rgb(VipsImage *image)
+{
+    VipsImage *srgb VB_CLEANUP(vb_picture_unref) = NULL, *flat VB_CLEANUP(vb_picture_unref) = NULL;
+    VipsImage *bytes VB_CLEANUP(vb_picture_unref) = NULL;
+    VipsArrayDouble *white = vips_array_double_newv(1, 255.0);
+    int r = vips_colourspace(image, &srgb, VIPS_INTERPRETATION_sRGB, NULL);
+
+    if (r == 0)
+        r = vips_image_hasalpha(srgb) ? vips_flatten(srgb, &flat, "background", white, NULL)
+                                      : vips_copy(srgb, &flat, NULL);
+    vips_area_unref(VIPS_AREA(white));
+    if (r == 0)
+        r = vips_cast_uchar(flat, &bytes, NULL);
+    if (r < 0 || vips_image_get_bands(bytes) != 3)
+        return NULL;
+    return vips_image_copy_memory(bytes);
+}
+
+/*
+ * Nearly everything is 8-bit R G B: scaled by resize.h, then converted and turned.
+ */
+
+static bool is_sideways(const struct vb_picture *picture)
+{
+    return picture->orientation >= 5;
+}
+
+/* The size of what is stored: not yet turned. */
+static struct vb_resize_size as_stored(const struct vb_picture *picture, struct vb_picture_size size)
+{
+    unsigned width = (unsigned)size.width, height = (unsigned)size.height;
+
+    return is_sideways(picture) ? (struct vb_resize_size){height, width}
+                                : (struct vb_resize_size){width, height};
+}
+
+/* The decoder can leave out pixels at no cost: it is asked for a half, a quarter or an eighth, if that is enough. */
+static unsigned find_shrink(struct vb_resize_size stored, struct vb_resize_size wanted)
+{
+    unsigned shrink = 8;
+
+    while (shrink > 1 && ((stored.width + shrink - 1) / shrink < wanted.width ||
+                          (stored.height + shrink - 1) / shrink < wanted.height))
+        shrink /= 2;
+    return shrink;
+}
+
+static bool is_plain(const struct vb_picture *picture)
+{
+    VipsImage *header = picture->header;
+    bool rgb = vips_image_get_bands(header) == 3 && vips_image_get_format(header) == VIPS_FORMAT_UCHAR &&
+               vips_image_guess_interpretation(header) == VIPS_INTERPRETATION_sRGB;
+    /* a grey one may have a profile of grey */
+    bool grey = picture->type == VB_MEDIA_JPEG && vips_image_get_bands(header) == 1 &&
+                !has_field(header, VIPS_META_ICC_NAME);
+
+    return rgb || grey;
+}
+
+/* How much its decoder is to leave out. */
+static unsigned shrink_of(const struct vb_picture *picture, struct vb_resize_size stored,
+                          struct vb_resize_size wanted)
+{
+    return picture->type == VB_MEDIA_JPEG ? find_shrink(stored, wanted) : 1;
+}
+
+/* Brings the pixels to that size. The decoder rounds up: a line that it gave for that is no reason to scale. */
+static int bring_to(struct vb_jpeg_pixels *pixels, struct vb_resize_size size, unsigned shrink)
+{
+    unsigned spare = shrink > 1 ? 1 : 0;
+    uint8_t *result;
+    int r;
+
+    if (pixels->width - size.width <= spare && pixels->height - size.height <= spare)
+        return 0;
+    result = malloc((size_t)size.width * size.height * 3);
+    r = result
+            ? vb_resize_rgb(pixels->rgb, (struct vb_resize_size){pixels->width, pixels->height}, result, size)
+            : -ENOMEM;
+    if (r < 0) {
+        free(result);
+        return r;
+    }
+    free(pixels->rgb);
+    *pixels = (struct vb_jpeg_pixels){.rgb = result, .width = size.width, .height = size.height};
+    return 0;
+}
+
+/* An image that owns the pixels. */
+static VipsImage *wrap(struct vb_jpeg_pixels *pixels)
+{
+    VipsImage *image VB_CLEANUP(vb_picture_unref) = NULL, *tagged = NULL;
+
+    image = vips_image_new_from_memory(pixels->rgb, (size_t)pixels->width * pixels->height * 3,
+                                       (int)pixels->width, (int)pixels->height, 3, VIPS_FORMAT_UCHAR);
+    if (!image) {
+        free(pixels->rgb);
+        return NULL;
+    }
+    g_object_set_data_full(G_OBJECT(image), "pixels", pixels->rgb, free);
+    return vips_copy(image, &tagged, "interpretation", VIPS_INTERPRETATION_sRGB, NULL) ? NULL : tagged;
+}
+
+static int decode_jpeg(const struct vb_picture *picture, unsigned shrink, struct vb_jpeg_pixels *ret)
+{
+    int r = vb_jpeg_decode(picture->data, picture->size, shrink, ret);
+
+    if (r < 0)
+        vips_error("jpeg", "%s", ret->problem);
+    return r;
+}
+
+static int decode_whole(const struct vb_picture *picture, struct vb_jpeg_pixels *ret)
+{
+    VipsImage *image VB_CLEANUP(vb_picture_unref) =
+        vips_image_new_from_buffer(picture->data, picture->size, "", "access", VIPS_ACCESS_SEQUENTIAL,
+                                   "fail_on", VIPS_FAIL_ON_TRUNCATED, NULL);
+    size_t size = 0;
+
+    *ret = (struct vb_jpeg_pixels){0};
+    if (!image)
+        return -EBADMSG;
+    ret->width = (unsigned)vips_image_get_width(image);
+    ret->height = (unsigned)vips_image_get_height(image);
+    ret->rgb = vips_image_write_to_memory(image, &size);
+    if (!ret->rgb)
+        return -EBADMSG;
+    vb_assert(size == (size_t)ret->width * ret->height * 3);
+    return 0;
+}
+
+static VipsImage *decode_scaled(const struct vb_picture *picture, struct vb_resize_size stored,
+                                struct vb_resize_size wanted)
+{
+    unsigned shrink = shrink_of(picture, stored, wanted);
+    struct vb_jpeg_pixels pixels;
+    int r = picture->type == VB_MEDIA_JPEG ? decode_jpeg(picture, shrink, &pixels)
+                                           : decode_whole(picture, &pixels);
+
+    if (r < 0)
+        return NULL;
+    if (bring_to(&pixels, wanted, shrink) < 0) {
+        free(pixels.rgb);
+        return NULL;
+    }
+    return wrap(&pixels);
+}
+
+/* From the picture's own profile; one without has sRGB's colours, which a conversion would shift. */
+static VipsImage *convert(const struct vb_picture *picture, VipsImage *image)
+{
+    VipsImage *converted = NULL;
+    const void *profile;
+    size_t size;
+
+    if (!has_field(picture->header, VIPS_META_ICC_NAME))
+        return g_object_ref(image);
+    if (vips_image_get_blob(picture->header, VIPS_META_ICC_NAME, &profile, &size))
+        return NULL;
+    vips_image_set_blob_copy(image, VIPS_META_ICC_NAME, profile, size);
+    return vips_icc_transform(image, &converted, "srgb", "embedded", TRUE, NULL) ? NULL : converted;
+}
+
+static VipsImage *turn(const struct vb_picture *picture, VipsImage *image)
+{
+    VipsImage *turned = NULL;
+
+    vips_image_set_int(image, VIPS_META_ORIENTATION, (int)picture->orientation);
+    return vips_autorot(image, &turned, NULL) ? NULL : turned;
+}
+
+static VipsImage *decode_plain(const struct vb_picture *picture, struct vb_resize_size stored,
+                               struct vb_resize_size wanted)
+{
+    VipsImage *decoded VB_CLEANUP(vb_picture_unref) = decode_scaled(picture, stored, wanted);
+    VipsImage *converted VB_CLEANUP(vb_picture_unref) = decoded ? convert(picture, decoded) : NULL;
+    VipsImage *turned VB_CLEANUP(vb_picture_unref) = converted ? turn(picture, converted) : NULL;
+
+    return turned ? vips_image_copy_memory(turned) : NULL;
+}
+
+/* Anything else, as libvips does it. */
+static VipsImage *decode_other(const struct vb_picture *picture, struct vb_picture_size size)
+{
+    VipsImage *scaled VB_CLEANUP(vb_picture_unref) = NULL;
+    bool has_profile = has_field(picture->header, VIPS_META_ICC_NAME);
+
+    if (vips_thumbnail_buffer((void *)picture->data, picture->size, &scaled, size.width, "height",
+                              size.height, "size", VIPS_SIZE_FORCE, "option_string", WHOLE_FILES_ONLY,
+                              has_profile ? "export_profile" : NULL, "srgb", NULL))
+        return NULL;
+    return to_plain_rgb(scaled);
+}
+
+VipsImage *vb_picture_decode(const struct vb_picture *picture, struct vb_picture_size size,
+                             struct vb_media_result *result)
+{
+    const struct vb_picture_size whole = {(int)picture->width, (int)picture->height};
+    struct vb_resize_size stored = as_stored(picture, whole), wanted = as_stored(picture, size);
+    unsigned shrink = shrink_of(picture, stored, wanted);
+    bool fits = (uint64_t)stored.width * stored.height / (shrink * shrink) <= RASTER_PIXELS_MAX;
+    VipsImage *decoded;
+
+    decoded = fits && is_plain(picture) ? decode_plain(picture, stored, wanted) : decode_other(picture, size);
+    if (!decoded)
+        bad_file(result, picture->type);
+    return decoded;
+}

@@ -1,0 +1,20 @@
+/*
+ * Pictures of high dynamic range and wide gamut, as phones film them, brought to what every screen shows: 8-bit sRGB. What is
+ * brighter than paper is compressed instead of cut off, and keeps its hue as far as sRGB has it. Sources: ITU-R BT.2100 (HLG
+ * and PQ), BT.2408 (paper is 203 cd/m²), BT.2087 (BT.2020 to BT.709), IEC 61966-2-1 (sRGB). Pure; thread-safe.
+ */
+#ifndef VB_JAIL_HDR_H
+#define VB_JAIL_HDR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum vb_hdr_transfer {
+    VB_HDR_HLG, /* hybrid log-gamma, of an iPhone */
+    VB_HDR_PQ   /* perceptual quantizer, of HDR10 */
+};
+
+/* pixels of R G B with BT.2020's primaries, 0 to 65535, to R G B of 8 bits. Returns 0 or -ENOMEM. */
+int vb_hdr_to_srgb(const uint16_t *rgb, size_t pixels, enum vb_hdr_transfer transfer, uint8_t *ret_rgb);
+
+#endif

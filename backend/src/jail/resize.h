@@ -1,0 +1,19 @@
+/*
+ * Pictures made smaller. libvips' own way compiles its inner loops while it runs, which the jail forbids; without that it
+ * takes five times as long as this one. Thread-safe.
+ */
+#ifndef VB_JAIL_RESIZE_H
+#define VB_JAIL_RESIZE_H
+
+#include <stdint.h>
+
+struct vb_resize_size {
+    unsigned width, height; /* > 0 */
+};
+
+/* Scales R G B bytes, rows without padding, by the Catmull-Rom kernel, as wide as a pixel of the result covers.
+ * source and result do not overlap. Returns 0 or -ENOMEM. */
+int vb_resize_rgb(const uint8_t *source, struct vb_resize_size from, uint8_t *result,
+                  struct vb_resize_size to);
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * The jail of a media worker. Everything it needs is open before; from then on the process can compute, use
+ * memory, start threads, and read and write the descriptors it is passed: no files, no network, no other process.
+ *
+ * Parts that a container forbids are left out and named: the filter of system calls (seccomp) is what all else
+ * only doubles, and what must be there.
+ */
+#ifndef VB_JAIL_SANDBOX_H
+#define VB_JAIL_SANDBOX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum vb_jail_part {
+    VB_JAIL_SECCOMP = 1,    /* seccomp-bpf, seccomp(2) */
+    VB_JAIL_LANDLOCK = 2,   /* no rule: no file at all; landlock(7) */
+    VB_JAIL_NAMESPACES = 4, /* user, network and IPC of its own; namespaces(7) */
+    VB_JAIL_USER = 8,       /* not root: nobody, if it was root before */
+    VB_JAIL_ALL = 15
+};
+
+struct vb_jail_limits {
+    uint64_t memory_bytes; /* of address space */
+    unsigned cpu_s;        /* in all */
+    uint64_t output_bytes; /* of a file it writes */
+};
+
+/* Once in the parent of all workers: namespaces and user. Returns the parts that hold. */
+unsigned vb_jail_prepare(void);
+/* In a worker: limits, Landlock, the filter. Closes nothing. Returns the parts that hold, or a negative errno when
+ * seccomp could not be had: the process must then not go on. */
+int vb_jail_enter(const struct vb_jail_limits *limits);
+
+#endif

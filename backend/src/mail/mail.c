@@ -1,0 +1,239 @@
+/* Sending mail through libcurl: see mail.h. */
+#include "mail/mail.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/memory.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define MESSAGE_MAX ((size_t)64 * 1024)
+
+struct vb_mailer {
+    char *url, *from;
+    bool tls_required;
+    unsigned connect_timeout_ms, timeout_ms, retry_after_ms;
+    atomic_bool stopping;
+    pthread_mutex_t lock; /* of waiting for the second try */
+    pthread_cond_t stopped;
+};
+
+static void clean_url(CURLU **url)
+{
+    curl_url_cleanup(*url);
+}
+
+static void clean_part(char **part)
+{
+    curl_free(*part);
+}
+
+static bool is_loopback(const char *host)
+{
+    return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "[::1]") == 0;
+}
+
+/* Reads what of the URL matters here; false for one that is no SMTP server's. */
+static bool read_url(const char *smtp_url, bool *ret_tls_required)
+{
+    CURLU *url VB_CLEANUP(clean_url) = curl_url();
+    char *scheme VB_CLEANUP(clean_part) = NULL;
+    char *host VB_CLEANUP(clean_part) = NULL;
+    char *user VB_CLEANUP(clean_part) = NULL;
+    char *path VB_CLEANUP(clean_part) = NULL;
+    char *query VB_CLEANUP(clean_part) = NULL;
+
+    if (!url || curl_url_set(url, CURLUPART_URL, smtp_url, 0) != CURLUE_OK ||
+        curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
+        curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK || !*host ||
+        curl_url_get(url, CURLUPART_QUERY, &query, 0) == CURLUE_OK)
+        return false;
+    if (curl_url_get(url, CURLUPART_PATH, &path, 0) == CURLUE_OK && strcmp(path, "/") != 0)
+        return false;
+    if (strcasecmp(scheme, "smtp") != 0 && strcasecmp(scheme, "smtps") != 0)
+        return false;
+    *ret_tls_required = curl_url_get(url, CURLUPART_USER, &user, 0) == CURLUE_OK && !is_loopback(host);
+    return true;
+}
+
+const char *vb_mail_check_url(const char *smtp_url)
+{
+    bool tls_required;
+
+    if (strstr(smtp_url, "://") && read_url(smtp_url, &tls_required))
+        return NULL;
+    return "must be smtp://user:password@host:port or smtps://… (what is special in a password as %XX)";
+}
+
+struct vb_mailer *vb_mailer_create(const struct vb_mailer_config *config)
+{
+    struct vb_mailer *mailer = vb_xcalloc(1, sizeof(*mailer));
+    pthread_condattr_t monotonic;
+
+    vb_assert(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK); /* counted */
+    vb_assert(read_url(config->smtp_url, &mailer->tls_required) && !vb_mail_check_from(config->from));
+    mailer->url = vb_xstrdup(config->smtp_url);
+    mailer->from = vb_xstrdup(config->from);
+    mailer->connect_timeout_ms = config->connect_timeout_ms ? config->connect_timeout_ms : 5000;
+    mailer->timeout_ms = config->timeout_ms ? config->timeout_ms : 10000;
+    mailer->retry_after_ms = config->retry_after_ms ? config->retry_after_ms : 1000;
+    pthread_mutex_init(&mailer->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&mailer->stopped, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    return mailer;
+}
+
+void vb_mailer_destroy(struct vb_mailer *mailer)
+{
+    if (!mailer)
+        return;
+    explicit_bzero(mailer->url, strlen(mailer->url));
+    free(mailer->url);
+    free(mailer->from);
+    pthread_cond_destroy(&mailer->stopped);
+    pthread_mutex_destroy(&mailer->lock);
+    free(mailer);
+    curl_global_cleanup();
+}
+
+void vb_mailer_stop(struct vb_mailer *mailer)
+{
+    pthread_mutex_lock(&mailer->lock);
+    atomic_store(&mailer->stopping, true);
+    pthread_cond_broadcast(&mailer->stopped);
+    pthread_mutex_unlock(&mailer->lock);
+}
+
+/* The message and how much of it has been sent. */
+struct outgoing {
+    const struct vb_strbuf *message;
+    size_t sent;
+};
+
+static size_t read_message(char *buffer, size_t size, size_t count, void *context)
+{
+    struct outgoing *outgoing = context;
+    size_t left = outgoing->message->length - outgoing->sent, take = size * count;
+
+    if (take > left)
+        take = left;
+    memcpy(buffer, outgoing->message->data + outgoing->sent, take);
+    outgoing->sent += take;
+    return take;
+}
+
+static int on_progress(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    struct vb_mailer *mailer = context;
+
+    (void)a, (void)b, (void)c, (void)d;
+    return atomic_load(&mailer->stopping); /* ends the transfer */
+}
+
+/* One try. Returns 0, -EAGAIN where another one may help, -EIO or -ECANCELED. */
+static int try_to_send(struct vb_mailer *mailer, struct curl_slist *to, const char *from,
+                       const struct vb_strbuf *message, struct vb_error *err)
+{
+    struct outgoing outgoing = {.message = message};
+    CURL *easy = curl_easy_init();
+    long reply = 0;
+    CURLcode code;
+
+    vb_assert(easy);
+    curl_easy_setopt(easy, CURLOPT_URL, mailer->url);
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_USE_SSL,
+                     mailer->tls_required ? (long)CURLUSESSL_ALL : (long)CURLUSESSL_TRY);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)mailer->connect_timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)mailer->timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_MAIL_FROM, from);
+    curl_easy_setopt(easy, CURLOPT_MAIL_RCPT, to);
+    curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(easy, CURLOPT_READFUNCTION, read_message);
+    curl_easy_setopt(easy, CURLOPT_READDATA, &outgoing);
+    curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(easy, CURLOPT_XFERINFODATA, mailer);
+    code = curl_easy_perform(easy);
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &reply);
+    curl_easy_cleanup(easy);
+    if (code == CURLE_OK)
+        return 0;
+    if (code == CURLE_ABORTED_BY_CALLBACK)
+        return vb_error_set(err, ECANCELED, "the server is stopping");
+    vb_error_set(err, EIO, "the mail server did not take the mail: %s (last reply %ld)",
+                 curl_easy_strerror(code), reply);
+    /* 5xx is for good (RFC 5321 4.2.1), and so is a certificate or a password. */
+    return reply >= 500 || code == CURLE_LOGIN_DENIED || code == CURLE_PEER_FAILED_VERIFICATION ||
+                   code == CURLE_USE_SSL_FAILED
+               ? -EIO
+               : -EAGAIN;
+}
+
+/* Waits before the second try; false when it is not to be. */
+static bool wait_to_retry(struct vb_mailer *mailer)
+{
+    struct timespec until;
+    int rc = 0;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += mailer->retry_after_ms / 1000;
+    until.tv_nsec += (long)(mailer->retry_after_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    pthread_mutex_lock(&mailer->lock);
+    while (!atomic_load(&mailer->stopping) && rc == 0)
+        rc = pthread_cond_timedwait(&mailer->stopped, &mailer->lock, &until);
+    pthread_mutex_unlock(&mailer->lock);
+    return !atomic_load(&mailer->stopping);
+}
+
+/* "<address>" of a From or To, for the envelope. */
+static void write_path(const char *mailbox, struct vb_strbuf *out)
+{
+    const char *open = strrchr(mailbox, '<');
+
+    vb_strbuf_addc(out, '<');
+    if (open)
+        vb_strbuf_add(out, open + 1, strcspn(open + 1, ">"));
+    else
+        vb_strbuf_adds(out, mailbox);
+    vb_strbuf_addc(out, '>');
+}
+
+int vb_mailer_send(struct vb_mailer *mailer, const struct vb_mail *mail, struct vb_error *err)
+{
+    struct vb_strbuf message VB_CLEANUP(vb_strbuf_release), from VB_CLEANUP(vb_strbuf_release),
+        to VB_CLEANUP(vb_strbuf_release);
+    struct curl_slist *recipients;
+    int r;
+
+    vb_strbuf_init(&message, MESSAGE_MAX);
+    vb_strbuf_init(&from, 1024);
+    vb_strbuf_init(&to, 1024);
+    if (atomic_load(&mailer->stopping))
+        return vb_error_set(err, ECANCELED, "the server is stopping");
+    if (vb_mail_write(mailer->from, mail, vb_clock_realtime_s(), &message) < 0)
+        return vb_error_set(err, EINVAL, "the address or the subject cannot be part of a mail");
+    write_path(mailer->from, &from);
+    write_path(mail->to, &to);
+    recipients = curl_slist_append(NULL, to.data);
+    vb_assert(recipients);
+    r = try_to_send(mailer, recipients, from.data, &message, err);
+    if (r == -EAGAIN && wait_to_retry(mailer))
+        r = try_to_send(mailer, recipients, from.data, &message, err);
+    curl_slist_free_all(recipients);
+    return r == -EAGAIN ? -EIO : r;
+}

@@ -1,0 +1,38 @@
+/*
+ * The private cluster on disk: which PostgreSQL it needs, who owns it, and making it. Not thread-safe.
+ *
+ *   DIRECTORY/data      the cluster; belongs to the unprivileged user, mode 0700
+ *   DIRECTORY/data.new  one that is being made; renamed when it is whole, removed by the next start when it
+ * is not DIRECTORY/lock      held by the vibe that uses it DIRECTORY/port      the last port
+ */
+#ifndef VB_OPS_POSTGRES_CLUSTER_H
+#define VB_OPS_POSTGRES_CLUSTER_H
+
+#include "base/error.h"
+#include "ops/postgres/process.h"
+
+#include <limits.h>
+
+#define VB_POSTGRES_VERSION_MIN 15
+
+struct vb_postgres_cluster {
+    char data[PATH_MAX];
+    char bin[PATH_MAX]; /* where its postgres and initdb are */
+    struct vb_postgres_user user;
+    int data_fd; /* of the folder `data`, close-on-exec; -1 before it is made */
+};
+
+/* Where Debian and Ubuntu put PostgreSQL: <this>/15/bin/postgres. */
+#define VB_POSTGRES_VERSIONS_DIR "/usr/lib/postgresql"
+
+/* Finds the programs of that major version (0: the newest, at least 15), in versions_dir or by way of
+ * pg_config in PATH. Returns 0 or -ENOENT. */
+int vb_postgres_find(const char *versions_dir, int version, char bin[PATH_MAX], struct vb_error *err);
+
+/* Opens the cluster in directory, which exists, and makes it when there is none. What the programs say goes
+ * to log_fd. The caller calls vb_postgres_cluster_close, whatever the result. */
+int vb_postgres_cluster_open(struct vb_postgres_cluster *cluster, const char *directory, const char *password,
+                             int log_fd, struct vb_error *err);
+void vb_postgres_cluster_close(struct vb_postgres_cluster *cluster);
+
+#endif

@@ -1,0 +1,86 @@
+/*
+ * The pool of connections that read the index: see index.h.
+ */
+#include "store/engine/index.h"
+
+#include "base/memory.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+struct slot {
+    struct vb_index index; /* first: a borrowed index is its slot */
+    struct slot *next;
+    bool open;
+};
+
+struct vb_index_pool {
+    char *directory;
+    pthread_mutex_t mutex;
+    pthread_cond_t returned;
+    struct slot *free; /* last returned first, so that those opened are used before another is */
+    struct slot slots[];
+};
+
+struct vb_index_pool *vb_index_pool_create(const char *directory, unsigned connections)
+{
+    struct vb_index_pool *pool = vb_xcalloc(1, sizeof(*pool) + connections * sizeof(pool->slots[0]));
+
+    pool->directory = vb_xstrdup(directory);
+    pthread_mutex_init(&pool->mutex, NULL);
+    pthread_cond_init(&pool->returned, NULL);
+    for (unsigned i = connections; i > 0; i--) {
+        pool->slots[i - 1].next = pool->free;
+        pool->free = &pool->slots[i - 1];
+    }
+    return pool;
+}
+
+void vb_index_pool_destroy(struct vb_index_pool *pool)
+{
+    if (!pool)
+        return;
+    for (struct slot *slot = pool->free; slot; slot = slot->next)
+        if (slot->open)
+            vb_index_close(&slot->index);
+    pthread_cond_destroy(&pool->returned);
+    pthread_mutex_destroy(&pool->mutex);
+    free(pool->directory);
+    free(pool);
+}
+
+int vb_index_pool_borrow(struct vb_index_pool *pool, struct vb_index **ret_index, struct vb_error *err)
+{
+    struct slot *slot;
+    int rc;
+
+    pthread_mutex_lock(&pool->mutex);
+    while (!pool->free)
+        pthread_cond_wait(&pool->returned, &pool->mutex);
+    slot = pool->free;
+    pool->free = slot->next;
+    pthread_mutex_unlock(&pool->mutex);
+
+    if (!slot->open) {
+        rc = vb_index_open(pool->directory, false, &slot->index, err);
+        if (rc < 0) {
+            vb_index_pool_return(pool, &slot->index);
+            return rc;
+        }
+        slot->open = true;
+    }
+    vb_index_clear(&slot->index);
+    *ret_index = &slot->index;
+    return 0;
+}
+
+void vb_index_pool_return(struct vb_index_pool *pool, struct vb_index *index)
+{
+    struct slot *slot = (struct slot *)index;
+
+    pthread_mutex_lock(&pool->mutex);
+    slot->next = pool->free;
+    pool->free = slot;
+    pthread_cond_signal(&pool->returned);
+    pthread_mutex_unlock(&pool->mutex);
+}

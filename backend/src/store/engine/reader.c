@@ -1,0 +1,297 @@
+/*
+ * Reading objects: from memory, from one file, or from the files of a multipart object one after the other.
+ */
+#include "store/engine/engine.h"
+
+#include "base/cleanup.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct segment {
+    int64_t start, size;
+    unsigned char *data; /* NULL: in the file */
+    char file[VB_BLOB_NAME_SIZE];
+};
+
+struct vb_store_reader {
+    struct vb_store *store;
+    enum vb_blob_kind kind;
+    int64_t size;
+    unsigned char *data; /* VB_BLOB_INLINE */
+    int fd;              /* VB_BLOB_FILE */
+    /* VB_BLOB_SEGMENTS; their files are opened for each read, and stay while the owner is pinned */
+    int64_t pinned; /* 0: not */
+    struct segment *segments;
+    size_t count;
+};
+
+void vb_store_reader_close(struct vb_store_reader *reader)
+{
+    if (!reader)
+        return;
+    if (reader->pinned)
+        vb_blobs_unpin(reader->store->blobs, reader->pinned);
+    for (size_t i = 0; i < reader->count; i++)
+        free(reader->segments[i].data);
+    free(reader->segments);
+    free(reader->data);
+    if (reader->fd >= 0)
+        close(reader->fd);
+    free(reader);
+}
+
+static void reader_closep(struct vb_store_reader **reader)
+{
+    vb_store_reader_close(*reader);
+}
+
+/* A copy of a blob column of the size that the index says. NULL: it is not, or memory is out. */
+static unsigned char *copy_data(sqlite3_stmt *statement, int column, int64_t size, int *ret_rc,
+                                struct vb_error *err)
+{
+    const void *data = sqlite3_column_blob(statement, column);
+    unsigned char *copy;
+
+    if (sqlite3_column_bytes(statement, column) != size) {
+        *ret_rc = vb_error_set(err, EIO, "the index is damaged: data of %d bytes where %lld should be",
+                               sqlite3_column_bytes(statement, column), (long long)size);
+        return NULL;
+    }
+    copy = malloc((size_t)size + 1);
+    if (!copy)
+        *ret_rc = vb_index_describe(ENOMEM, "", err);
+    else if (size > 0)
+        memcpy(copy, data, (size_t)size);
+    return copy;
+}
+
+static int add_segment(struct vb_store_reader *reader, sqlite3_stmt *row, int64_t start, struct vb_error *err)
+{
+    struct segment *segment;
+    int rc = 0;
+
+    if ((reader->count & (reader->count - 1)) == 0) { /* full at each power of two */
+        size_t capacity = reader->count ? 2 * reader->count : 1;
+        struct segment *grown = realloc(reader->segments, capacity * sizeof(*grown));
+
+        if (!grown)
+            return vb_index_describe(ENOMEM, "", err);
+        reader->segments = grown;
+    }
+    segment = &reader->segments[reader->count];
+    *segment = (struct segment){.start = start, .size = sqlite3_column_int64(row, 1)};
+    if (sqlite3_column_int(row, 0) == VB_BLOB_INLINE) {
+        segment->data = copy_data(row, 3, segment->size, &rc, err);
+        if (!segment->data)
+            return rc;
+    } else {
+        vb_row_read_text(row, 2, segment->file, sizeof(segment->file));
+    }
+    reader->count++;
+    return 0;
+}
+
+/* With the owner pinned. Sets *ret_gone when its rows are not there any more. */
+static int load_segments(struct vb_store_reader *reader, struct vb_index *index, bool *ret_gone,
+                         struct vb_error *err)
+{
+    sqlite3_stmt *statement VB_CLEANUP(vb_index_resetp) = vb_index_statement(index, VB_SQL_SEGMENT_READ);
+    int64_t start = 0;
+    int rc = 0;
+
+    sqlite3_bind_int64(statement, 1, reader->pinned);
+    while (rc == 0 && vb_index_step(index, statement)) {
+        rc = add_segment(reader, statement, start, err);
+        start += sqlite3_column_int64(statement, 1);
+    }
+    *ret_gone = reader->count == 0;
+    if (rc == 0)
+        rc = vb_index_error(index, err);
+    if (rc == 0 && !*ret_gone && start != reader->size)
+        rc = vb_error_set(err, EIO, "the index is damaged: segments of %lld bytes where %lld should be",
+                          (long long)start, (long long)reader->size);
+    return rc;
+}
+
+static int open_segments(struct vb_store_reader *reader, int64_t blob_id, bool *ret_gone,
+                         struct vb_error *err)
+{
+    struct vb_index *index;
+    int rc;
+
+    vb_blobs_pin(reader->store->blobs, blob_id);
+    reader->pinned = blob_id;
+    rc = vb_index_pool_borrow(reader->store->readers, &index, err);
+    if (rc < 0)
+        return rc;
+    rc = load_segments(reader, index, ret_gone, err);
+    vb_index_pool_return(reader->store->readers, index);
+    /* all of it is looked at before the first byte is given, so that nothing short is served as whole */
+    for (size_t i = 0; rc == 0 && i < reader->count; i++)
+        if (!reader->segments[i].data)
+            rc = vb_blobs_check_file(reader->store->blobs, reader->segments[i].file, reader->segments[i].size,
+                                     err);
+    return rc == -ENOENT ? vb_error_set(err, EIO, "a blob file of the object is missing") : rc;
+}
+
+struct found {
+    int64_t blob_id;
+    char file[VB_BLOB_NAME_SIZE];
+};
+
+/* The object's row and, when they are in the index, its bytes. */
+static int find_object(struct vb_index *index, const char *bucket, const char *key,
+                       struct vb_store_meta *ret_meta, struct vb_store_reader *reader,
+                       struct found *ret_found, struct vb_error *err)
+{
+    sqlite3_stmt *statement VB_CLEANUP(vb_index_resetp) = vb_index_statement(index, VB_SQL_OBJECT_READ);
+    int64_t bucket_id;
+    int rc = vb_row_find_bucket(index, bucket, &bucket_id, err);
+
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_int64(statement, 1, bucket_id);
+    vb_index_bind_text(statement, 2, key);
+    if (!vb_index_step(index, statement)) {
+        rc = vb_index_error(index, err);
+        return rc < 0 ? rc : vb_error_set(err, ENOENT, "there is no object \"%s\" in \"%s\"", key, bucket);
+    }
+    ret_found->blob_id = sqlite3_column_int64(statement, 14);
+    reader->kind = (enum vb_blob_kind)sqlite3_column_int(statement, 15);
+    reader->size = sqlite3_column_int64(statement, 16);
+    vb_row_read_text(statement, 17, ret_found->file, sizeof(ret_found->file));
+    if (reader->size != sqlite3_column_int64(statement, 0) ||
+        sqlite3_column_type(statement, 15) == SQLITE_NULL)
+        return vb_error_set(err, EIO, "the index is damaged: the bytes of \"%s\" are not those of its row",
+                            key);
+    if (reader->kind == VB_BLOB_INLINE)
+        reader->data = copy_data(statement, 18, reader->size, &rc, err);
+    if (rc == 0 && ret_meta && vb_row_read_meta(statement, 0, ret_meta) < 0)
+        rc = vb_index_describe(ENOMEM, "", err);
+    return rc;
+}
+
+/* One attempt: *ret_gone is set when the object was replaced or deleted before its files could be held. */
+static int try_open(struct vb_store *store, const char *bucket, const char *key,
+                    struct vb_store_meta *ret_meta, struct vb_store_reader *reader, int64_t *blob_id,
+                    bool *ret_gone, struct vb_error *err)
+{
+    struct found found = {0};
+    struct vb_index *index;
+    int rc = vb_index_pool_borrow(store->readers, &index, err);
+
+    if (rc < 0)
+        return rc;
+    rc = find_object(index, bucket, key, ret_meta, reader, &found, err);
+    vb_index_pool_return(store->readers, index);
+    if (rc < 0)
+        return rc;
+    if (reader->kind == VB_BLOB_SEGMENTS)
+        return open_segments(reader, found.blob_id, ret_gone, err);
+    if (reader->kind == VB_BLOB_INLINE)
+        return 0;
+    reader->fd = vb_blobs_open_file(store->blobs, found.file, reader->size, err);
+    if (reader->fd == -ENOENT && *blob_id != found.blob_id) {
+        *blob_id = found.blob_id;
+        *ret_gone = true;
+        return 0;
+    }
+    /* The row was there again after its file was not: ids are never given twice, so it is the file that is
+     * lost. */
+    if (reader->fd == -ENOENT)
+        return vb_error_set(err, EIO, "blob file %s is missing", found.file);
+    return reader->fd < 0 ? reader->fd : 0;
+}
+
+int vb_store_get(struct vb_store *store, const char *bucket, const char *key, struct vb_store_meta *ret_meta,
+                 struct vb_store_reader **ret_reader, struct vb_error *err)
+{
+    int64_t blob_id = 0;
+
+    for (;;) {
+        struct vb_store_reader *reader VB_CLEANUP(reader_closep) = vb_xcalloc(1, sizeof(*reader));
+        struct vb_store_meta meta VB_CLEANUP(vb_store_meta_release) = {0};
+        bool gone = false;
+        int rc;
+
+        reader->store = store;
+        reader->fd = -1;
+        rc = try_open(store, bucket, key, ret_meta ? &meta : NULL, reader, &blob_id, &gone, err);
+        if (rc < 0)
+            return rc;
+        if (gone)
+            continue;
+        if (ret_meta) {
+            *ret_meta = meta;
+            meta = (struct vb_store_meta){0};
+        }
+        *ret_reader = VB_TAKE(reader);
+        return 0;
+    }
+}
+
+void vb_store_reader_source(struct vb_store_reader *reader, const void **ret_data, int *ret_fd)
+{
+    *ret_data = reader->data;
+    *ret_fd = reader->fd;
+}
+
+static int64_t read_fd(int fd, int64_t offset, void *buffer, size_t size)
+{
+    for (;;) {
+        ssize_t n = pread(fd, buffer, size, offset);
+
+        if (n == 0)
+            return -EIO; /* within the size that the file had: somebody has cut it since */
+        if (n > 0 || errno != EINTR)
+            return n < 0 ? -errno : n;
+    }
+}
+
+static const struct segment *find_segment(const struct vb_store_reader *reader, int64_t offset)
+{
+    size_t low = 0, high = reader->count;
+
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+
+        if (reader->segments[middle].start <= offset)
+            low = middle;
+        else
+            high = middle;
+    }
+    return &reader->segments[low];
+}
+
+int64_t vb_store_reader_read(struct vb_store_reader *reader, int64_t offset, void *buffer, size_t size)
+{
+    const struct segment *segment;
+    int fd VB_CLEANUP(vb_closep) = -1;
+
+    if (offset < 0)
+        return -EINVAL;
+    if (offset >= reader->size || size == 0)
+        return 0;
+    if ((int64_t)size > reader->size - offset)
+        size = (size_t)(reader->size - offset);
+    if (reader->kind == VB_BLOB_INLINE) {
+        memcpy(buffer, reader->data + offset, size);
+        return (int64_t)size;
+    }
+    if (reader->kind == VB_BLOB_FILE)
+        return read_fd(reader->fd, offset, buffer, size);
+
+    segment = find_segment(reader, offset);
+    offset -= segment->start;
+    if ((int64_t)size > segment->size - offset)
+        size = (size_t)(segment->size - offset);
+    if (segment->data) {
+        memcpy(buffer, segment->data + offset, size);
+        return (int64_t)size;
+    }
+    fd = vb_blobs_open_file(reader->store->blobs, segment->file, segment->size, NULL);
+    return fd < 0 ? fd : read_fd(fd, offset, buffer, size);
+}

@@ -1,0 +1,253 @@
+/*
+ * The thread that removes files which no row names: those of deleted objects, and those that a killed process
+ * left.
+ */
+#include "store/engine/blob_private.h"
+
+#include "base/cleanup.h"
+#include "base/memory.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Removing a large file takes the disk a while; who deletes faster than that is made to wait. */
+#define QUEUE_MAX 4096
+
+static struct vb_pin *find_pin(struct vb_blobs *blobs, int64_t owner)
+{
+    struct vb_pin *pin = blobs->pins;
+
+    while (pin && pin->owner != owner)
+        pin = pin->next;
+    return pin;
+}
+
+void vb_blobs_pin(struct vb_blobs *blobs, int64_t owner)
+{
+    struct vb_pin *pin;
+
+    pthread_mutex_lock(&blobs->mutex);
+    pin = find_pin(blobs, owner);
+    if (!pin) {
+        pin = vb_xcalloc(1, sizeof(*pin));
+        pin->owner = owner;
+        pin->next = blobs->pins;
+        blobs->pins = pin;
+    }
+    pin->count++;
+    pthread_mutex_unlock(&blobs->mutex);
+}
+
+void vb_blobs_unpin(struct vb_blobs *blobs, int64_t owner)
+{
+    pthread_mutex_lock(&blobs->mutex);
+    for (struct vb_pin **link = &blobs->pins; *link; link = &(*link)->next) {
+        struct vb_pin *pin = *link;
+
+        if (pin->owner != owner)
+            continue;
+        if (--pin->count == 0) {
+            *link = pin->next;
+            free(pin);
+            /* what was held for it is looked at again */
+            while (blobs->held) {
+                struct vb_garbage *garbage = blobs->held;
+
+                blobs->held = garbage->next;
+                garbage->next = blobs->queue;
+                blobs->queue = garbage;
+                blobs->queued++;
+            }
+            pthread_cond_signal(&blobs->wake);
+        }
+        break;
+    }
+    pthread_mutex_unlock(&blobs->mutex);
+}
+
+void vb_blobs_collect(struct vb_blobs *blobs, struct vb_garbage *list)
+{
+    if (!list)
+        return;
+    pthread_mutex_lock(&blobs->mutex);
+    while (blobs->queued >= QUEUE_MAX)
+        pthread_cond_wait(&blobs->done, &blobs->mutex);
+    while (list) {
+        struct vb_garbage *next = list->next;
+
+        list->next = blobs->queue;
+        blobs->queue = list;
+        blobs->queued++;
+        list = next;
+    }
+    pthread_cond_signal(&blobs->wake);
+    pthread_mutex_unlock(&blobs->mutex);
+}
+
+bool vb_blobs_idle(struct vb_blobs *blobs)
+{
+    bool idle;
+
+    pthread_mutex_lock(&blobs->mutex);
+    idle = !blobs->busy && !blobs->queue;
+    pthread_mutex_unlock(&blobs->mutex);
+    return idle;
+}
+
+/* With the mutex held, which is given up meanwhile. */
+static void remove_next(struct vb_blobs *blobs)
+{
+    struct vb_garbage *garbage = blobs->queue;
+
+    blobs->queue = garbage->next;
+    blobs->queued--;
+    if (blobs->queued == QUEUE_MAX - 1)
+        pthread_cond_broadcast(&blobs->done);
+    if (find_pin(blobs, garbage->owner)) {
+        garbage->next = blobs->held;
+        blobs->held = garbage;
+        return;
+    }
+    pthread_mutex_unlock(&blobs->mutex);
+    vb_blobs_remove(blobs, garbage->file);
+    free(garbage);
+    pthread_mutex_lock(&blobs->mutex);
+}
+
+/*
+ * A file of an earlier session that no row names is an orphan, since only the present session makes new rows,
+ * and those name files of its own. It may also have lost its row just now while a reader has it pinned; then
+ * it is left alone.
+ */
+static void remove_if_orphan(struct vb_blobs *blobs, const char *file)
+{
+    struct vb_index *index;
+    bool known = true;
+
+    if (vb_index_pool_borrow(blobs->pool, &index, NULL) < 0)
+        return;
+    {
+        sqlite3_stmt *statement VB_CLEANUP(vb_index_resetp) =
+            vb_index_statement(index, VB_SQL_BLOB_FILE_KNOWN);
+
+        vb_index_bind_text(statement, 1, file);
+        known = vb_index_step(index, statement) || vb_index_result(index) < 0;
+    }
+    vb_index_pool_return(blobs->pool, index);
+    if (known)
+        return;
+
+    pthread_mutex_lock(&blobs->mutex);
+    known = blobs->pins != NULL;
+    pthread_mutex_unlock(&blobs->mutex);
+    if (!known)
+        vb_blobs_remove(blobs, file);
+}
+
+static void closedirp(DIR **directory)
+{
+    if (*directory)
+        closedir(*directory);
+}
+
+static bool stopping(struct vb_blobs *blobs)
+{
+    bool is;
+
+    pthread_mutex_lock(&blobs->mutex);
+    is = blobs->stopping;
+    pthread_mutex_unlock(&blobs->mutex);
+    return is;
+}
+
+static void sweep_folder(struct vb_blobs *blobs, const char *folder)
+{
+    int fd VB_CLEANUP(vb_closep) = openat(blobs->fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory VB_CLEANUP(closedirp) = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+
+    if (!directory)
+        return;
+    (void)VB_TAKE_FD(fd); /* closedir() closes it */
+    while (!stopping(blobs) && (entry = readdir(directory))) {
+        char file[VB_BLOB_NAME_SIZE];
+        int length = snprintf(file, sizeof(file), "%s/%s", folder, entry->d_name);
+
+        /* a name that we would not give is not ours to remove */
+        if (length != VB_BLOB_NAME_SIZE - 1 || entry->d_name[VB_BLOB_SESSION_DIGITS] != '-')
+            continue;
+        if (strncmp(entry->d_name, blobs->session, VB_BLOB_SESSION_DIGITS) != 0)
+            remove_if_orphan(blobs, file);
+    }
+}
+
+static void *reap(void *context)
+{
+    struct vb_blobs *blobs = context;
+    char folder[3];
+
+    for (unsigned i = 0; i < 256 && !stopping(blobs); i++) {
+        snprintf(folder, sizeof(folder), "%02x", i);
+        sweep_folder(blobs, folder);
+        pthread_mutex_lock(&blobs->mutex);
+        while (blobs->queue)
+            remove_next(blobs);
+        pthread_mutex_unlock(&blobs->mutex);
+    }
+
+    pthread_mutex_lock(&blobs->mutex);
+    while (!blobs->stopping || blobs->queue) {
+        while (blobs->queue)
+            remove_next(blobs);
+        blobs->busy = false;
+        if (!blobs->stopping)
+            pthread_cond_wait(&blobs->wake, &blobs->mutex);
+        blobs->busy = true;
+    }
+    pthread_mutex_unlock(&blobs->mutex);
+    return NULL;
+}
+
+void vb_reaper_init(struct vb_blobs *blobs)
+{
+    pthread_mutex_init(&blobs->mutex, NULL);
+    pthread_cond_init(&blobs->wake, NULL);
+    pthread_cond_init(&blobs->done, NULL);
+}
+
+int vb_blobs_start_reaper(struct vb_blobs *blobs, struct vb_index_pool *pool, struct vb_error *err)
+{
+    int rc;
+
+    blobs->pool = pool;
+    blobs->busy = true;
+    rc = pthread_create(&blobs->reaper, NULL, reap, blobs);
+    if (rc != 0)
+        return vb_error_set(err, rc, "the thread that removes old files cannot be started: %s", strerror(rc));
+    pthread_setname_np(blobs->reaper, "store-reaper");
+    blobs->started = true;
+    return 0;
+}
+
+void vb_reaper_stop(struct vb_blobs *blobs)
+{
+    pthread_mutex_lock(&blobs->mutex);
+    blobs->stopping = true;
+    pthread_cond_signal(&blobs->wake);
+    pthread_mutex_unlock(&blobs->mutex);
+    if (blobs->started)
+        pthread_join(blobs->reaper, NULL);
+
+    while (blobs->held) { /* their readers should be gone; if not, the next opening removes the files */
+        struct vb_garbage *garbage = blobs->held;
+
+        blobs->held = garbage->next;
+        free(garbage);
+    }
+    pthread_cond_destroy(&blobs->wake);
+    pthread_cond_destroy(&blobs->done);
+    pthread_mutex_destroy(&blobs->mutex);
+}

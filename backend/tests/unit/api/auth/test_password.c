@@ -1,0 +1,105 @@
+/* Passwords: argon2id with the promised parameters, bounded, and blind to whether a user exists. */
+#include "api/auth/password.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+static struct vb_password_gate *gate;
+
+static int setup(void **state)
+{
+    (void)state;
+    gate = vb_password_gate_create(2);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    vb_password_gate_destroy(gate);
+    return 0;
+}
+
+static void a_hash_fits_its_password_alone(void **state)
+{
+    char hash[VB_PASSWORD_HASH_SIZE], again[VB_PASSWORD_HASH_SIZE];
+
+    (void)state;
+    assert_int_equal(vb_password_hash(gate, "correct horse", hash), 0);
+    assert_int_equal(vb_password_hash(gate, "correct horse", again), 0);
+    assert_string_not_equal(hash, again); /* salted */
+    assert_non_null(strstr(hash, "$argon2id$v=19$m=19456,t=2,p=1$"));
+    assert_int_equal(vb_password_verify(gate, "correct horse", hash), 0);
+    assert_int_equal(vb_password_verify(gate, "correct horsf", hash), -EACCES);
+    assert_int_equal(vb_password_verify(gate, "", hash), -EACCES);
+    assert_int_equal(vb_password_verify(gate, "correct horse", "not a hash"), -EACCES);
+}
+
+/* Of several measurements the shortest: what disturbs them only adds. */
+static int64_t shortest_us(const char *hash)
+{
+    int64_t shortest = INT64_MAX;
+
+    for (int i = 0; i < 5; i++) {
+        int64_t begin = vb_clock_monotonic_us(), took;
+
+        assert_int_equal(vb_password_verify(gate, "wrong password", hash), -EACCES);
+        took = vb_clock_monotonic_us() - begin;
+        if (took < shortest)
+            shortest = took;
+    }
+    return shortest;
+}
+
+static void an_unknown_user_takes_as_long_as_a_wrong_password(void **state)
+{
+    char hash[VB_PASSWORD_HASH_SIZE];
+    int64_t known, unknown;
+
+    (void)state;
+    assert_int_equal(vb_password_hash(gate, "correct horse", hash), 0);
+    known = shortest_us(hash);
+    unknown = shortest_us(NULL);
+    assert_true(unknown > known / 2 && unknown < known * 2);
+}
+
+static void *hash_once(void *context)
+{
+    char hash[VB_PASSWORD_HASH_SIZE];
+
+    *(int *)context = vb_password_hash(gate, "correct horse", hash);
+    return NULL;
+}
+
+static void many_at_once_all_get_their_turn(void **state)
+{
+    pthread_t threads[8];
+    int results[8];
+
+    (void)state;
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, hash_once, &results[i]), 0);
+    for (int i = 0; i < 8; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(results[i], 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_hash_fits_its_password_alone),
+        cmocka_unit_test(an_unknown_user_takes_as_long_as_a_wrong_password),
+        cmocka_unit_test(many_at_once_all_get_their_turn),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

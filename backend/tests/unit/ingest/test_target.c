@@ -1,0 +1,142 @@
+/* What an upload is for: written as headers, read back from an object, and sealed. */
+#include "ingest/target.h"
+
+#include "base/memory.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define UPLOAD "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4"
+#define OTHER  "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc5"
+
+static struct vb_hmac_key key;
+
+static int setup(void **state)
+{
+    (void)state;
+    vb_ticket_derive_key("0123456789abcdef0123456789abcdef", &key);
+    return 0;
+}
+
+/* The object that S3 would have after a PUT with these headers. */
+static struct vb_s3_object written(const struct vb_target *target)
+{
+    struct vb_s3_object object = {0};
+    struct vb_target_headers headers;
+
+    vb_target_write(&key, UPLOAD, target, &headers);
+    for (size_t i = 0; i < headers.count; i++) {
+        size_t length = strlen(object.metadata);
+
+        assert_memory_equal(headers.list[i].name, "x-amz-meta-", 11);
+        snprintf(object.metadata + length, sizeof(object.metadata) - length, "%s: %s\n",
+                 headers.list[i].name + 11, headers.list[i].value);
+    }
+    return object;
+}
+
+static const struct vb_target targets[] = {
+    {.activity = "0199c0de-0000-7000-8000-000000000001", .slot = "hero"},
+    {.activity = "42", .slot = "gallery", .index = 0},
+    {.activity = "a:b.c_d-E", .slot = "gallery", .index = 9},
+    {.story = "1234567890123456789012345678901234567890123456789012345678901234"},
+    {.index = 0},
+};
+
+static void what_was_written_is_read(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < VB_ARRAY_SIZE(targets); i++) {
+        struct vb_s3_object object = written(&targets[i]);
+        struct vb_target read = {0};
+
+        assert_int_equal(vb_target_read(&key, UPLOAD, &object, &read), 0);
+        assert_string_equal(read.activity, targets[i].activity);
+        assert_string_equal(read.story, targets[i].story);
+        assert_string_equal(read.slot, targets[i].slot);
+        assert_int_equal(read.index, targets[i].index);
+    }
+}
+
+static void the_target_of_another_upload_or_secret_is_refused(void **state)
+{
+    struct vb_hmac_key other;
+    struct vb_target read;
+
+    (void)state;
+    vb_ticket_derive_key("0123456789abcdef0123456789abcdeF", &other);
+    for (size_t i = 0; i < VB_ARRAY_SIZE(targets); i++) {
+        struct vb_s3_object object = written(&targets[i]);
+
+        assert_int_equal(vb_target_read(&key, OTHER, &object, &read), -EINVAL);
+        assert_int_equal(vb_target_read(&other, UPLOAD, &object, &read), -EINVAL);
+    }
+}
+
+static void every_change_is_noticed(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < VB_ARRAY_SIZE(targets); i++) {
+        struct vb_s3_object object = written(&targets[i]);
+
+        for (char *at = object.metadata; *at; at++) {
+            struct vb_target read;
+            char kept = *at;
+
+            if (kept == '\n' || kept == ' ' || kept == ':')
+                continue;
+            *at = kept == '7' ? '8' : '7';
+            assert_int_equal(vb_target_read(&key, UPLOAD, &object, &read), -EINVAL);
+            *at = kept;
+        }
+    }
+}
+
+static void an_object_without_a_seal_has_no_target(void **state)
+{
+    struct vb_s3_object object = {0};
+    struct vb_target read;
+
+    (void)state;
+    assert_int_equal(vb_target_read(&key, UPLOAD, &object, &read), -EINVAL);
+    strcpy(object.metadata, "vibe-seal: \n");
+    assert_int_equal(vb_target_read(&key, UPLOAD, &object, &read), -EINVAL);
+}
+
+static void ids_are_short_and_plain(void **state)
+{
+    static const char *const good[] = {
+        "1",         "0199c0de-0000-7000-8000-000000000001",
+        "a_b.c:d-E", "...",
+        ".a",        "1234567890123456789012345678901234567890123456789012345678901234"};
+    static const char *const bad[] = {
+        "",         ".",
+        "..",       "a/b",
+        "a b",      "a\n",
+        "\xc3\xa9", "x'; DROP --",
+        "%41",      "12345678901234567890123456789012345678901234567890123456789012345"};
+
+    (void)state;
+    for (size_t i = 0; i < VB_ARRAY_SIZE(good); i++)
+        assert_true(vb_target_is_id(good[i]));
+    for (size_t i = 0; i < VB_ARRAY_SIZE(bad); i++)
+        assert_false(vb_target_is_id(bad[i]));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_written_is_read),
+        cmocka_unit_test(the_target_of_another_upload_or_secret_is_refused),
+        cmocka_unit_test(every_change_is_noticed),
+        cmocka_unit_test(an_object_without_a_seal_has_no_target),
+        cmocka_unit_test(ids_are_short_and_plain),
+    };
+
+    return cmocka_run_group_tests(tests, setup, NULL);
+}

@@ -1,0 +1,164 @@
+/* Upload tickets: the id carries what was agreed, for one user, and cannot be changed. */
+#include "ingest/ticket.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define USER "0199c0de-0000-7000-8000-000000000001"
+
+static struct vb_hmac_key key;
+
+static int setup(void **state)
+{
+    (void)state;
+    vb_ticket_derive_key("0123456789abcdef0123456789abcdef", &key);
+    return 0;
+}
+
+static struct vb_ticket issue(char upload_id[VB_TICKET_ID_SIZE])
+{
+    struct vb_ticket ticket = {
+        .purpose = VB_UPLOAD_PROFILE_PICTURE, .type = VB_MEDIA_HEIC, .length = 15728640};
+
+    vb_ticket_issue(&key, USER, &ticket, upload_id);
+    return ticket;
+}
+
+static void what_is_issued_is_read(void **state)
+{
+    int64_t before_ms = vb_clock_realtime_ms();
+    char upload_id[VB_TICKET_ID_SIZE];
+    struct vb_ticket issued = issue(upload_id), read = {0};
+
+    (void)state;
+    assert_int_equal(strlen(upload_id), VB_TICKET_ID_SIZE - 1);
+    assert_int_equal(strspn(upload_id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
+                     strlen(upload_id));
+    assert_int_equal(vb_ticket_read(&key, USER, upload_id, &read), 0);
+    assert_int_equal(read.purpose, VB_UPLOAD_PROFILE_PICTURE);
+    assert_int_equal(read.type, VB_MEDIA_HEIC);
+    assert_int_equal(read.length, 15728640);
+    assert_string_equal(read.uuid, issued.uuid);
+    assert_int_equal(read.time_ms, issued.time_ms);
+    assert_in_range(read.time_ms, before_ms, vb_clock_realtime_ms());
+}
+
+static void the_longest_length_survives(void **state)
+{
+    struct vb_ticket ticket = {
+        .purpose = VB_UPLOAD_PROFILE_PICTURE, .type = VB_MEDIA_JPEG, .length = VB_TICKET_LENGTH_MAX};
+    char upload_id[VB_TICKET_ID_SIZE];
+    struct vb_ticket read;
+
+    (void)state;
+    vb_ticket_issue(&key, USER, &ticket, upload_id);
+    assert_int_equal(vb_ticket_read(&key, USER, upload_id, &read), 0);
+    assert_int_equal(read.length, VB_TICKET_LENGTH_MAX);
+}
+
+static void no_two_tickets_are_the_same(void **state)
+{
+    char a[VB_TICKET_ID_SIZE], b[VB_TICKET_ID_SIZE];
+
+    (void)state;
+    issue(a);
+    issue(b);
+    assert_string_not_equal(a, b);
+}
+
+static void the_ticket_of_another_user_is_refused(void **state)
+{
+    char upload_id[VB_TICKET_ID_SIZE];
+    struct vb_ticket read;
+
+    (void)state;
+    issue(upload_id);
+    assert_int_equal(vb_ticket_read(&key, "0199c0de-0000-7000-8000-000000000002", upload_id, &read), -EINVAL);
+    assert_int_equal(vb_ticket_read(&key, "", upload_id, &read), -EINVAL);
+}
+
+static void the_ticket_of_another_secret_is_refused(void **state)
+{
+    struct vb_hmac_key other;
+    char upload_id[VB_TICKET_ID_SIZE];
+    struct vb_ticket read;
+
+    (void)state;
+    issue(upload_id);
+    vb_ticket_derive_key("0123456789abcdef0123456789abcdeF", &other);
+    assert_int_equal(vb_ticket_read(&other, USER, upload_id, &read), -EINVAL);
+}
+
+static void every_changed_character_is_noticed(void **state)
+{
+    char upload_id[VB_TICKET_ID_SIZE];
+    struct vb_ticket read;
+
+    (void)state;
+    issue(upload_id);
+    for (size_t i = 0; upload_id[i]; i++) {
+        char kept = upload_id[i];
+
+        upload_id[i] = kept == 'A' ? 'B' : 'A';
+        assert_int_equal(vb_ticket_read(&key, USER, upload_id, &read), -EINVAL);
+        upload_id[i] = kept;
+    }
+    assert_int_equal(vb_ticket_read(&key, USER, upload_id, &read), 0);
+}
+
+static void other_text_is_no_ticket(void **state)
+{
+    static const char *const texts[] = {"",
+                                        "x",
+                                        "../../etc/passwd",
+                                        "profile-picture",
+                                        "0199c0de-0000-7000-8000-000000000001",
+                                        "????????????????????????????????????????????????????"};
+    char upload_id[VB_TICKET_ID_SIZE + 1];
+    struct vb_ticket read;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        assert_int_equal(vb_ticket_read(&key, USER, texts[i], &read), -EINVAL);
+    issue(upload_id);
+    strcat(upload_id, "A");
+    assert_int_equal(vb_ticket_read(&key, USER, upload_id, &read), -EINVAL);
+}
+
+static void the_staging_key_is_the_contracts(void **state)
+{
+    char upload_id[VB_TICKET_ID_SIZE], expected[256];
+    struct vb_ticket ticket = issue(upload_id);
+    struct vb_strbuf out;
+
+    (void)state;
+    vb_strbuf_init(&out, 1024);
+    vb_ticket_staging_key(&ticket, USER, upload_id, &out);
+    snprintf(expected, sizeof(expected), "user-uploads/" USER "/%s-%lld.heic", upload_id,
+             (long long)ticket.time_ms);
+    assert_string_equal(out.data, expected);
+    vb_strbuf_release(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_issued_is_read),
+        cmocka_unit_test(the_longest_length_survives),
+        cmocka_unit_test(no_two_tickets_are_the_same),
+        cmocka_unit_test(the_ticket_of_another_user_is_refused),
+        cmocka_unit_test(the_ticket_of_another_secret_is_refused),
+        cmocka_unit_test(every_changed_character_is_noticed),
+        cmocka_unit_test(other_text_is_no_ticket),
+        cmocka_unit_test(the_staging_key_is_the_contracts),
+    };
+
+    return cmocka_run_group_tests(tests, setup, NULL);
+}
