@@ -3,10 +3,10 @@
 
 #include "base/memory.h"
 #include "base/metrics.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +29,6 @@ static void *work(void *argument)
 {
     struct vb_pool *pool = argument;
 
-    pthread_setname_np(pthread_self(), pool->name);
     pthread_mutex_lock(&pool->lock);
     for (;;) {
         struct vb_job *job;
@@ -93,27 +92,11 @@ struct vb_pool *vb_pool_create(const char *name, unsigned threads, unsigned queu
     return pool;
 }
 
-/* Starts one more worker. Signals stay with the main thread, but for those that a fault of the worker itself
- * raises. The lock is held. */
-static bool start_thread(struct vb_pool *pool)
+/* Starts one more worker, if the system can. The lock is held. */
+static void start_worker(struct vb_pool *pool)
 {
-    pthread_attr_t attributes;
-    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
-    sigset_t all, before;
-    bool started;
-
-    sigfillset(&all);
-    for (size_t i = 0; i < VB_ARRAY_SIZE(faults); i++)
-        sigdelset(&all, faults[i]);
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, WORKER_STACK_BYTES);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    started = pthread_create(&pool->thread_ids[pool->threads], &attributes, work, pool) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    if (started)
+    if (vb_thread_start(pool->name, WORKER_STACK_BYTES, work, pool, &pool->thread_ids[pool->threads]) == 0)
         pool->threads++;
-    return started;
 }
 
 /* FNV-1a, 64 bits. */
@@ -152,7 +135,7 @@ int vb_pool_submit(struct vb_pool *pool, struct vb_job *job)
     vb_assert(!pool->stopping);
     accepted = (unsigned long)pool->running + pool->queued;
     if (accepted >= pool->threads && pool->threads < pool->threads_max)
-        start_thread(pool);
+        start_worker(pool);
     if (pool->threads == 0 || accepted >= (unsigned long)pool->threads + pool->queue_max) {
         rc = -EAGAIN;
     } else {
