@@ -26,9 +26,11 @@ EDGES = {
     "ops": {"db", "s3", "base", "app", "edge"},  # to go: app and edge
     "edge": {"media", "s3", "http", "base"},
     "client": {"media", "http", "base", "app"},  # to go: app
-    "api": {"api/auth", "api/activities", "api/upload", "ingest", "media", "db", "s3", "http", "base"},
+    # api.c joins the floors; what they share is beside it, so these edges go both ways.
+    "api": {"api/auth", "api/users", "api/activities", "api/stories", "api/upload", "ingest", "media", "db", "s3",
+            "http", "base"},
     "api/users": {"api", "api/auth", "db", "http", "base"},
-    "api/auth": {"api/users", "mail", "db", "http", "base"},
+    "api/auth": {"api", "api/users", "mail", "db", "http", "base"},
     "api/activities": {"api", "api/users", "db", "http", "base"},
     "api/stories": {"api", "api/users", "db", "http", "base"},
     "api/upload": {"api", "ingest", "media", "http", "base"},

@@ -1,158 +1,65 @@
 /* The API's routes and what its handlers share: see api.h. */
 #include "api/context.h"
 
-#include "api/auth/apple.h"
 #include "api/activities/feed.h"
-#include "api/auth/reset_mail.h"
+#include "api/activities/routes.h"
+#include "api/auth/context.h"
+#include "api/auth/routes.h"
+#include "api/readiness.h"
+#include "api/routes.h"
+#include "api/stories/routes.h"
+#include "api/upload/context.h"
+#include "api/upload/routes.h"
+#include "api/users/routes.h"
 #include "ingest/staged.h"
 #include "ingest/ticket.h"
-#include "api/upload/turns.h"
 #include "base/encode.h"
 #include "base/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define HASHES_AT_ONCE       2  /* 19 MiB each */
-#define COMPLETIONS_PER_USER 16 /* a third of the workers that may be at it */
-
-const struct vb_route vb_api_routes[] = {
-    {.methods = VB_HTTP_GET,
-     .pattern = "/api/health",
-     .handle = vb_api_health,
-     .flags = VB_ROUTE_INLINE | VB_ROUTE_QUIET},
-    {.methods = VB_HTTP_GET, .pattern = "/api/health/ready", .handle = vb_api_ready, .flags = VB_ROUTE_QUIET},
-    {.methods = VB_HTTP_GET,
-     .pattern = "/metrics",
-     .handle = vb_api_metrics,
-     .flags = VB_ROUTE_INLINE | VB_ROUTE_QUIET},
-    {.methods = VB_HTTP_GET,
-     .pattern = "/api/openapi.json",
-     .handle = vb_api_openapi,
-     .flags = VB_ROUTE_INLINE},
-    {.methods = VB_HTTP_GET, .pattern = "/api/docs", .handle = vb_api_docs, .flags = VB_ROUTE_INLINE},
-
-    {.methods = VB_HTTP_POST,
-     .pattern = "/api/auth/register",
-     .handle = vb_api_register,
-     .pool = VB_API_POOL_PASSWORD,
-     .body_max = VB_API_BODY_MAX},
-    {.methods = VB_HTTP_POST,
-     .pattern = "/api/auth/login",
-     .handle = vb_api_login,
-     .pool = VB_API_POOL_PASSWORD,
-     .body_max = VB_API_BODY_MAX},
-    {.methods = VB_HTTP_POST,
-     .pattern = "/api/auth/refresh",
-     .handle = vb_api_refresh,
-     .body_max = VB_API_BODY_MAX},
-    {.methods = VB_HTTP_POST,
-     .pattern = "/api/auth/logout",
-     .handle = vb_api_logout,
-     .body_max = VB_API_BODY_MAX},
-    {.methods = VB_HTTP_POST,
-     .pattern = "/api/auth/logout-all",
-     .handle = vb_api_logout_all,
-     .body_max = VB_API_BODY_MAX},
-    {.methods = VB_HTTP_POST,
-     .pattern = "/api/auth/password",
-     .handle = vb_api_change_password,
-     .pool = VB_API_POOL_PASSWORD,
-     .body_max = VB_API_BODY_MAX},
-    {.methods = VB_HTTP_POST,
-     .pattern = "/api/auth/password/forgot",
-     .handle = vb_api_forgot_password,
-     .body_max = VB_API_BODY_MAX},
-    {.methods = VB_HTTP_POST,
-     .pattern = "/api/auth/password/reset",
-     .handle = vb_api_reset_password,
-     .pool = VB_API_POOL_PASSWORD,
-     .body_max = VB_API_BODY_MAX},
-
-    {.methods = VB_HTTP_POST,
-     .pattern = "/api/auth/apple",
-     .handle = vb_api_apple,
-     .pool = VB_API_POOL_REMOTE,
-     .body_max = VB_API_BODY_MAX},
-
-    {.methods = VB_HTTP_GET, .pattern = "/api/users/me", .handle = vb_api_get_me},
-    {.methods = VB_HTTP_PATCH,
-     .pattern = "/api/users/me",
-     .handle = vb_api_update_me,
-     .body_max = VB_API_BODY_MAX},
-    {.methods = VB_HTTP_DELETE,
-     .pattern = "/api/users/me",
-     .handle = vb_api_delete_me,
-     .pool = VB_API_POOL_REMOTE},
-    {.methods = VB_HTTP_GET, .pattern = "/api/users/{id}", .handle = vb_api_get_user},
-
-    {.methods = VB_HTTP_GET, .pattern = "/api/activities", .handle = vb_api_list_activities},
-    {.methods = VB_HTTP_POST,
-     .pattern = "/api/activities",
-     .handle = vb_api_create_activity,
-     .body_max = VB_API_BODY_MAX},
-    {.methods = VB_HTTP_GET, .pattern = "/api/activities/{id}", .handle = vb_api_get_activity},
-    {.methods = VB_HTTP_PATCH,
-     .pattern = "/api/activities/{id}",
-     .handle = vb_api_update_activity,
-     .body_max = VB_API_BODY_MAX},
-    {.methods = VB_HTTP_DELETE, .pattern = "/api/activities/{id}", .handle = vb_api_delete_activity},
-    {.methods = VB_HTTP_POST,
-     .pattern = "/api/activities/{id}/join",
-     .handle = vb_api_join_activity,
-     .body_max = VB_API_BODY_MAX},
-    {.methods = VB_HTTP_DELETE, .pattern = "/api/activities/{id}/join", .handle = vb_api_leave_activity},
-    {.methods = VB_HTTP_GET,
-     .pattern = "/api/activities/{id}/participants",
-     .handle = vb_api_list_participants},
-
-    {.methods = VB_HTTP_GET, .pattern = "/api/stories", .handle = vb_api_list_stories},
-    {.methods = VB_HTTP_POST,
-     .pattern = "/api/stories",
-     .handle = vb_api_create_story,
-     .body_max = VB_API_BODY_MAX},
-    {.methods = VB_HTTP_GET, .pattern = "/api/stories/{id}", .handle = vb_api_get_story},
-    {.methods = VB_HTTP_DELETE, .pattern = "/api/stories/{id}", .handle = vb_api_delete_story},
-    {.methods = VB_HTTP_POST,
-     .pattern = "/api/stories/{id}/seen",
-     .handle = vb_api_see_story,
-     .body_max = VB_API_BODY_MAX},
-    {.methods = VB_HTTP_GET, .pattern = "/api/stories/{id}/seen", .handle = vb_api_list_story_views},
-
-    {.methods = VB_HTTP_POST,
-     .pattern = "/api/upload/profile-picture",
-     .handle = vb_api_upload_profile_picture,
-     .flags = VB_ROUTE_INLINE,
-     .pool = VB_API_POOL_REMOTE,
-     .body_max = VB_API_BODY_MAX},
-    {.methods = VB_HTTP_POST,
-     .pattern = "/api/upload/activity-image",
-     .handle = vb_api_upload_activity_image,
-     .flags = VB_ROUTE_INLINE,
-     .pool = VB_API_POOL_REMOTE,
-     .body_max = VB_API_BODY_MAX},
-    {.methods = VB_HTTP_POST,
-     .pattern = "/api/upload/story-media",
-     .handle = vb_api_upload_story_media,
-     .flags = VB_ROUTE_INLINE,
-     .pool = VB_API_POOL_REMOTE,
-     .body_max = VB_API_BODY_MAX},
-    {.methods = VB_HTTP_GET,
-     .pattern = "/api/upload/{uploadId}",
-     .handle = vb_api_upload_status,
-     .pool = VB_API_POOL_REMOTE},
-    {.methods = VB_HTTP_POST,
-     .pattern = "/api/upload/{uploadId}/complete",
-     .handle = vb_api_complete_upload,
-     .pool = VB_API_POOL_REMOTE,
-     .body_max = VB_API_BODY_MAX},
-    {.methods = VB_HTTP_POST,
-     .pattern = "/api/upload/{uploadId}/cancel",
-     .handle = vb_api_cancel_upload,
-     .pool = VB_API_POOL_REMOTE,
-     .body_max = VB_API_BODY_MAX},
-    {.pattern = NULL},
+static const struct vb_route own_routes[] = {
+    VB_ROUTE(GET, "/api/health", vb_api_health, DATABASE, NONE, INLINE_QUIET),
+    VB_ROUTE(GET, "/api/health/ready", vb_api_ready, DATABASE, NONE, WORKER_QUIET),
+    VB_ROUTE(GET, "/metrics", vb_api_metrics, DATABASE, NONE, INLINE_QUIET),
+    VB_ROUTE(GET, "/api/openapi.json", vb_api_openapi, DATABASE, NONE, INLINE),
+    VB_ROUTE(GET, "/api/docs", vb_api_docs, DATABASE, NONE, INLINE),
+    VB_ROUTES_END,
 };
+
+/* The first match wins, within a floor and among them. */
+static const struct vb_route *const tables[] = {own_routes,           vb_auth_routes,    vb_users_routes,
+                                                vb_activities_routes, vb_stories_routes, vb_upload_routes};
+
+static size_t count_rows(const struct vb_route *table)
+{
+    size_t count = 0;
+
+    while (table[count].pattern)
+        count++;
+    return count;
+}
+
+struct vb_route *vb_api_join_routes(void)
+{
+    struct vb_route *joined;
+    size_t count = 0;
+
+    for (size_t i = 0; i < VB_ARRAY_SIZE(tables); i++)
+        count += count_rows(tables[i]);
+    joined = vb_xcalloc(count + 1, sizeof(*joined)); /* the last one's pattern is NULL */
+    count = 0;
+    for (size_t i = 0; i < VB_ARRAY_SIZE(tables); i++)
+        for (const struct vb_route *row = tables[i]; row->pattern; row++)
+            joined[count++] = *row;
+    return joined;
+}
+
+const struct vb_route *vb_api_routes(const struct vb_api *api)
+{
+    return api->routes;
+}
 
 /* Gauges of the database pool: one reader each. */
 static double read_open(void *context)
@@ -196,11 +103,6 @@ static const struct {
     {"vibe_db_waiting", "Requests that wait for a connection to the database.", read_waiting},
     {"vibe_db_up", "Whether the database answered when it was last asked.", read_up},
 };
-
-static struct vb_counter *uploads_counter(const char *labels)
-{
-    return vb_metrics_counter("vibe_uploads_total", "Uploads by outcome.", labels);
-}
 
 int vb_api_delete_object(const struct vb_api *api, struct vb_s3_client *s3, const char *key,
                          struct vb_error *err)
@@ -258,30 +160,11 @@ struct vb_api *vb_api_create(const struct vb_api_config *config)
     api->object_deleted_context = config->object_deleted_context;
     api->follow_host_s3_port = config->follow_host_s3_port;
     api->follow_host_cdn_port = config->follow_host_cdn_port;
-    api->passwords = vb_password_gate_create(HASHES_AT_ONCE);
-    api->completions = vb_turns_create(COMPLETIONS_PER_USER);
+    api->readiness = vb_readiness_create(config->db, config->s3);
+    api->auth = vb_auth_create(config);
     api->feed = vb_feed_create();
-    api->throttle = vb_throttle_create();
-    api->revocations = vb_revocations_create(&(struct vb_revocations_config){
-        .db = config->db, .lifetime_s = VB_ACCESS_TOKEN_LIFETIME_S + 2 * VB_JWT_LEEWAY_S});
-    if (config->apple_client_ids)
-        api->apple = vb_apple_create(&(struct vb_apple_config){.http = config->http,
-                                                               .client_ids = config->apple_client_ids,
-                                                               .issuer = config->apple_issuer,
-                                                               .jwks_url = config->apple_jwks_url});
-    api->reset_mail =
-        vb_reset_mail_create(&(struct vb_reset_mail_config){.db = config->db,
-                                                            .smtp_url = config->smtp_url,
-                                                            .from = config->mail_from,
-                                                            .link = config->password_reset_url,
-                                                            .log_links = config->log_reset_links});
-    pthread_mutex_init(&api->readiness.checking, NULL);
-    pthread_mutex_init(&api->readiness.lock, NULL);
-    api->uploads_ticket = uploads_counter("outcome=\"ticket\"");
-    api->uploads_completed = uploads_counter("outcome=\"completed\"");
-    api->uploads_rejected = uploads_counter("outcome=\"rejected\"");
-    api->uploads_incomplete = uploads_counter("outcome=\"incomplete\"");
-    api->uploads_cancelled = uploads_counter("outcome=\"cancelled\"");
+    api->uploads = vb_uploads_create();
+    api->routes = vb_api_join_routes();
     for (size_t i = 0; i < VB_ARRAY_SIZE(gauges); i++)
         vb_metrics_gauge(gauges[i].name, gauges[i].help, "", gauges[i].read, api->db);
     return api;
@@ -293,15 +176,11 @@ void vb_api_destroy(struct vb_api *api)
         return;
     for (size_t i = 0; i < VB_ARRAY_SIZE(gauges); i++)
         vb_metrics_gauge(gauges[i].name, gauges[i].help, "", NULL, NULL);
-    pthread_mutex_destroy(&api->readiness.checking);
-    pthread_mutex_destroy(&api->readiness.lock);
-    vb_apple_destroy(api->apple);
-    vb_reset_mail_destroy(api->reset_mail);
-    vb_revocations_destroy(api->revocations);
-    vb_throttle_destroy(api->throttle);
-    vb_turns_destroy(api->completions);
-    vb_password_gate_destroy(api->passwords);
+    free(api->routes);
+    vb_uploads_destroy(api->uploads);
     vb_feed_destroy(api->feed);
+    vb_auth_destroy(api->auth);
+    vb_readiness_destroy(api->readiness);
     explicit_bzero(api->jwt_keys, sizeof(api->jwt_keys));
     explicit_bzero(&api->ticket_key, sizeof(api->ticket_key));
     explicit_bzero(api->previous_ticket_keys, sizeof(api->previous_ticket_keys));

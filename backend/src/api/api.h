@@ -1,5 +1,5 @@
 /*
- * The API that the app calls: what its handlers share, and the table of its routes.
+ * The API that the app calls: what its handlers share, and its routes.
  */
 #ifndef VB_API_API_H
 #define VB_API_API_H
@@ -39,6 +39,9 @@ struct vb_api_config {
 struct vb_api *vb_api_create(const struct vb_api_config *config);
 void vb_api_destroy(struct vb_api *api);
 
+/* The rows of all floors, as vb_http_config.routes wants them. They never change, and live as long as the API. */
+const struct vb_route *vb_api_routes(const struct vb_api *api);
+
 /* Where handlers run (vb_route.pool), by what they wait for: whoever waits for another service, or for a file to be worked
  * on, keeps nobody waiting who asks the database. */
 enum vb_api_pool {
@@ -47,6 +50,5 @@ enum vb_api_pool {
     VB_API_POOL_PASSWORD = 2, /* argon2id */
 };
 
-extern const struct vb_route vb_api_routes[];
 
 #endif

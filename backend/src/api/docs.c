@@ -1,6 +1,7 @@
 /* The API describes itself: GET /api/openapi.json for programs, GET /api/docs for people. */
 #include "api/embedded.h"
 #include "api/request.h"
+#include "api/routes.h"
 
 #include "http/range.h"
 

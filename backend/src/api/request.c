@@ -1,6 +1,8 @@
 /* What every handler of the API does with a request: see request.h. */
 #include "api/request.h"
 
+#include "api/auth/context.h"
+#include "api/auth/revocations.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "http/problem.h"
@@ -45,7 +47,7 @@ const char *vb_api_authenticate(struct vb_http_request *request)
                             "The access token is not one that this server signed: log in again");
         return NULL;
     }
-    if (vb_revocations_cover(api->revocations, claims.subject, claims.issued_ms)) {
+    if (vb_revocations_cover(api->auth->revocations, claims.subject, claims.issued_ms)) {
         vb_api_unauthorized(request, "token_revoked",
                             "This access token was ended early: get a new one from POST /api/auth/refresh, "
                             "or log in again");

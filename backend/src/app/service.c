@@ -112,7 +112,7 @@ int vb_service_start(const struct vb_service_config *config, struct vb_service *
                                  .bind_address = config->bind_address,
                                  .port = config->port,
                                  .tls = config->tls,
-                                 .routes = vb_api_routes,
+                                 .routes = vb_api_routes(service->api),
                                  .app = service->api,
                                  .pool = service->pool,
                                  /* as enum vb_api_pool */

@@ -1,5 +1,6 @@
 /* Activities: plan, find, change and delete one. */
 #include "api/activities/activity_page.h"
+#include "api/activities/routes.h"
 #include "api/fields.h"
 #include "api/idempotency.h"
 

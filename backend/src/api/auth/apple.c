@@ -6,6 +6,8 @@
 
 #include "api/auth/account.h"
 #include "api/auth/apple_keys.h"
+#include "api/auth/context.h"
+#include "api/auth/routes.h"
 #include "api/auth/session.h"
 
 #include "base/clock.h"
@@ -173,7 +175,7 @@ static bool identify(struct vb_http_request *request, const struct sign_in *want
     enum vb_apple_result result = VB_APPLE_MALFORMED;
     struct vb_error err = {0};
 
-    if (verify(vb_api_of(request)->apple, wanted, &result, ret_identity, &err) < 0) {
+    if (verify(vb_api_of(request)->auth->apple, wanted, &result, ret_identity, &err) < 0) {
         vb_log(VB_LOG_ERROR, "Apple's keys cannot be fetched", VB_LOG_STR("requestId", request->id),
                VB_LOG_STR("error", err.message));
         vb_problem(request, 503, "apple_unavailable", "Apple does not answer; try again in a second");
@@ -194,7 +196,7 @@ void vb_api_apple(struct vb_http_request *request)
     struct vb_error err = {0};
     int r;
 
-    if (!api->apple) {
+    if (!api->auth->apple) {
         vb_problem(request, 503, "apple_not_configured",
                    "This server takes no sign-in with Apple: those who run it must set APPLE_CLIENT_ID");
         return;

@@ -6,7 +6,11 @@
  * both out.
  */
 #include "api/auth/account.h"
+#include "api/auth/context.h"
+#include "api/auth/password.h"
+#include "api/auth/routes.h"
 #include "api/auth/session.h"
+#include "api/auth/throttle.h"
 
 #include "db/tokens.h"
 #include "db/transaction.h"
@@ -68,7 +72,7 @@ static bool may_sign_up(struct vb_http_request *request)
     unsigned retry_after_s = 0;
 
     if (!api->user_rate_limit ||
-        vb_throttle_sign_up(api->throttle, request->client_address, &retry_after_s) == 0)
+        vb_throttle_sign_up(api->auth->throttle, request->client_address, &retry_after_s) == 0)
         return true;
     vb_http_add_headerf(request, "Retry-After", "%u", retry_after_s);
     vb_problem(request, 429, "sign_up_throttled",
@@ -88,7 +92,7 @@ void vb_api_register(struct vb_http_request *request)
 
     if (!json || !read_registration(request, json, &wanted) || !may_sign_up(request))
         return;
-    if (vb_password_hash(account.api->passwords, wanted.password, hash) < 0) {
+    if (vb_password_hash(account.api->auth->passwords, wanted.password, hash) < 0) {
         vb_session_password_problem(request);
         return;
     }
@@ -137,17 +141,17 @@ static bool check_password(struct vb_http_request *request, const char *account,
     unsigned retry_after_s = 0;
     int r;
 
-    if (vb_throttle_begin(api->throttle, account, request->client_address, &retry_after_s) < 0) {
+    if (vb_throttle_begin(api->auth->throttle, account, request->client_address, &retry_after_s) < 0) {
         vb_session_throttled_problem(request, retry_after_s);
         return false;
     }
     /* No connection is held meanwhile: this takes tens of milliseconds, whether there is such a user or not.
      */
-    r = vb_password_verify(api->passwords, password, user->password_hash);
+    r = vb_password_verify(api->auth->passwords, password, user->password_hash);
     if (r == 0) {
-        vb_throttle_succeeded(api->throttle, account, request->client_address);
+        vb_throttle_succeeded(api->auth->throttle, account, request->client_address);
     } else if (r == -EAGAIN) {
-        vb_throttle_abandon(api->throttle, account, request->client_address);
+        vb_throttle_abandon(api->auth->throttle, account, request->client_address);
         vb_session_password_problem(request);
     } else {
         wrong_credentials(request);
@@ -365,7 +369,7 @@ void vb_api_logout_all(struct vb_http_request *request)
     } else if (r < 0) {
         vb_api_database_problem(request, r, &err);
     } else {
-        vb_revocations_add(vb_api_of(request)->revocations, id, ending.revoked_ms);
+        vb_session_revoke(vb_api_of(request), id, ending.revoked_ms);
         vb_http_answer(request, 204, NULL, "", 0);
     }
 }

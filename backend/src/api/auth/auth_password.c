@@ -1,7 +1,11 @@
 /* Passwords of accounts: changing one, and getting in again with a mailed token when it is forgotten. */
 #include "api/auth/account.h"
+#include "api/auth/context.h"
+#include "api/auth/password.h"
 #include "api/auth/reset_mail.h"
+#include "api/auth/routes.h"
 #include "api/auth/session.h"
+#include "api/auth/throttle.h"
 
 #include "base/clock.h"
 #include "db/accounts.h"
@@ -54,15 +58,15 @@ static bool check_current(struct vb_http_request *request, const struct vb_user 
 
     if (!account)
         account = user->id;
-    if (vb_throttle_begin(api->throttle, account, request->client_address, &retry_after_s) < 0) {
+    if (vb_throttle_begin(api->auth->throttle, account, request->client_address, &retry_after_s) < 0) {
         vb_session_throttled_problem(request, retry_after_s);
         return false;
     }
-    r = vb_password_verify(api->passwords, password, user->password_hash);
+    r = vb_password_verify(api->auth->passwords, password, user->password_hash);
     if (r == 0) {
-        vb_throttle_succeeded(api->throttle, account, request->client_address);
+        vb_throttle_succeeded(api->auth->throttle, account, request->client_address);
     } else if (r == -EAGAIN) {
-        vb_throttle_abandon(api->throttle, account, request->client_address);
+        vb_throttle_abandon(api->auth->throttle, account, request->client_address);
         vb_session_password_problem(request);
     } else {
         vb_problem_field(request, 403, "wrong_password", "currentPassword",
@@ -120,7 +124,7 @@ void vb_api_change_password(struct vb_http_request *request)
         !read_new_password(request, json, &wanted) || !find_me(request, id, &user) ||
         !check_current(request, &user, current))
         return;
-    if (vb_password_hash(api->passwords, wanted, hash) < 0) {
+    if (vb_password_hash(api->auth->passwords, wanted, hash) < 0) {
         vb_session_password_problem(request);
         return;
     }
@@ -136,7 +140,7 @@ void vb_api_change_password(struct vb_http_request *request)
     } else if (r < 0) {
         vb_api_database_problem(request, r, &err);
     } else {
-        vb_revocations_add(api->revocations, user.id, change.revoked_ms);
+        vb_session_revoke(api, user.id, change.revoked_ms);
         vb_session_answer(request, 200, &user, &change.session);
     }
 }
@@ -153,14 +157,14 @@ void vb_api_forgot_password(struct vb_http_request *request)
         return;
     if ((problem = vb_account_check_email(email, address))) {
         vb_api_invalid_field(request, "email", "%s", problem);
-    } else if (!vb_reset_mail_configured(api->reset_mail)) {
+    } else if (!vb_reset_mail_configured(api->auth->reset_mail)) {
         vb_problem(request, 503, "mail_not_configured",
                    "This server cannot send mail: those who run it must set SMTP_URL");
-    } else if (vb_throttle_mail(api->throttle, request->client_address, &retry_after_s) < 0) {
+    } else if (vb_throttle_mail(api->auth->throttle, request->client_address, &retry_after_s) < 0) {
         vb_http_add_headerf(request, "Retry-After", "%u", retry_after_s);
         vb_problem(request, 429, "mail_throttled", "Too many mails were asked for: try again in %u seconds",
                    retry_after_s);
-    } else if (vb_reset_mail_request(api->reset_mail, address) < 0) {
+    } else if (vb_reset_mail_request(api->auth->reset_mail, address) < 0) {
         vb_problem(request, 503, "overloaded", "Too many mails are waiting; try again in a second");
     } else {
         vb_http_answer(request, 202, NULL, "", 0);
@@ -225,9 +229,9 @@ static void answer_reset(struct vb_http_request *request, const struct password_
     const struct vb_user *user = &done->reset.user;
 
     request->user = vb_arena_strdup(&request->arena, user->id);
-    vb_revocations_add(api->revocations, user->id, done->revoked_ms);
+    vb_session_revoke(api, user->id, done->revoked_ms);
     if (user->email)
-        vb_throttle_forgive(api->throttle, user->email);
+        vb_throttle_forgive(api->auth->throttle, user->email);
     vb_http_answer(request, 204, NULL, "", 0);
 }
 
@@ -247,7 +251,7 @@ void vb_api_reset_password(struct vb_http_request *request)
     vb_sha256(token, strlen(token), wanted.token);
     if (!is_reset_token(request, wanted.token))
         return;
-    if (vb_password_hash(vb_api_of(request)->passwords, password, hash) < 0) {
+    if (vb_password_hash(vb_api_of(request)->auth->passwords, password, hash) < 0) {
         vb_session_password_problem(request);
         return;
     }

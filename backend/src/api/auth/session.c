@@ -1,6 +1,8 @@
 /* Sessions: see session.h. */
 #include "api/auth/session.h"
 
+#include "api/auth/context.h"
+#include "api/auth/revocations.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "db/accounts.h"
@@ -42,7 +44,7 @@ void vb_session_repeat(struct vb_api *api, const char *user_id, const struct vb_
                        struct vb_session *ret_session)
 {
     ret_session->refresh = *token;
-    ret_session->issued_ms = vb_revocations_issue_ms(api->revocations, user_id, vb_clock_realtime_ms());
+    ret_session->issued_ms = vb_revocations_issue_ms(api->auth->revocations, user_id, vb_clock_realtime_ms());
 }
 
 int vb_session_begin(struct vb_api *api, struct vb_db *db, const char *user_id, const char *family_id,
@@ -105,6 +107,11 @@ int vb_session_end_all(struct vb_db *db, const char *user_id, int64_t *ret_revok
 {
     *ret_revoked_ms = vb_revocations_now_ms();
     return vb_accounts_end_sessions(db, user_id, *ret_revoked_ms, err);
+}
+
+void vb_session_revoke(struct vb_api *api, const char *user_id, int64_t revoked_ms)
+{
+    vb_revocations_add(api->auth->revocations, user_id, revoked_ms);
 }
 
 void vb_session_password_problem(struct vb_http_request *request)

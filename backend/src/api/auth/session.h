@@ -8,7 +8,9 @@
 #include "api/users/users.h"
 #include "base/encode.h"
 
-#define VB_SECRET_TOKEN_BYTES 32
+#define VB_ACCESS_TOKEN_LIFETIME_S  (15 * 60)
+#define VB_REFRESH_TOKEN_LIFETIME_S (60 * 24 * 3600)
+#define VB_SECRET_TOKEN_BYTES       32
 
 /* A random token that is given away and of which only the hash is kept: of refresh, of a password reset. */
 struct vb_secret_token {
@@ -41,8 +43,10 @@ void vb_session_answer(struct vb_http_request *request, int status, const struct
 bool vb_session_same_password(const struct vb_user *before, const struct vb_user *now);
 
 /* Ends all sessions of a user whose row is held by vb_users_lock(). After the commit, *ret_revoked_ms is for
- * vb_revocations_add(). */
+ * vb_session_revoke(). */
 int vb_session_end_all(struct vb_db *db, const char *user_id, int64_t *ret_revoked_ms, struct vb_error *err);
+/* Voids the access tokens of sessions that vb_session_end_all() has ended. */
+void vb_session_revoke(struct vb_api *api, const char *user_id, int64_t revoked_ms);
 
 /* 503: no turn to compute a password's hash. */
 void vb_session_password_problem(struct vb_http_request *request);

@@ -2,6 +2,7 @@
 #include "api/cursor.h"
 #include "api/fields.h"
 #include "api/idempotency.h"
+#include "api/stories/routes.h"
 #include "api/users/people.h"
 #include "api/time_text.h"
 #include "api/users/users.h"

@@ -5,6 +5,8 @@
  */
 #include "ingest/parts.h"
 #include "api/request.h"
+#include "api/upload/context.h"
+#include "api/upload/routes.h"
 #include "ingest/staged.h"
 
 #include "base/clock.h"
@@ -88,6 +90,6 @@ void vb_api_cancel_upload(struct vb_http_request *request)
         vb_api_storage_problem(request, r, &err);
         return;
     }
-    vb_counter_add(api->uploads_cancelled, 1);
+    vb_counter_add(api->uploads->cancelled, 1);
     vb_http_answer(request, 204, NULL, "", 0);
 }

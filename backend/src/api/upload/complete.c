@@ -15,7 +15,8 @@
 #include "ingest/purpose.h"
 #include "api/request.h"
 #include "ingest/staged.h"
-#include "api/upload/turns.h"
+#include "api/upload/context.h"
+#include "api/upload/routes.h"
 
 #include "base/log.h"
 #include "http/problem.h"
@@ -99,7 +100,7 @@ static void reject(struct vb_http_request *request, const struct vb_promotion *p
     struct vb_api *api = vb_api_of(request);
 
     vb_s3_delete(api->s3, promotion->staging_key, NULL);
-    vb_counter_add(api->uploads_rejected, 1);
+    vb_counter_add(api->uploads->rejected, 1);
     vb_problem(request, status, code, "%s", detail);
 }
 
@@ -124,7 +125,7 @@ static void answer_failure(struct vb_http_request *request, const struct vb_prom
 
     switch (result) {
     case VB_PROMOTION_NOT_ARRIVED:
-        vb_counter_add(api->uploads_incomplete, 1);
+        vb_counter_add(api->uploads->incomplete, 1);
         vb_problem(request, 409, "upload_incomplete", "%s",
                    *promotion->problem ? promotion->problem
                                        : "The file has not arrived yet: PUT it to the ticket's URL, then "
@@ -191,14 +192,14 @@ void vb_api_complete_upload(struct vb_http_request *request)
 
     if (!user_id || !vb_staged_read(request, user_id, &promotion))
         return;
-    if (!vb_turns_take(api->completions, user_id, &turn)) {
+    if (!vb_turns_take(api->uploads->completions, user_id, &turn)) {
         answer_busy(request, "Many of your files are being worked on");
         return;
     }
     result = vb_promote(api, &promotion, &media, &r, &err);
-    vb_turns_give_back(api->completions, &turn);
+    vb_turns_give_back(api->uploads->completions, &turn);
     if (result == VB_PROMOTION_DONE)
-        vb_counter_add(api->uploads_completed, 1);
+        vb_counter_add(api->uploads->completed, 1);
     if (result == VB_PROMOTION_DONE || result == VB_PROMOTION_DONE_BEFORE)
         answer_media(request, &media);
     else

@@ -5,6 +5,8 @@
  */
 #include "ingest/parts.h"
 #include "api/request.h"
+#include "api/upload/context.h"
+#include "api/upload/routes.h"
 #include "ingest/target.h"
 
 #include "base/clock.h"
@@ -281,7 +283,7 @@ static void issue_in_parts(struct vb_http_request *request)
         vb_api_storage_problem(request, r, &err);
     } else {
         answer_in_parts(request, upload_id, key.data, upload->ticket.length, &parts);
-        vb_counter_add(api->uploads_ticket, 1);
+        vb_counter_add(api->uploads->tickets, 1);
     }
     vb_strbuf_release(&key);
 }
@@ -342,7 +344,7 @@ static void issue_at_once(struct vb_http_request *request, const char *user_id, 
         vb_api_storage_problem(request, r, &err);
     } else {
         answer_ticket(request, upload_id, key.data, url.data, headers, header_count, now_ms);
-        vb_counter_add(api->uploads_ticket, 1);
+        vb_counter_add(api->uploads->tickets, 1);
     }
     vb_strbuf_release(&url);
     vb_strbuf_release(&key);

@@ -4,6 +4,7 @@
  */
 #include "ingest/parts.h"
 #include "api/request.h"
+#include "api/upload/routes.h"
 #include "ingest/staged.h"
 
 #include "base/clock.h"

@@ -3,6 +3,7 @@
 
 #include "api/auth/account.h"
 #include "api/auth/session.h"
+#include "api/users/routes.h"
 #include "base/log.h"
 #include "db/media.h"
 #include "db/transaction.h"
@@ -233,7 +234,7 @@ void vb_api_delete_me(struct vb_http_request *request)
     struct vb_error err = {0};
 
     if (db && !me_failed(request, vb_db_transact(db, delete_rows, &deletion, &err), &err)) {
-        vb_revocations_add(vb_api_of(request)->revocations, id, deletion.revoked_ms);
+        vb_session_revoke(vb_api_of(request), id, deletion.revoked_ms);
         delete_objects(request, db, id, deletion.keys);
         vb_http_answer(request, 204, NULL, "", 0);
     }

@@ -40,7 +40,7 @@ void api_fixture_start(struct api_fixture *fixture, const char *database_url, bo
                                                          .follow_host_cdn_port = follow ? 8080 : 0});
     if (vb_http_server_start(&(struct vb_http_config){.name = "api",
                                                       .bind_address = "127.0.0.1",
-                                                      .routes = vb_api_routes,
+                                                      .routes = vb_api_routes(fixture->api),
                                                       .app = fixture->api,
                                                       .threads = 1,
                                                       .pool = fixture->pool,

@@ -1,0 +1,20 @@
+/*
+ * What the handlers of auth share, and nobody else uses but through session.h and vb_api_authenticate().
+ */
+#ifndef VB_API_AUTH_CONTEXT_H
+#define VB_API_AUTH_CONTEXT_H
+
+#include "api/api.h"
+
+struct vb_auth {
+    struct vb_password_gate *passwords;
+    struct vb_throttle *throttle;
+    struct vb_revocations *revocations;
+    struct vb_reset_mail *reset_mail;
+    struct vb_apple *apple; /* NULL: not configured */
+};
+
+struct vb_auth *vb_auth_create(const struct vb_api_config *config);
+void vb_auth_destroy(struct vb_auth *auth); /* NULL is fine */
+
+#endif
