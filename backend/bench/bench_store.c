@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/random.h"
-#include "store/engine/objects.h"
+#include "store/engine/engine.h"
 
 #include <fcntl.h>
 #include <ftw.h>
@@ -25,7 +25,7 @@ struct bench {
     char directory[256];
     unsigned threads, seconds;
     size_t size;
-    struct vb_store *store;
+    struct vb_engine *engine;
     unsigned char *bytes;
     int64_t end_us;
     _Atomic uint64_t puts, latency_us;
@@ -50,8 +50,8 @@ static void *put_objects(void *context)
     int64_t begin_us;
 
     while ((begin_us = vb_clock_monotonic_us()) < bench->end_us) {
-        struct vb_store_meta meta = {.content_type = (char *)"image/jpeg"};
-        struct vb_store_writer *writer;
+        struct vb_engine_meta meta = {.content_type = (char *)"image/jpeg"};
+        struct vb_engine_writer *writer;
         struct vb_error err = {0};
         unsigned char random[16];
         char user[33], key[100];
@@ -59,9 +59,9 @@ static void *put_objects(void *context)
         vb_random_bytes(random, sizeof(random));
         vb_hex_encode(random, sizeof(random), user);
         snprintf(key, sizeof(key), "profile-pictures/%s/avatar-%lld.jpg", user, (long long)begin_us);
-        if (vb_store_writer_open(bench->store, (int64_t)bench->size, &writer, &err) < 0 ||
-            vb_store_writer_write(writer, bench->bytes, bench->size, &err) < 0 ||
-            vb_store_put(writer, "bench", key, &meta, NULL, &err) < 0) {
+        if (vb_engine_writer_open(bench->engine, (int64_t)bench->size, &writer, &err) < 0 ||
+            vb_engine_writer_write(writer, bench->bytes, bench->size, &err) < 0 ||
+            vb_engine_put(writer, "bench", key, &meta, NULL, &err) < 0) {
             fprintf(stderr, "%s\n", err.message);
             exit(1);
         }
@@ -144,11 +144,11 @@ static void measure(struct bench *bench, const char *name, void *(*run)(void *),
 
 static void measure_engine(struct bench *bench, unsigned count)
 {
-    struct vb_store_stats before, after;
+    struct vb_engine_stats before, after;
 
-    vb_store_stats(bench->store, &before);
+    vb_engine_stats(bench->engine, &before);
     measure(bench, "engine, group commit", put_objects, count);
-    vb_store_stats(bench->store, &after);
+    vb_engine_stats(bench->engine, &after);
     printf("%34s %.1f puts per commit\n", "",
            (double)(after.changes - before.changes) / (double)(after.commits - before.commits));
 }
@@ -175,8 +175,8 @@ int main(int argc, char **argv)
     bench.bytes = vb_xmalloc(bench.size + 1);
     vb_random_bytes(bench.bytes, bench.size);
     if (vb_mkdir_parents(files, 0700, &err) < 0 ||
-        vb_store_open(&(struct vb_store_config){.directory = bench.directory}, &bench.store, &err) < 0 ||
-        vb_store_bucket_create(bench.store, "bench", &err) < 0) {
+        vb_engine_open(&(struct vb_engine_config){.directory = bench.directory}, &bench.engine, &err) < 0 ||
+        vb_engine_bucket_create(bench.engine, "bench", &err) < 0) {
         fprintf(stderr, "%s\n", err.message);
         return 1;
     }
@@ -192,7 +192,7 @@ int main(int argc, char **argv)
         measure(&bench, "in place: pwrite, fdatasync", put_in_place, 1);
         measure(&bench, "in place: pwrite, fdatasync", put_in_place, bench.threads);
     }
-    vb_store_close(bench.store);
+    vb_engine_close(bench.engine);
     free(bench.bytes);
     nftw(bench.directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     return 0;

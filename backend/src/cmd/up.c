@@ -46,7 +46,7 @@ struct up {
     struct vb_data_dir dir;
     struct vb_postgres *postgres;
     char *s3_url, *cdn_url;
-    struct vb_store *store;
+    struct vb_engine *store;
     struct vb_store_server *store_app;
     struct vb_pool *store_pool;
     struct vb_http_server *store_server;
@@ -112,15 +112,15 @@ static int start_database(struct up *up, struct vb_error *err)
 static int start_store(struct up *up, struct vb_error *err)
 {
     char *folder VB_CLEANUP(vb_freep) = vb_data_dir_path(&up->dir, "store");
-    int rc = vb_store_open(&(struct vb_store_config){.directory = folder}, &up->store, err);
+    int rc = vb_engine_open(&(struct vb_engine_config){.directory = folder}, &up->store, err);
 
     if (rc < 0)
         return rc;
-    rc = vb_store_bucket_create(up->store, up->settings.bucket, err);
+    rc = vb_engine_bucket_create(up->store, up->settings.bucket, err);
     if (rc < 0 && rc != -EEXIST)
         return rc;
     up->store_app = vb_store_server_create(
-        &(struct vb_store_server_config){.store = up->store,
+        &(struct vb_store_server_config){.engine = up->store,
                                          .region = up->settings.region,
                                          .access_key_id = up->dir.access_key_id,
                                          .secret_access_key = up->dir.secret_access_key});
@@ -234,7 +234,7 @@ static void stop(struct up *up)
     vb_http_server_stop(up->store_server);
     vb_pool_destroy(up->store_pool);
     vb_store_server_destroy(up->store_app);
-    vb_store_close(up->store);
+    vb_engine_close(up->store);
     vb_postgres_stop(up->postgres);
     vb_workers_stop(up->workers);
     free(up->s3_url);

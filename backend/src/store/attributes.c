@@ -40,7 +40,7 @@ static bool wants(struct vb_store_call *call, const char *attribute)
 }
 
 static void write_attributes(struct vb_store_call *call, struct vb_strbuf *document,
-                             const struct vb_store_meta *meta)
+                             const struct vb_engine_meta *meta)
 {
     if (wants(call, "ETag"))
         vb_xml_element(document, "ETag", meta->etag);
@@ -64,7 +64,7 @@ void vb_store_get_object_attributes(struct vb_store_call *call)
 {
     struct attribute_search search = {.name = ""};
     char date[VB_CLOCK_HTTP_DATE_SIZE];
-    struct vb_store_meta meta = {0};
+    struct vb_engine_meta meta = {0};
     struct vb_strbuf document;
     struct vb_error err = {0};
     int r;
@@ -77,7 +77,7 @@ void vb_store_get_object_attributes(struct vb_store_call *call)
     }
     if (!vb_store_call_check_version(call))
         return;
-    r = vb_store_head(call->store, call->target.bucket, call->target.key, &meta, &err);
+    r = vb_engine_stat(call->engine, call->target.bucket, call->target.key, &meta, &err);
     if (r < 0) {
         vb_store_call_fail(call, r, &err);
         return;
@@ -88,5 +88,5 @@ void vb_store_get_object_attributes(struct vb_store_call *call)
     write_attributes(call, &document, &meta);
     vb_xml_end(&document, "GetObjectAttributesResponse");
     vb_store_call_answer_xml(call, &document);
-    vb_store_meta_release(&meta);
+    vb_engine_meta_release(&meta);
 }

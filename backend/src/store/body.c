@@ -54,7 +54,7 @@ static bool begin_length(struct vb_store_call *call)
     struct vb_store_body *body = &call->body;
     struct vb_http_request *http = call->http;
     bool object = call->operation->body == VB_STORE_BODY_OBJECT;
-    int64_t max = object ? VB_STORE_PUT_MAX : (int64_t)VB_STORE_XML_BODY_MAX;
+    int64_t max = object ? VB_ENGINE_PUT_MAX : (int64_t)VB_STORE_XML_BODY_MAX;
 
     if (body->chunked) {
         const char *decoded = vb_http_header(http, "x-amz-decoded-content-length");
@@ -109,7 +109,7 @@ void vb_store_body_compute(struct vb_store_body *body, enum vb_hash_algorithm al
 {
     vb_assert(!body->hashing && body->size == 0);
     body->hashing = true;
-    body->checksum = (struct vb_store_checksum){.algorithm = algorithm};
+    body->checksum = (struct vb_engine_checksum){.algorithm = algorithm};
     vb_hash_init(&body->checksum_hash, algorithm);
 }
 
@@ -188,11 +188,11 @@ static bool open_writer(struct vb_store_call *call)
     if (call->operation->handle == vb_store_upload_part) {
         if (!vb_store_upload_part_begin(call))
             return false;
-    } else if (call->body.expected_size > VB_STORE_INLINE_MAX) {
-        r = vb_store_bucket_head(call->store, call->target.bucket, &created_ms, &err);
+    } else if (call->body.expected_size > VB_ENGINE_INLINE_MAX) {
+        r = vb_engine_bucket_stat(call->engine, call->target.bucket, &created_ms, &err);
     }
     if (r == 0)
-        r = vb_store_writer_open(call->store, call->body.expected_size, &call->body.writer, &err);
+        r = vb_engine_writer_open(call->engine, call->body.expected_size, &call->body.writer, &err);
     if (r < 0)
         vb_store_call_fail(call, r, &err);
     return r == 0;
@@ -217,7 +217,7 @@ static int sink(void *context, const char *data, size_t size)
     if (body->hashing)
         vb_hash_update(&body->checksum_hash, data, size);
     if (call->operation->body == VB_STORE_BODY_OBJECT) {
-        r = vb_store_writer_write(body->writer, data, size, &err);
+        r = vb_engine_writer_write(body->writer, data, size, &err);
     } else {
         if (body->want_md5)
             vb_hash_update(&body->md5, data, size);
@@ -286,7 +286,7 @@ static bool finish_md5(struct vb_store_call *call)
         return true;
     body->want_md5 = false;
     if (body->writer)
-        vb_store_writer_md5(body->writer, digest);
+        vb_engine_writer_md5(body->writer, digest);
     else
         vb_hash_final(&body->md5, digest);
     if (memcmp(digest, body->expected_md5, sizeof(digest)) == 0)
@@ -360,7 +360,7 @@ void vb_store_body_release(struct vb_store_body *body)
 {
     if (body->chunked)
         vb_s3_chunked_destroy(body->chunked);
-    vb_store_writer_abort(body->writer);
+    vb_engine_writer_abort(body->writer);
     vb_strbuf_release(&body->collected);
     if (body->want_sha256)
         vb_hash_release(&body->sha256);

@@ -7,7 +7,7 @@
 
 #include "base/hash.h"
 #include "s3/chunked.h"
-#include "store/engine/objects.h"
+#include "store/engine/engine.h"
 #include "store/s3_error.h"
 
 #define VB_STORE_XML_BODY_MAX ((size_t)4 * 1024 * 1024) /* 10000 parts with checksums */
@@ -15,19 +15,19 @@
 struct vb_store_call;
 
 struct vb_store_body {
-    int64_t expected_size;          /* decoded bytes that were announced; -1: unknown */
-    int64_t size;                   /* decoded bytes so far */
-    struct vb_s3_chunked *chunked;  /* NULL: plain */
-    struct vb_store_writer *writer; /* an object's bytes; opened with the first of them */
-    struct vb_strbuf collected;     /* an XML document */
-    bool want_sha256, want_md5;     /* x-amz-content-sha256, Content-MD5 */
+    int64_t expected_size;           /* decoded bytes that were announced; -1: unknown */
+    int64_t size;                    /* decoded bytes so far */
+    struct vb_s3_chunked *chunked;   /* NULL: plain */
+    struct vb_engine_writer *writer; /* an object's bytes; opened with the first of them */
+    struct vb_strbuf collected;      /* an XML document */
+    bool want_sha256, want_md5;      /* x-amz-content-sha256, Content-MD5 */
     char expected_sha256[2 * VB_SHA256_SIZE + 1];
     unsigned char expected_md5[16];
     struct vb_hash sha256, md5; /* md5 only for collected bodies: the writer has its own */
     bool hashing;               /* checksum_hash runs */
     struct vb_hash checksum_hash;
-    struct vb_store_checksum checksum; /* its algorithm while the body comes, its value afterwards */
-    const char *expected_checksum;     /* base64, from a header; NULL: in the trailer, or none was sent */
+    struct vb_engine_checksum checksum; /* its algorithm while the body comes, its value afterwards */
+    const char *expected_checksum;      /* base64, from a header; NULL: in the trailer, or none was sent */
     bool checksum_in_trailer;
 };
 

@@ -24,7 +24,7 @@ void vb_store_list_buckets(struct vb_store_call *call)
     vb_store_document_begin(&document, "ListAllMyBucketsResult");
     vb_store_xml_owner(&document, "Owner", call->server);
     vb_xml_start(&document, "Buckets", NULL);
-    r = vb_store_bucket_list(call->store, add_bucket, &document, &err);
+    r = vb_engine_bucket_list(call->engine, add_bucket, &document, &err);
     vb_xml_end(&document, "Buckets");
     vb_xml_end(&document, "ListAllMyBucketsResult");
     if (r < 0)
@@ -95,7 +95,7 @@ void vb_store_create_bucket(struct vb_store_call *call)
             location, call->server->region);
         return;
     }
-    r = vb_store_bucket_create(call->store, call->target.bucket, &err);
+    r = vb_engine_bucket_create(call->engine, call->target.bucket, &err);
     if (r == -EEXIST) {
         vb_s3_fail_fields(
             call->http, VB_S3_BUCKET_ALREADY_OWNED,
@@ -113,7 +113,7 @@ static bool bucket_exists(struct vb_store_call *call)
 {
     struct vb_error err = {0};
     int64_t created_ms;
-    int r = vb_store_bucket_head(call->store, call->target.bucket, &created_ms, &err);
+    int r = vb_engine_bucket_stat(call->engine, call->target.bucket, &created_ms, &err);
 
     if (r < 0)
         vb_store_call_fail(call, r, &err);
@@ -131,7 +131,7 @@ void vb_store_head_bucket(struct vb_store_call *call)
 void vb_store_delete_bucket(struct vb_store_call *call)
 {
     struct vb_error err = {0};
-    int r = vb_store_bucket_delete(call->store, call->target.bucket, &err);
+    int r = vb_engine_bucket_delete(call->engine, call->target.bucket, &err);
 
     if (r == -ENOTEMPTY) {
         vb_s3_fail_fields(

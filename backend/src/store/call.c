@@ -237,12 +237,12 @@ static char *stored_content_encoding(struct vb_arena *arena, const char *header)
     return *kept ? kept : NULL;
 }
 
-bool vb_store_call_read_meta(struct vb_store_call *call, struct vb_store_meta *ret_meta)
+bool vb_store_call_read_meta(struct vb_store_call *call, struct vb_engine_meta *ret_meta)
 {
     struct vb_http_request *http = call->http;
 
     /* the engine copies what it keeps and never frees these: they belong to the request */
-    *ret_meta = (struct vb_store_meta){
+    *ret_meta = (struct vb_engine_meta){
         .content_type = (char *)vb_http_header(http, "Content-Type"),
         .cache_control = (char *)vb_http_header(http, "Cache-Control"),
         .content_disposition = (char *)vb_http_header(http, "Content-Disposition"),
@@ -309,11 +309,11 @@ bool vb_store_call_check_write_headers(struct vb_store_call *call)
     return true;
 }
 
-bool vb_store_call_read_condition(struct vb_store_call *call, struct vb_store_condition *ret_condition)
+bool vb_store_call_read_condition(struct vb_store_call *call, struct vb_engine_condition *ret_condition)
 {
     const char *if_none_match = vb_http_header(call->http, "If-None-Match");
     const char *if_match = vb_http_header(call->http, "If-Match");
-    struct vb_store_condition condition = {0};
+    struct vb_engine_condition condition = {0};
 
     if ((if_none_match && strcmp(if_none_match, "*") != 0) || (if_match && strcmp(if_match, "*") == 0)) {
         vb_s3_fail_fields(call->http, VB_S3_NOT_IMPLEMENTED,
@@ -322,7 +322,7 @@ bool vb_store_call_read_condition(struct vb_store_call *call, struct vb_store_co
                           NULL);
         return false;
     }
-    condition.if_none_match_any = if_none_match != NULL;
+    condition.absent = if_none_match != NULL;
     if (if_match) {
         size_t length = strlen(if_match);
 
@@ -332,7 +332,7 @@ bool vb_store_call_read_condition(struct vb_store_call *call, struct vb_store_co
             vb_s3_fail(call->http, VB_S3_SLOW_DOWN, NULL);
             return false;
         }
-        condition.if_match = if_match;
+        condition.etag = if_match;
     }
     *ret_condition = condition;
     return true;
@@ -351,7 +351,7 @@ bool vb_store_call_check_version(struct vb_store_call *call)
     return false;
 }
 
-void vb_store_call_add_checksum(struct vb_store_call *call, const struct vb_store_checksum *checksum)
+void vb_store_call_add_checksum(struct vb_store_call *call, const struct vb_engine_checksum *checksum)
 {
     if (!checksum->present || !*checksum->value)
         return;
@@ -359,7 +359,7 @@ void vb_store_call_add_checksum(struct vb_store_call *call, const struct vb_stor
     vb_http_add_header(call->http, "x-amz-checksum-type", vb_checksum_type(checksum));
 }
 
-void vb_store_xml_checksum(struct vb_strbuf *document, const struct vb_store_checksum *checksum,
+void vb_store_xml_checksum(struct vb_strbuf *document, const struct vb_engine_checksum *checksum,
                            bool with_type)
 {
     if (!checksum->present || !*checksum->value)

@@ -10,13 +10,13 @@
 #include "store/body.h"
 #include "store/checksum.h"
 #include "store/cors.h"
-#include "store/engine/objects.h"
+#include "store/engine/engine.h"
 #include "store/request.h"
 #include "store/s3_error.h"
 #include "store/server.h"
 
 struct vb_store_server {
-    struct vb_store *store;
+    struct vb_engine *engine;
     char *region, *access_key_id, *secret_access_key;
     char owner_id[2 * VB_SHA256_SIZE + 1]; /* S3's canonical user id of the one account */
     struct vb_store_cors_cache *cors_cache;
@@ -33,15 +33,15 @@ enum vb_store_body_kind {
 struct vb_store_call {
     struct vb_http_request *http;
     struct vb_store_server *server;
-    struct vb_store *store;
+    struct vb_engine *engine;
     struct vb_store_target target;
     const struct vb_store_operation *operation;
     struct vb_sigv4_verified verified;
     struct vb_store_body body;
     bool cors_applied;
     /* of a PUT, read before its body comes; strings are the request's */
-    struct vb_store_meta meta;
-    struct vb_store_condition condition;
+    struct vb_engine_meta meta;
+    struct vb_engine_condition condition;
 };
 
 /* A row of the table that tells operations apart: the first that matches is taken. */
@@ -85,17 +85,17 @@ void vb_store_xml_owner(struct vb_strbuf *document, const char *name, const stru
 void vb_store_call_apply_cors(struct vb_store_call *call, bool from_cache);
 /* Reads what describes an object from the request's headers; strings are in the arena. Returns false having
  * answered. */
-bool vb_store_call_read_meta(struct vb_store_call *call, struct vb_store_meta *ret_meta);
+bool vb_store_call_read_meta(struct vb_store_call *call, struct vb_engine_meta *ret_meta);
 /* Refuses what the store cannot keep (encryption, ACLs that make public, tags). Returns false having
  * answered. */
 bool vb_store_call_check_write_headers(struct vb_store_call *call);
 /* If-Match and If-None-Match of a write. Returns false having answered. */
-bool vb_store_call_read_condition(struct vb_store_call *call, struct vb_store_condition *ret_condition);
+bool vb_store_call_read_condition(struct vb_store_call *call, struct vb_engine_condition *ret_condition);
 /* versionId may be "null" only. Returns false having answered. */
 bool vb_store_call_check_version(struct vb_store_call *call);
 /* x-amz-checksum-… and x-amz-checksum-type of an answer. */
-void vb_store_call_add_checksum(struct vb_store_call *call, const struct vb_store_checksum *checksum);
-void vb_store_xml_checksum(struct vb_strbuf *document, const struct vb_store_checksum *checksum,
+void vb_store_call_add_checksum(struct vb_store_call *call, const struct vb_engine_checksum *checksum);
+void vb_store_xml_checksum(struct vb_strbuf *document, const struct vb_engine_checksum *checksum,
                            bool with_type);
 
 /*

@@ -40,7 +40,7 @@ const char *vb_checksum_element(enum vb_hash_algorithm algorithm)
     return names[algorithm].element;
 }
 
-const char *vb_checksum_type(const struct vb_store_checksum *checksum)
+const char *vb_checksum_type(const struct vb_engine_checksum *checksum)
 {
     return checksum->full_object ? "FULL_OBJECT" : "COMPOSITE";
 }
@@ -76,10 +76,10 @@ bool vb_checksum_value_valid(enum vb_hash_algorithm algorithm, const char *value
            size == vb_hash_size(algorithm);
 }
 
-void vb_checksum_set(struct vb_store_checksum *checksum, enum vb_hash_algorithm algorithm,
+void vb_checksum_set(struct vb_engine_checksum *checksum, enum vb_hash_algorithm algorithm,
                      const unsigned char *digest)
 {
-    *checksum = (struct vb_store_checksum){.present = true, .algorithm = algorithm, .full_object = true};
+    *checksum = (struct vb_engine_checksum){.present = true, .algorithm = algorithm, .full_object = true};
     vb_base64_encode(digest, vb_hash_size(algorithm), checksum->value);
 }
 
@@ -140,7 +140,7 @@ void vb_checksum_parts_init(struct vb_checksum_parts *parts, enum vb_hash_algori
     vb_hash_init(&parts->hash, algorithm);
 }
 
-int vb_checksum_parts_add(struct vb_checksum_parts *parts, const struct vb_store_checksum *checksum,
+int vb_checksum_parts_add(struct vb_checksum_parts *parts, const struct vb_engine_checksum *checksum,
                           int64_t size_bytes)
 {
     unsigned char digest[VB_HASH_MAX_SIZE];
@@ -165,7 +165,7 @@ int vb_checksum_parts_add(struct vb_checksum_parts *parts, const struct vb_store
     return 0;
 }
 
-void vb_checksum_parts_final(struct vb_checksum_parts *parts, struct vb_store_checksum *ret_checksum)
+void vb_checksum_parts_final(struct vb_checksum_parts *parts, struct vb_engine_checksum *ret_checksum)
 {
     unsigned char digest[VB_HASH_MAX_SIZE];
     size_t size = vb_hash_size(parts->algorithm);

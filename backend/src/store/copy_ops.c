@@ -40,7 +40,7 @@ static void fail_source(struct vb_store_call *call, const struct vb_store_target
 }
 
 /* x-amz-copy-source-if-*. Returns false having answered. */
-static bool source_conditions_hold(struct vb_store_call *call, const struct vb_store_meta *meta)
+static bool source_conditions_hold(struct vb_store_call *call, const struct vb_engine_meta *meta)
 {
     struct vb_http_request *http = call->http;
     const struct vb_conditions conditions = {
@@ -48,7 +48,7 @@ static bool source_conditions_hold(struct vb_store_call *call, const struct vb_s
         .if_none_match = vb_http_header(http, "x-amz-copy-source-if-none-match"),
         .if_modified_since = vb_http_header(http, "x-amz-copy-source-if-modified-since"),
         .if_unmodified_since = vb_http_header(http, "x-amz-copy-source-if-unmodified-since")};
-    char etag[VB_STORE_ETAG_SIZE + 2];
+    char etag[VB_ENGINE_ETAG_SIZE + 2];
 
     snprintf(etag, sizeof(etag), "\"%s\"", meta->etag);
     if (vb_conditions_evaluate(&conditions, true, etag, meta->last_modified_ms / 1000) ==
@@ -93,7 +93,7 @@ static bool check_copy(struct vb_store_call *call, const struct vb_store_target 
 }
 
 static void answer_copied(struct vb_store_call *call, const char *root, const char *etag, int64_t modified_ms,
-                          const struct vb_store_checksum *checksum)
+                          const struct vb_engine_checksum *checksum)
 {
     struct vb_strbuf document;
 
@@ -107,7 +107,7 @@ static void answer_copied(struct vb_store_call *call, const char *root, const ch
 
 void vb_store_copy_object(struct vb_store_call *call)
 {
-    struct vb_store_meta from = {0}, replacement = {0}, copied = {0};
+    struct vb_engine_meta from = {0}, replacement = {0}, copied = {0};
     struct vb_store_target source;
     struct vb_error err = {0};
     int64_t created_ms;
@@ -119,16 +119,16 @@ void vb_store_copy_object(struct vb_store_call *call)
         return;
     if (replace && !vb_store_call_read_meta(call, &replacement))
         return;
-    r = vb_store_head(call->store, source.bucket, source.key, &from, &err);
+    r = vb_engine_stat(call->engine, source.bucket, source.key, &from, &err);
     if (r < 0) {
         fail_source(call, &source, r, &err);
         return;
     }
     if (source_conditions_hold(call, &from)) {
-        r = vb_store_bucket_head(call->store, call->target.bucket, &created_ms, &err);
+        r = vb_engine_bucket_stat(call->engine, call->target.bucket, &created_ms, &err);
         if (r == 0)
-            r = vb_store_copy(call->store, source.bucket, source.key, from.etag, call->target.bucket,
-                              call->target.key, replace ? &replacement : NULL, &copied, &err);
+            r = vb_engine_copy(call->engine, source.bucket, source.key, from.etag, call->target.bucket,
+                               call->target.key, replace ? &replacement : NULL, &copied, &err);
         if (r == -ENOENT) /* deleted meanwhile */
             fail_source(call, &source, r, &err);
         else if (r < 0)
@@ -136,9 +136,9 @@ void vb_store_copy_object(struct vb_store_call *call)
         else
             answer_copied(call, "CopyObjectResult", copied.etag, copied.last_modified_ms, &copied.checksum);
         if (r == 0)
-            vb_store_meta_release(&copied);
+            vb_engine_meta_release(&copied);
     }
-    vb_store_meta_release(&from);
+    vb_engine_meta_release(&from);
 }
 
 /* x-amz-copy-source-range: "bytes=first-last", both there and within the object. Returns false having
@@ -171,45 +171,45 @@ static bool read_source_range(struct vb_store_call *call, int64_t total, int64_t
         *ret_offset = first;
         *ret_size = last - first + 1;
     }
-    if (*ret_size > VB_STORE_PUT_MAX) {
+    if (*ret_size > VB_ENGINE_PUT_MAX) {
         vb_s3_fail(
             call->http, VB_S3_INVALID_REQUEST,
             "The specified copy source is larger than the maximum allowable size for a copy source: %lld",
-            (long long)VB_STORE_PUT_MAX);
+            (long long)VB_ENGINE_PUT_MAX);
         return false;
     }
     return true;
 }
 
 /* Copies into a new writer in call->body. Returns 0 or the engine's error. */
-static int copy_bytes(struct vb_store_call *call, struct vb_store_reader *reader, int64_t offset,
+static int copy_bytes(struct vb_store_call *call, struct vb_engine_reader *reader, int64_t offset,
                       int64_t size, struct vb_error *err)
 {
     struct vb_store_body *body = &call->body;
     char *buffer VB_CLEANUP(vb_freep) = malloc(COPY_BUFFER_SIZE);
-    int r = buffer ? vb_store_writer_open(call->store, size, &body->writer, err) : -ENOMEM;
+    int r = buffer ? vb_engine_writer_open(call->engine, size, &body->writer, err) : -ENOMEM;
 
     while (r == 0 && size > 0) {
-        int64_t got = vb_store_reader_read(
+        int64_t got = vb_engine_reader_read(
             reader, offset, buffer, size < (int64_t)COPY_BUFFER_SIZE ? (size_t)size : COPY_BUFFER_SIZE);
 
         if (got <= 0)
             return got < 0 ? (int)got : -EIO;
         if (body->hashing)
             vb_hash_update(&body->checksum_hash, buffer, (size_t)got);
-        r = vb_store_writer_write(body->writer, buffer, (size_t)got, err);
+        r = vb_engine_writer_write(body->writer, buffer, (size_t)got, err);
         offset += got;
         size -= got;
     }
     return r;
 }
 
-static void copy_part(struct vb_store_call *call, const struct vb_store_meta *from,
-                      struct vb_store_reader *reader, unsigned number)
+static void copy_part(struct vb_store_call *call, const struct vb_engine_meta *from,
+                      struct vb_engine_reader *reader, unsigned number)
 {
     struct vb_store_body *body = &call->body;
     unsigned char digest[VB_HASH_MAX_SIZE];
-    char etag[VB_STORE_ETAG_SIZE];
+    char etag[VB_ENGINE_ETAG_SIZE];
     struct vb_error err = {0};
     int64_t offset, size;
     int r;
@@ -224,9 +224,9 @@ static void copy_part(struct vb_store_call *call, const struct vb_store_meta *fr
             vb_hash_final(&body->checksum_hash, digest);
             vb_checksum_set(&body->checksum, body->checksum.algorithm, digest);
         }
-        r = vb_store_multipart_put(VB_TAKE(body->writer), call->target.bucket, call->target.key,
-                                   vb_store_call_query(call, "uploadId"), number, &body->checksum, etag,
-                                   &err);
+        r = vb_engine_multipart_put(VB_TAKE(body->writer), call->target.bucket, call->target.key,
+                                    vb_store_call_query(call, "uploadId"), number, &body->checksum, etag,
+                                    &err);
     }
     if (r < 0)
         vb_store_call_fail(call, r, &err);
@@ -236,8 +236,8 @@ static void copy_part(struct vb_store_call *call, const struct vb_store_meta *fr
 
 void vb_store_upload_part_copy(struct vb_store_call *call)
 {
-    struct vb_store_reader *reader = NULL;
-    struct vb_store_meta from = {0};
+    struct vb_engine_reader *reader = NULL;
+    struct vb_engine_meta from = {0};
     struct vb_store_target source;
     struct vb_error err = {0};
     unsigned number;
@@ -245,12 +245,12 @@ void vb_store_upload_part_copy(struct vb_store_call *call)
 
     if (!vb_store_call_part_number(call, &number) || !read_source(call, &source))
         return;
-    r = vb_store_get(call->store, source.bucket, source.key, &from, &reader, &err);
+    r = vb_engine_get(call->engine, source.bucket, source.key, &from, &reader, &err);
     if (r < 0) {
         fail_source(call, &source, r, &err);
         return;
     }
     copy_part(call, &from, reader, number);
-    vb_store_reader_close(reader);
-    vb_store_meta_release(&from);
+    vb_engine_reader_close(reader);
+    vb_engine_meta_release(&from);
 }

@@ -27,7 +27,7 @@ static int load_rules(struct vb_store_call *call, struct vb_store_cors *ret_cors
     int r;
 
     vb_strbuf_init(&xml, 4 * VB_STORE_CORS_SIZE_MAX);
-    r = vb_store_bucket_get_cors(call->store, call->target.bucket, &xml, err);
+    r = vb_engine_bucket_get_cors(call->engine, call->target.bucket, &xml, err);
     if (r == 0 && xml.length == 0)
         r = -ENOENT;
     if (r == 0)
@@ -131,7 +131,7 @@ void vb_store_put_cors(struct vb_store_call *call)
         vb_s3_fail(call->http, VB_S3_MALFORMED_XML, "The CORS configuration is larger than %zu bytes",
                    VB_STORE_CORS_SIZE_MAX);
     else if (r == 0)
-        r = vb_store_bucket_set_cors(call->store, call->target.bucket, xml.data, &err);
+        r = vb_engine_bucket_set_cors(call->engine, call->target.bucket, xml.data, &err);
     if (r < 0)
         vb_store_call_fail(call, r, &err);
     else if (!vb_http_answered(call->http))
@@ -164,7 +164,7 @@ void vb_store_get_cors(struct vb_store_call *call)
 void vb_store_delete_cors(struct vb_store_call *call)
 {
     struct vb_error err = {0};
-    int r = vb_store_bucket_set_cors(call->store, call->target.bucket, NULL, &err);
+    int r = vb_engine_bucket_set_cors(call->engine, call->target.bucket, NULL, &err);
 
     if (r < 0)
         vb_store_call_fail(call, r, &err);

@@ -83,7 +83,7 @@ static void judge_items(struct delete_request *request)
     for (size_t i = 0; i < request->count; i++) {
         struct delete_item *item = &request->items[i];
 
-        if (strlen(item->key) > VB_STORE_KEY_MAX)
+        if (strlen(item->key) > VB_ENGINE_KEY_MAX)
             item->error = VB_S3_KEY_TOO_LONG;
         else if (item->version && *item->version && strcmp(item->version, "null") != 0)
             item->error = VB_S3_NO_SUCH_VERSION;
@@ -98,7 +98,7 @@ static int delete_items(struct vb_store_call *call, struct delete_request *reque
 
     for (size_t i = 0; i < request->count; i++) {
         struct delete_item *item = &request->items[i];
-        const struct vb_store_condition condition = {.if_match = item->etag ? unquote(item->etag) : NULL};
+        const struct vb_engine_condition condition = {.etag = item->etag ? unquote(item->etag) : NULL};
         int r;
 
         if (item->error)
@@ -107,7 +107,7 @@ static int delete_items(struct vb_store_call *call, struct delete_request *reque
             plain[plain_count++] = item->key;
             continue;
         }
-        r = vb_store_delete(call->store, call->target.bucket, item->key, &condition, NULL, err);
+        r = vb_engine_delete(call->engine, call->target.bucket, item->key, &condition, NULL, err);
         if (r == -ENOENT)
             item->error = VB_S3_NO_SUCH_KEY;
         else if (r == -EKEYREJECTED)
@@ -115,7 +115,7 @@ static int delete_items(struct vb_store_call *call, struct delete_request *reque
         else if (r < 0)
             return r;
     }
-    return vb_store_delete_many(call->store, call->target.bucket, plain, plain_count, err);
+    return vb_engine_delete_many(call->engine, call->target.bucket, plain, plain_count, err);
 }
 
 static void answer(struct vb_store_call *call, const struct delete_request *request)

@@ -33,7 +33,7 @@ static void add_overridable(struct vb_store_call *call, const char *name, const 
 }
 
 struct served {
-    struct vb_store_meta meta;
+    struct vb_engine_meta meta;
     const char *etag; /* with quotes */
     const char *content_type;
     int64_t offset, size;
@@ -43,7 +43,7 @@ struct served {
 static void add_headers(struct vb_store_call *call, struct served *served)
 {
     struct vb_http_request *http = call->http;
-    const struct vb_store_meta *meta = &served->meta;
+    const struct vb_engine_meta *meta = &served->meta;
     const char *content_type = vb_store_call_query(call, "response-content-type");
     const char *checksum_mode = vb_store_call_header(call, "x-amz-checksum-mode");
     char date[VB_CLOCK_HTTP_DATE_SIZE];
@@ -121,14 +121,14 @@ static bool select_part(struct vb_store_call *call, struct served *served)
 {
     unsigned number;
 
-    if (!vb_store_call_query_number(call, "partNumber", VB_STORE_PARTS_MAX + 1, 0, &number))
+    if (!vb_store_call_query_number(call, "partNumber", VB_ENGINE_PARTS_MAX + 1, 0, &number))
         return false;
     if (vb_http_header(call->http, "Range")) {
         vb_s3_fail(call->http, VB_S3_INVALID_REQUEST,
                    "Cannot specify both Range header and partNumber query parameter");
         return false;
     }
-    if (number == 0 || number > VB_STORE_PARTS_MAX) {
+    if (number == 0 || number > VB_ENGINE_PARTS_MAX) {
         vb_s3_fail(call->http, VB_S3_INVALID_ARGUMENT,
                    "Part number must be an integer between 1 and 10000, inclusive");
         return false;
@@ -190,12 +190,12 @@ static bool prepare(struct vb_store_call *call, struct served *served)
 
 static void close_reader(void *reader)
 {
-    vb_store_reader_close(reader);
+    vb_engine_reader_close(reader);
 }
 
 /* A range of an object whose bytes lie in several files. */
 struct segments {
-    struct vb_store_reader *reader;
+    struct vb_engine_reader *reader;
     int64_t offset, size;
 };
 
@@ -207,8 +207,8 @@ static int64_t fill_segments(void *context, int64_t offset, char *buffer, size_t
 
     if (rest <= 0)
         return 0;
-    got = vb_store_reader_read(segments->reader, segments->offset + offset, buffer,
-                               (int64_t)capacity < rest ? capacity : (size_t)rest);
+    got = vb_engine_reader_read(segments->reader, segments->offset + offset, buffer,
+                                (int64_t)capacity < rest ? capacity : (size_t)rest);
     return got == 0 ? -EIO : got; /* shorter than its index says */
 }
 
@@ -216,12 +216,12 @@ static void release_segments(void *context)
 {
     struct segments *segments = context;
 
-    vb_store_reader_close(segments->reader);
+    vb_engine_reader_close(segments->reader);
     free(segments);
 }
 
 static void answer_segments(struct vb_store_call *call, const struct served *served,
-                            struct vb_store_reader *reader)
+                            struct vb_engine_reader *reader)
 {
     struct segments *segments = malloc(sizeof(*segments));
     struct vb_http_stream stream = {.fill = fill_segments,
@@ -231,7 +231,7 @@ static void answer_segments(struct vb_store_call *call, const struct served *ser
                                     .buffer_size = STREAM_BUFFER_SIZE};
 
     if (!segments) {
-        vb_store_reader_close(reader);
+        vb_engine_reader_close(reader);
         vb_s3_fail(call->http, VB_S3_SLOW_DOWN, NULL);
         return;
     }
@@ -241,12 +241,12 @@ static void answer_segments(struct vb_store_call *call, const struct served *ser
 
 /* Takes the reader. */
 static void answer_bytes(struct vb_store_call *call, const struct served *served,
-                         struct vb_store_reader *reader)
+                         struct vb_engine_reader *reader)
 {
     const void *data;
     int fd;
 
-    vb_store_reader_source(reader, &data, &fd);
+    vb_engine_reader_source(reader, &data, &fd);
     if (data) {
         vb_http_answer_static(call->http, served->status, served->content_type,
                               (const char *)data + served->offset, (size_t)served->size, close_reader,
@@ -254,13 +254,13 @@ static void answer_bytes(struct vb_store_call *call, const struct served *served
         return;
     }
     if (served->size == 0) {
-        vb_store_reader_close(reader);
+        vb_engine_reader_close(reader);
         vb_http_answer(call->http, served->status, served->content_type, "", 0);
         return;
     }
     if (fd >= 0) {
         fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-        vb_store_reader_close(reader);
+        vb_engine_reader_close(reader);
         if (fd < 0)
             vb_s3_fail(call->http, VB_S3_SLOW_DOWN, NULL);
         else
@@ -273,14 +273,14 @@ static void answer_bytes(struct vb_store_call *call, const struct served *served
 
 void vb_store_get_object(struct vb_store_call *call)
 {
-    struct vb_store_reader *reader = NULL;
+    struct vb_engine_reader *reader = NULL;
     struct vb_error err = {0};
     struct served served = {0};
     int r;
 
     if (!vb_store_call_check_version(call))
         return;
-    r = vb_store_get(call->store, call->target.bucket, call->target.key, &served.meta, &reader, &err);
+    r = vb_engine_get(call->engine, call->target.bucket, call->target.key, &served.meta, &reader, &err);
     if (r < 0) {
         vb_store_call_fail(call, r, &err);
         return;
@@ -288,8 +288,8 @@ void vb_store_get_object(struct vb_store_call *call)
     if (prepare(call, &served))
         answer_bytes(call, &served, reader);
     else
-        vb_store_reader_close(reader);
-    vb_store_meta_release(&served.meta);
+        vb_engine_reader_close(reader);
+    vb_engine_meta_release(&served.meta);
 }
 
 static int64_t fill_nothing(void *context, int64_t offset, char *buffer, size_t capacity)
@@ -309,7 +309,7 @@ void vb_store_head_object(struct vb_store_call *call)
 
     if (!vb_store_call_check_version(call))
         return;
-    r = vb_store_head(call->store, call->target.bucket, call->target.key, &served.meta, &err);
+    r = vb_engine_stat(call->engine, call->target.bucket, call->target.key, &served.meta, &err);
     if (r < 0) {
         vb_store_call_fail(call, r, &err);
         return;
@@ -319,5 +319,5 @@ void vb_store_head_object(struct vb_store_call *call)
 
         vb_http_answer_stream(call->http, served.status, served.content_type, &length);
     }
-    vb_store_meta_release(&served.meta);
+    vb_engine_meta_release(&served.meta);
 }

@@ -34,7 +34,7 @@ static void add_name(const struct listing *listing, struct vb_strbuf *out, const
     vb_strbuf_release(&encoded);
 }
 
-static void add_object(struct listing *listing, const struct vb_store_entry *entry)
+static void add_object(struct listing *listing, const struct vb_engine_entry *entry)
 {
     struct vb_strbuf *out = &listing->document;
     const char *element = listing->versions ? "Version" : "Contents";
@@ -56,7 +56,7 @@ static void add_object(struct listing *listing, const struct vb_store_entry *ent
     vb_xml_end(out, element);
 }
 
-static int add_entry(void *context, const struct vb_store_entry *entry)
+static int add_entry(void *context, const struct vb_engine_entry *entry)
 {
     struct listing *listing = context;
 
@@ -108,13 +108,13 @@ static bool begin(struct vb_store_call *call, const char *root, struct listing *
 
 /* Returns false having answered. */
 static bool run(struct listing *listing, const struct list_request *request, bool *ret_truncated,
-                char ret_next[VB_STORE_KEY_MAX + 1])
+                char ret_next[VB_ENGINE_KEY_MAX + 1])
 {
     struct vb_store_call *call = listing->call;
-    const struct vb_store_list list = {.prefix = request->prefix,
-                                       .delimiter = request->delimiter,
-                                       .start_after = request->start_after,
-                                       .max = request->max_keys};
+    const struct vb_engine_list list = {.prefix = request->prefix,
+                                        .delimiter = request->delimiter,
+                                        .start_after = request->start_after,
+                                        .max = request->max_keys};
     struct vb_error err = {0};
     int64_t created_ms;
     int r;
@@ -122,10 +122,10 @@ static bool run(struct listing *listing, const struct list_request *request, boo
     *ret_truncated = false;
     ret_next[0] = '\0';
     if (request->max_keys == 0)
-        r = vb_store_bucket_head(call->store, call->target.bucket, &created_ms, &err);
+        r = vb_engine_bucket_stat(call->engine, call->target.bucket, &created_ms, &err);
     else
-        r = vb_store_list(call->store, call->target.bucket, &list, add_entry, listing, ret_truncated,
-                          ret_next, &err);
+        r = vb_engine_list(call->engine, call->target.bucket, &list, add_entry, listing, ret_truncated,
+                           ret_next, &err);
     if (r < 0) {
         vb_store_call_fail(call, r, &err);
         vb_strbuf_release(&listing->document);
@@ -147,7 +147,7 @@ static void finish(struct listing *listing, const char *root)
 void vb_store_list_objects(struct vb_store_call *call)
 {
     static const char root[] = "ListBucketResult";
-    char next[VB_STORE_KEY_MAX + 1];
+    char next[VB_ENGINE_KEY_MAX + 1];
     struct list_request request;
     struct listing listing;
     bool truncated;
@@ -168,12 +168,12 @@ void vb_store_list_objects(struct vb_store_call *call)
 /* The token is the last key, so that it stays good whatever happens to the bucket; base64 keeps it opaque. */
 static const char *read_token(struct vb_store_call *call, const char *token)
 {
-    char *key = vb_arena_calloc(&call->http->arena, VB_STORE_KEY_MAX + 1);
+    char *key = vb_arena_calloc(&call->http->arena, VB_ENGINE_KEY_MAX + 1);
     size_t size;
 
     if (!key)
         return NULL;
-    if (vb_base64url_decode(token, strlen(token), key, VB_STORE_KEY_MAX, &size) < 0 || size == 0 ||
+    if (vb_base64url_decode(token, strlen(token), key, VB_ENGINE_KEY_MAX, &size) < 0 || size == 0 ||
         strlen(key) != size || !vb_utf8_valid(key, size)) {
         vb_s3_fail_fields(
             call->http, VB_S3_INVALID_ARGUMENT,
@@ -189,7 +189,7 @@ void vb_store_list_objects_v2(struct vb_store_call *call)
     static const char root[] = "ListBucketResult";
     const char *token = vb_store_call_query(call, "continuation-token");
     const char *start_after = vb_store_call_query(call, "start-after");
-    char next[VB_STORE_KEY_MAX + 1], next_token[VB_BASE64_SIZE(VB_STORE_KEY_MAX)];
+    char next[VB_ENGINE_KEY_MAX + 1], next_token[VB_BASE64_SIZE(VB_ENGINE_KEY_MAX)];
     struct list_request request;
     struct listing listing;
     bool truncated;
@@ -220,7 +220,7 @@ void vb_store_list_objects_v2(struct vb_store_call *call)
 void vb_store_list_object_versions(struct vb_store_call *call)
 {
     static const char root[] = "ListVersionsResult";
-    char next[VB_STORE_KEY_MAX + 1];
+    char next[VB_ENGINE_KEY_MAX + 1];
     struct list_request request;
     struct listing listing;
     bool truncated;

@@ -11,7 +11,7 @@
 #include <strings.h>
 
 struct part_array {
-    struct vb_store_part *parts;
+    struct vb_engine_part *parts;
     size_t count, capacity;
 };
 
@@ -21,20 +21,20 @@ struct complete_request {
 };
 
 /* Returns the new, zeroed last part, or NULL: too many, or memory is out. */
-static struct vb_store_part *append(struct part_array *array)
+static struct vb_engine_part *append(struct part_array *array)
 {
-    if (array->count == VB_STORE_PARTS_MAX)
+    if (array->count == VB_ENGINE_PARTS_MAX)
         return NULL;
     if (array->count == array->capacity) {
         size_t capacity = array->capacity ? 2 * array->capacity : 64;
-        struct vb_store_part *parts = realloc(array->parts, capacity * sizeof(*parts));
+        struct vb_engine_part *parts = realloc(array->parts, capacity * sizeof(*parts));
 
         if (!parts)
             return NULL;
         array->parts = parts;
         array->capacity = capacity;
     }
-    array->parts[array->count] = (struct vb_store_part){0};
+    array->parts[array->count] = (struct vb_engine_part){0};
     return &array->parts[array->count++];
 }
 
@@ -57,11 +57,11 @@ static int parse_number(const char *text, unsigned *ret_number)
     if (length == 0 || length > 5 || strspn(text, "0123456789") != length)
         return -EINVAL;
     *ret_number = (unsigned)strtoul(text, NULL, 10);
-    return *ret_number >= 1 && *ret_number <= VB_STORE_PARTS_MAX ? 0 : -EINVAL;
+    return *ret_number >= 1 && *ret_number <= VB_ENGINE_PARTS_MAX ? 0 : -EINVAL;
 }
 
 /* An ETag too long to be one of ours is cut, and then matches no part. */
-static void copy_etag(const char *text, char etag[VB_STORE_ETAG_SIZE])
+static void copy_etag(const char *text, char etag[VB_ENGINE_ETAG_SIZE])
 {
     size_t length = strlen(text);
 
@@ -69,15 +69,15 @@ static void copy_etag(const char *text, char etag[VB_STORE_ETAG_SIZE])
         text++;
         length -= 2;
     }
-    snprintf(etag, VB_STORE_ETAG_SIZE, "%.*s",
-             (int)(length < VB_STORE_ETAG_SIZE ? length : VB_STORE_ETAG_SIZE), text);
+    snprintf(etag, VB_ENGINE_ETAG_SIZE, "%.*s",
+             (int)(length < VB_ENGINE_ETAG_SIZE ? length : VB_ENGINE_ETAG_SIZE), text);
 }
 
 static int on_end(void *context, const char *path, const char *text)
 {
     static const char prefix[] = "CompleteMultipartUpload/Part";
     struct complete_request *request = context;
-    struct vb_store_part *part;
+    struct vb_engine_part *part;
 
     if (strncmp(path, prefix, sizeof(prefix) - 1) != 0)
         return 0;
@@ -92,7 +92,7 @@ static int on_end(void *context, const char *path, const char *text)
         copy_etag(text, part->etag);
     for (const enum vb_hash_algorithm *a = vb_checksum_algorithms; *a != VB_HASH_ALGORITHMS; a++) {
         if (strcmp(path, vb_checksum_element(*a)) == 0) {
-            part->checksum = (struct vb_store_checksum){.present = true, .algorithm = *a};
+            part->checksum = (struct vb_engine_checksum){.present = true, .algorithm = *a};
             snprintf(part->checksum.value, sizeof(part->checksum.value), "%s", text);
         }
     }
@@ -103,7 +103,7 @@ static int on_end(void *context, const char *path, const char *text)
 static bool read_parts(struct vb_store_call *call, struct complete_request *request)
 {
     const struct vb_xml_reader reader = {.size_max = VB_STORE_XML_BODY_MAX,
-                                         .elements_max = 8 * VB_STORE_PARTS_MAX + 10,
+                                         .elements_max = 8 * VB_ENGINE_PARTS_MAX + 10,
                                          .on_start = on_start,
                                          .on_end = on_end,
                                          .context = request};
@@ -122,9 +122,9 @@ static bool read_parts(struct vb_store_call *call, struct complete_request *requ
     return true;
 }
 
-static int add_stored(void *context, const struct vb_store_part *part)
+static int add_stored(void *context, const struct vb_engine_part *part)
 {
-    struct vb_store_part *copy = append(context);
+    struct vb_engine_part *copy = append(context);
 
     if (!copy)
         return -ENOMEM;
@@ -132,7 +132,7 @@ static int add_stored(void *context, const struct vb_store_part *part)
     return 0;
 }
 
-static void fail_part(struct vb_store_call *call, const struct vb_store_part *part)
+static void fail_part(struct vb_store_call *call, const struct vb_engine_part *part)
 {
     char number[16];
 
@@ -152,8 +152,8 @@ static bool match_parts(struct vb_store_call *call, struct part_array *named, co
     size_t at = 0;
 
     for (size_t i = 0; i < named->count; i++) {
-        struct vb_store_part *part = &named->parts[i];
-        const struct vb_store_part *found;
+        struct vb_engine_part *part = &named->parts[i];
+        const struct vb_engine_part *found;
 
         while (at < stored->count && stored->parts[at].number < part->number)
             at++;
@@ -203,7 +203,7 @@ static const char *expected_checksum(struct vb_store_call *call, enum vb_hash_al
     return NULL;
 }
 
-static bool same_checksum(const char *expected, const struct vb_store_checksum *checksum)
+static bool same_checksum(const char *expected, const struct vb_engine_checksum *checksum)
 {
     size_t length = strcspn(checksum->value, "-");
 
@@ -214,8 +214,8 @@ static bool same_checksum(const char *expected, const struct vb_store_checksum *
 
 /* Computes the checksum of the whole, as the upload or the client's expectation asks. Returns false having
  * answered. */
-static bool compute_checksum(struct vb_store_call *call, const struct vb_store_checksum *upload,
-                             const struct part_array *parts, struct vb_store_checksum *ret_checksum)
+static bool compute_checksum(struct vb_store_call *call, const struct vb_engine_checksum *upload,
+                             const struct part_array *parts, struct vb_engine_checksum *ret_checksum)
 {
     const char *type = vb_http_header(call->http, "x-amz-checksum-type");
     enum vb_hash_algorithm algorithm = upload->algorithm, expected_algorithm = VB_HASH_ALGORITHMS;
@@ -267,32 +267,32 @@ static bool compute_checksum(struct vb_store_call *call, const struct vb_store_c
 /* What can be known before the commit. A finished upload passes: the engine knows whether this is a
  * repetition. Returns false having answered. */
 static bool prepare(struct vb_store_call *call, struct part_array *named,
-                    struct vb_store_checksum *ret_checksum)
+                    struct vb_engine_checksum *ret_checksum)
 {
     const char *upload_id = vb_store_call_query(call, "uploadId");
     struct part_array stored = {0};
-    struct vb_store_meta upload = {0};
+    struct vb_engine_meta upload = {0};
     struct vb_error err = {0};
     bool truncated, ok = true;
-    int r =
-        vb_store_multipart_get(call->store, call->target.bucket, call->target.key, upload_id, &upload, &err);
+    int r = vb_engine_multipart_get(call->engine, call->target.bucket, call->target.key, upload_id, &upload,
+                                    &err);
 
     if (r == -ESRCH)
         return true;
     if (r == 0)
-        r = vb_store_multipart_list_parts(call->store, call->target.bucket, call->target.key, upload_id, 0,
-                                          VB_STORE_PARTS_MAX, add_stored, &stored, &truncated, &err);
+        r = vb_engine_multipart_list_parts(call->engine, call->target.bucket, call->target.key, upload_id, 0,
+                                           VB_ENGINE_PARTS_MAX, add_stored, &stored, &truncated, &err);
     if (r == 0)
         ok = match_parts(call, named, &stored) && size_holds(call, named) &&
              compute_checksum(call, &upload.checksum, named, ret_checksum);
     else if (r != -ESRCH)
         vb_store_call_fail(call, r, &err);
-    vb_store_meta_release(&upload);
+    vb_engine_meta_release(&upload);
     free(stored.parts);
     return ok && (r == 0 || r == -ESRCH);
 }
 
-static void answer(struct vb_store_call *call, const struct vb_store_meta *meta)
+static void answer(struct vb_store_call *call, const struct vb_engine_meta *meta)
 {
     struct vb_http_request *http = call->http;
     struct vb_strbuf document;
@@ -311,17 +311,17 @@ static void answer(struct vb_store_call *call, const struct vb_store_meta *meta)
 
 static void complete(struct vb_store_call *call, struct part_array *named)
 {
-    struct vb_store_condition condition;
-    struct vb_store_checksum checksum = {0};
-    struct vb_store_meta meta = {0};
+    struct vb_engine_condition condition;
+    struct vb_engine_checksum checksum = {0};
+    struct vb_engine_meta meta = {0};
     struct vb_error err = {0};
     int r;
 
     if (!vb_store_call_read_condition(call, &condition) || !prepare(call, named, &checksum))
         return;
-    r = vb_store_multipart_complete(call->store, call->target.bucket, call->target.key,
-                                    vb_store_call_query(call, "uploadId"), named->parts, named->count,
-                                    checksum.present ? &checksum : NULL, &condition, &meta, &err);
+    r = vb_engine_multipart_complete(call->engine, call->target.bucket, call->target.key,
+                                     vb_store_call_query(call, "uploadId"), named->parts, named->count,
+                                     checksum.present ? &checksum : NULL, &condition, &meta, &err);
     if (r == -EINVAL) {
         vb_s3_fail(call->http, VB_S3_INVALID_PART, NULL);
     } else if (r == -EDOM) {
@@ -332,7 +332,7 @@ static void complete(struct vb_store_call *call, struct part_array *named)
         vb_store_call_fail(call, r, &err);
     } else {
         answer(call, &meta);
-        vb_store_meta_release(&meta);
+        vb_engine_meta_release(&meta);
     }
 }
 

@@ -13,8 +13,8 @@ struct upload_listing {
     struct vb_strbuf document, prefixes;
     bool url_encoded;
     const char *prefix, *delimiter;
-    char last_key[VB_STORE_KEY_MAX + 1], last_id[VB_STORE_UPLOAD_ID_SIZE];
-    char last_prefix[VB_STORE_KEY_MAX + 1];
+    char last_key[VB_ENGINE_KEY_MAX + 1], last_id[VB_ENGINE_UPLOAD_ID_SIZE];
+    char last_prefix[VB_ENGINE_KEY_MAX + 1];
 };
 
 static void add_name(const struct upload_listing *listing, struct vb_strbuf *out, const char *element,
@@ -34,7 +34,7 @@ static bool in_common_prefix(struct upload_listing *listing, const char *key)
 {
     const char *rest = key + strlen(listing->prefix);
     const char *end = *listing->delimiter ? strstr(rest, listing->delimiter) : NULL;
-    char common[VB_STORE_KEY_MAX + 1];
+    char common[VB_ENGINE_KEY_MAX + 1];
 
     if (!end)
         return false;
@@ -48,7 +48,7 @@ static bool in_common_prefix(struct upload_listing *listing, const char *key)
     return true;
 }
 
-static int add_upload(void *context, const struct vb_store_upload *upload)
+static int add_upload(void *context, const struct vb_engine_upload *upload)
 {
     struct upload_listing *listing = context;
     struct vb_strbuf *out = &listing->document;
@@ -96,10 +96,10 @@ void vb_store_list_multipart_uploads(struct vb_store_call *call)
     if (listing.url_encoded)
         vb_xml_element(&listing.document, "EncodingType", "url");
     if (max == 0)
-        r = vb_store_bucket_head(call->store, call->target.bucket, &created_ms, &err);
+        r = vb_engine_bucket_stat(call->engine, call->target.bucket, &created_ms, &err);
     else
-        r = vb_store_multipart_list(call->store, call->target.bucket, listing.prefix, key_marker, id_marker,
-                                    max, add_upload, &listing, &truncated, &err);
+        r = vb_engine_multipart_list(call->engine, call->target.bucket, listing.prefix, key_marker, id_marker,
+                                     max, add_upload, &listing, &truncated, &err);
     add_name(&listing, &listing.document, "NextKeyMarker", truncated ? listing.last_key : "");
     vb_xml_element(&listing.document, "NextUploadIdMarker", truncated ? listing.last_id : "");
     vb_xml_element_int(&listing.document, "MaxUploads", max);

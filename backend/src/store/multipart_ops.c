@@ -10,11 +10,11 @@
 #define LIST_MAX 1000
 
 /* x-amz-checksum-algorithm and -type. Returns false having answered. */
-static bool read_checksum_settings(struct vb_store_call *call, struct vb_store_checksum *ret_checksum)
+static bool read_checksum_settings(struct vb_store_call *call, struct vb_engine_checksum *ret_checksum)
 {
     const char *name = vb_store_call_header(call, "x-amz-checksum-algorithm");
     const char *type = vb_store_call_header(call, "x-amz-checksum-type");
-    struct vb_store_checksum checksum = {0};
+    struct vb_engine_checksum checksum = {0};
     bool is_crc, full_object = type && strcasecmp(type, "FULL_OBJECT") == 0;
 
     if (!name) {
@@ -47,9 +47,9 @@ static bool read_checksum_settings(struct vb_store_call *call, struct vb_store_c
 
 void vb_store_create_multipart_upload(struct vb_store_call *call)
 {
-    char upload_id[VB_STORE_UPLOAD_ID_SIZE];
-    struct vb_store_checksum checksum = {0};
-    struct vb_store_meta meta;
+    char upload_id[VB_ENGINE_UPLOAD_ID_SIZE];
+    struct vb_engine_checksum checksum = {0};
+    struct vb_engine_meta meta;
     struct vb_strbuf document;
     struct vb_error err = {0};
     int r;
@@ -58,7 +58,8 @@ void vb_store_create_multipart_upload(struct vb_store_call *call)
         !vb_store_call_read_meta(call, &meta))
         return;
     meta.checksum = checksum;
-    r = vb_store_multipart_create(call->store, call->target.bucket, call->target.key, &meta, upload_id, &err);
+    r = vb_engine_multipart_create(call->engine, call->target.bucket, call->target.key, &meta, upload_id,
+                                   &err);
     if (r < 0) {
         vb_store_call_fail(call, r, &err);
         return;
@@ -79,9 +80,9 @@ bool vb_store_call_part_number(struct vb_store_call *call, unsigned *ret_number)
 {
     const char *text = vb_store_call_query(call, "partNumber");
 
-    if (!vb_store_call_query_number(call, "partNumber", VB_STORE_PARTS_MAX + 1, 0, ret_number))
+    if (!vb_store_call_query_number(call, "partNumber", VB_ENGINE_PARTS_MAX + 1, 0, ret_number))
         return false;
-    if (*ret_number >= 1 && *ret_number <= VB_STORE_PARTS_MAX)
+    if (*ret_number >= 1 && *ret_number <= VB_ENGINE_PARTS_MAX)
         return true;
     vb_s3_fail_fields(call->http, VB_S3_INVALID_ARGUMENT,
                       (const struct vb_s3_error_field[]){
@@ -93,11 +94,11 @@ bool vb_store_call_part_number(struct vb_store_call *call, unsigned *ret_number)
 bool vb_store_upload_part_begin(struct vb_store_call *call)
 {
     struct vb_store_body *body = &call->body;
-    struct vb_store_meta upload = {0};
+    struct vb_engine_meta upload = {0};
     struct vb_error err = {0};
     bool ok = true;
-    int r = vb_store_multipart_get(call->store, call->target.bucket, call->target.key,
-                                   vb_store_call_query(call, "uploadId"), &upload, &err);
+    int r = vb_engine_multipart_get(call->engine, call->target.bucket, call->target.key,
+                                    vb_store_call_query(call, "uploadId"), &upload, &err);
 
     if (r < 0) {
         vb_store_call_fail(call, r, &err);
@@ -111,7 +112,7 @@ bool vb_store_upload_part_begin(struct vb_store_call *call)
                    vb_checksum_name(upload.checksum.algorithm), vb_checksum_name(body->checksum.algorithm));
         ok = false;
     }
-    vb_store_meta_release(&upload);
+    vb_engine_meta_release(&upload);
     return ok;
 }
 
@@ -124,16 +125,16 @@ bool vb_store_upload_part_prepare(struct vb_store_call *call)
 
 void vb_store_upload_part(struct vb_store_call *call)
 {
-    char etag[VB_STORE_ETAG_SIZE];
+    char etag[VB_ENGINE_ETAG_SIZE];
     struct vb_error err = {0};
     unsigned number;
     int r;
 
     if (!vb_store_call_part_number(call, &number))
         return;
-    r = vb_store_multipart_put(VB_TAKE(call->body.writer), call->target.bucket, call->target.key,
-                               vb_store_call_query(call, "uploadId"), number, &call->body.checksum, etag,
-                               &err);
+    r = vb_engine_multipart_put(VB_TAKE(call->body.writer), call->target.bucket, call->target.key,
+                                vb_store_call_query(call, "uploadId"), number, &call->body.checksum, etag,
+                                &err);
     if (r < 0) {
         vb_store_call_fail(call, r, &err);
         return;
@@ -150,7 +151,7 @@ struct part_listing {
     unsigned last;
 };
 
-static int add_part(void *context, const struct vb_store_part *part)
+static int add_part(void *context, const struct vb_engine_part *part)
 {
     struct part_listing *listing = context;
 
@@ -166,7 +167,7 @@ static int add_part(void *context, const struct vb_store_part *part)
 }
 
 static void write_parts_head(struct vb_store_call *call, struct vb_strbuf *document,
-                             const struct vb_store_meta *upload, const char *upload_id)
+                             const struct vb_engine_meta *upload, const char *upload_id)
 {
     vb_xml_element(document, "Bucket", call->target.bucket);
     vb_xml_element(document, "Key", call->target.key);
@@ -183,7 +184,7 @@ static void write_parts_head(struct vb_store_call *call, struct vb_strbuf *docum
 void vb_store_list_parts(struct vb_store_call *call)
 {
     const char *upload_id = vb_store_call_query(call, "uploadId");
-    struct vb_store_meta upload = {0};
+    struct vb_engine_meta upload = {0};
     struct part_listing listing = {0};
     struct vb_error err = {0};
     unsigned max, after;
@@ -191,20 +192,21 @@ void vb_store_list_parts(struct vb_store_call *call)
     int r;
 
     if (!vb_store_call_query_number(call, "max-parts", LIST_MAX, LIST_MAX, &max) ||
-        !vb_store_call_query_number(call, "part-number-marker", VB_STORE_PARTS_MAX, 0, &after))
+        !vb_store_call_query_number(call, "part-number-marker", VB_ENGINE_PARTS_MAX, 0, &after))
         return;
-    r = vb_store_multipart_get(call->store, call->target.bucket, call->target.key, upload_id, &upload, &err);
+    r = vb_engine_multipart_get(call->engine, call->target.bucket, call->target.key, upload_id, &upload,
+                                &err);
     if (r < 0) {
         vb_store_call_fail(call, r, &err);
         return;
     }
     vb_store_document_begin(&listing.document, "ListPartsResult");
     write_parts_head(call, &listing.document, &upload, upload_id);
-    vb_store_meta_release(&upload);
+    vb_engine_meta_release(&upload);
     listing.last = after;
     if (max > 0)
-        r = vb_store_multipart_list_parts(call->store, call->target.bucket, call->target.key, upload_id,
-                                          after, max, add_part, &listing, &truncated, &err);
+        r = vb_engine_multipart_list_parts(call->engine, call->target.bucket, call->target.key, upload_id,
+                                           after, max, add_part, &listing, &truncated, &err);
     vb_xml_element_int(&listing.document, "PartNumberMarker", after);
     vb_xml_element_int(&listing.document, "NextPartNumberMarker", listing.last);
     vb_xml_element_int(&listing.document, "MaxParts", max);
@@ -220,8 +222,8 @@ void vb_store_list_parts(struct vb_store_call *call)
 void vb_store_abort_multipart_upload(struct vb_store_call *call)
 {
     struct vb_error err = {0};
-    int r = vb_store_multipart_abort(call->store, call->target.bucket, call->target.key,
-                                     vb_store_call_query(call, "uploadId"), &err);
+    int r = vb_engine_multipart_abort(call->engine, call->target.bucket, call->target.key,
+                                      vb_store_call_query(call, "uploadId"), &err);
 
     if (r < 0)
         vb_store_call_fail(call, r, &err);

@@ -32,30 +32,30 @@ void vb_store_put_object(struct vb_store_call *call)
 {
     call->meta.checksum = call->body.checksum;
     vb_http_park(call->http);
-    vb_store_put_then(VB_TAKE(call->body.writer), call->target.bucket, call->target.key, &call->meta,
-                      &call->condition, answer_put, call);
+    vb_engine_put_then(VB_TAKE(call->body.writer), call->target.bucket, call->target.key, &call->meta,
+                       &call->condition, answer_put, call);
 }
 
 void vb_store_delete_object(struct vb_store_call *call)
 {
     const char *if_match = vb_http_header(call->http, "If-Match");
-    struct vb_store_condition condition = {0};
-    struct vb_store_meta meta = {0};
+    struct vb_engine_condition condition = {0};
+    struct vb_engine_meta meta = {0};
     struct vb_error err = {0};
     int r = 0;
 
     if (!vb_store_call_check_version(call))
         return;
     if (if_match && strcmp(if_match, "*") == 0) { /* any, as long as there is one */
-        r = vb_store_head(call->store, call->target.bucket, call->target.key, &meta, &err);
+        r = vb_engine_stat(call->engine, call->target.bucket, call->target.key, &meta, &err);
         if (r == 0)
-            vb_store_meta_release(&meta);
+            vb_engine_meta_release(&meta);
     } else if (!vb_store_call_read_condition(call, &condition)) {
         return;
     }
     if (r == 0)
-        r = vb_store_delete(call->store, call->target.bucket, call->target.key, &condition, NULL, &err);
-    if (r == -ENOENT && !condition.if_match && !if_match)
+        r = vb_engine_delete(call->engine, call->target.bucket, call->target.key, &condition, NULL, &err);
+    if (r == -ENOENT && !condition.etag && !if_match)
         r = 0;
     if (r < 0)
         vb_store_call_fail(call, r, &err);

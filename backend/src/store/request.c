@@ -4,7 +4,7 @@
 #include "base/cleanup.h"
 #include "base/encode.h"
 #include "base/strbuf.h"
-#include "store/engine/objects.h"
+#include "store/engine/engine.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -86,7 +86,7 @@ static enum vb_s3_error decode(struct vb_arena *arena, const char *text, size_t 
 static enum vb_s3_error decode_key(struct vb_arena *arena, const char *text, size_t length,
                                    const char **ret_key)
 {
-    return decode(arena, text, length, VB_STORE_KEY_MAX, VB_S3_KEY_TOO_LONG, ret_key);
+    return decode(arena, text, length, VB_ENGINE_KEY_MAX, VB_S3_KEY_TOO_LONG, ret_key);
 }
 
 static enum vb_s3_error decode_bucket(struct vb_arena *arena, const char *text, size_t length,

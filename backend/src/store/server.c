@@ -13,13 +13,13 @@
 
 #define HEADERS_MAX 256
 /* The largest object in signed chunks of the smallest size that S3 allows, with their headers. */
-#define BODY_MAX (VB_STORE_PUT_MAX + VB_STORE_PUT_MAX / 64)
+#define BODY_MAX (VB_ENGINE_PUT_MAX + VB_ENGINE_PUT_MAX / 64)
 
 struct vb_store_server *vb_store_server_create(const struct vb_store_server_config *config)
 {
     struct vb_store_server *server = vb_xcalloc(1, sizeof(*server));
 
-    server->store = config->store;
+    server->engine = config->engine;
     server->region = vb_xstrdup(config->region);
     server->access_key_id = vb_xstrdup(config->access_key_id);
     server->secret_access_key = vb_xstrdup(config->secret_access_key);
@@ -245,7 +245,7 @@ static void on_head(struct vb_http_request *http)
 
     call->http = http;
     call->server = http->app;
-    call->store = call->server->store;
+    call->engine = call->server->engine;
     http->context = call;
     begin(call);
 }

@@ -5,12 +5,12 @@
 #define VB_STORE_SERVER_H
 
 #include "http/server.h"
-#include "store/engine/objects.h"
+#include "store/engine/engine.h"
 
 struct vb_store_server;
 
 struct vb_store_server_config {
-    struct vb_store *store;
+    struct vb_engine *engine;
     const char *region;
     const char *access_key_id, *secret_access_key; /* the one account that may do everything */
 };

@@ -9,17 +9,17 @@
 /* Returns false having answered: neither bucket nor object may be missing. */
 static bool target_exists(struct vb_store_call *call)
 {
-    struct vb_store_meta meta = {0};
+    struct vb_engine_meta meta = {0};
     struct vb_error err = {0};
     int64_t created_ms;
     int r;
 
     if (call->target.key) {
-        r = vb_store_head(call->store, call->target.bucket, call->target.key, &meta, &err);
+        r = vb_engine_stat(call->engine, call->target.bucket, call->target.key, &meta, &err);
         if (r == 0)
-            vb_store_meta_release(&meta);
+            vb_engine_meta_release(&meta);
     } else {
-        r = vb_store_bucket_head(call->store, call->target.bucket, &created_ms, &err);
+        r = vb_engine_bucket_stat(call->engine, call->target.bucket, &created_ms, &err);
     }
     if (r < 0)
         vb_store_call_fail(call, r, &err);

@@ -1,7 +1,7 @@
 /*
  * Files of large blobs: see blob.h.
  */
-#include "store/engine/blob_private.h"
+#include "store/engine/blob_internal.h"
 
 #include "base/cleanup.h"
 #include "base/encode.h"
@@ -33,36 +33,36 @@ static int make_folders(int fd)
     return fsync(fd) < 0 ? -errno : 0;
 }
 
-int vb_blobs_open(const char *directory, struct vb_blobs **ret_blobs, struct vb_error *err)
+int vb_engine_blobs_open(const char *directory, struct vb_engine_blobs **ret_blobs, struct vb_error *err)
 {
     char *path VB_CLEANUP(vb_freep) = vb_xasprintf("%s/blobs", directory);
     int fd VB_CLEANUP(vb_closep) = -1;
-    unsigned char session[VB_BLOB_SESSION_DIGITS / 2];
-    struct vb_blobs *blobs;
-    int rc;
+    unsigned char session[VB_ENGINE_BLOB_SESSION_DIGITS / 2];
+    struct vb_engine_blobs *blobs;
+    int r;
 
-    rc = vb_mkdir_parents(path, 0700, err);
-    if (rc < 0)
-        return rc;
+    r = vb_mkdir_parents(path, 0700, err);
+    if (r < 0)
+        return r;
     fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    rc = fd < 0 ? -errno : make_folders(fd);
-    if (rc < 0)
-        return vb_error_set(err, -rc, "folder %s cannot be prepared: %s", path, strerror(-rc));
+    r = fd < 0 ? -errno : make_folders(fd);
+    if (r < 0)
+        return vb_error_set(err, -r, "folder %s cannot be prepared: %s", path, strerror(-r));
 
     blobs = vb_xcalloc(1, sizeof(*blobs));
     blobs->fd = VB_TAKE_FD(fd);
-    vb_reaper_init(blobs);
+    vb_engine_reaper_init(blobs);
     vb_random_bytes(session, sizeof(session));
     vb_hex_encode(session, sizeof(session), blobs->session);
     *ret_blobs = blobs;
     return 0;
 }
 
-void vb_blobs_close(struct vb_blobs *blobs)
+void vb_engine_blobs_close(struct vb_engine_blobs *blobs)
 {
     if (!blobs)
         return;
-    vb_reaper_stop(blobs);
+    vb_engine_reaper_stop(blobs);
     close(blobs->fd);
     free(blobs);
 }
@@ -74,23 +74,24 @@ static uint64_t kept_of(const struct statvfs *st)
     return eighth < ROOM_KEPT ? eighth : ROOM_KEPT;
 }
 
-uint64_t vb_blobs_room_kept(struct vb_blobs *blobs)
+uint64_t vb_engine_blobs_room_kept(struct vb_engine_blobs *blobs)
 {
     struct statvfs st;
 
     return fstatvfs(blobs->fd, &st) < 0 ? ROOM_KEPT : kept_of(&st);
 }
 
-int vb_blobs_check_room(struct vb_blobs *blobs, struct vb_error *err)
+int vb_engine_blobs_check_room(struct vb_engine_blobs *blobs, struct vb_error *err)
 {
     struct statvfs st;
 
     if (fstatvfs(blobs->fd, &st) < 0)
         return 0; /* a file system that does not tell says so when it is full */
-    return (uint64_t)st.f_bavail * st.f_frsize < kept_of(&st) ? vb_index_describe(ENOSPC, "", err) : 0;
+    return (uint64_t)st.f_bavail * st.f_frsize < kept_of(&st) ? vb_engine_index_describe(ENOSPC, "", err) : 0;
 }
 
-int vb_blobs_create(struct vb_blobs *blobs, char ret_file[VB_BLOB_NAME_SIZE], struct vb_error *err)
+int vb_engine_blobs_create(struct vb_engine_blobs *blobs, char ret_file[VB_ENGINE_BLOB_NAME_SIZE],
+                           struct vb_error *err)
 {
     unsigned char random[13];
     char digits[2 * sizeof(random) + 1];
@@ -98,29 +99,29 @@ int vb_blobs_create(struct vb_blobs *blobs, char ret_file[VB_BLOB_NAME_SIZE], st
 
     vb_random_bytes(random, sizeof(random));
     vb_hex_encode(random, sizeof(random), digits);
-    snprintf(ret_file, VB_BLOB_NAME_SIZE, "%.2s/%s-%s", digits, blobs->session, digits + 2);
+    snprintf(ret_file, VB_ENGINE_BLOB_NAME_SIZE, "%.2s/%s-%s", digits, blobs->session, digits + 2);
     fd = openat(blobs->fd, ret_file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
-        return vb_index_describe(errno, strerror(errno), err);
+        return vb_engine_index_describe(errno, strerror(errno), err);
     return fd;
 }
 
-int vb_blobs_sync(struct vb_blobs *blobs, int fd, const char *file, struct vb_error *err)
+int vb_engine_blobs_sync(struct vb_engine_blobs *blobs, int fd, const char *file, struct vb_error *err)
 {
     char folder[3] = {file[0], file[1], '\0'};
     int folder_fd VB_CLEANUP(vb_closep) = -1;
 
     if (fdatasync(fd) < 0)
-        return vb_index_describe(errno, strerror(errno), err);
+        return vb_engine_index_describe(errno, strerror(errno), err);
     folder_fd = openat(blobs->fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder_fd < 0 || fsync(folder_fd) < 0)
-        return vb_index_describe(errno, strerror(errno), err);
+        return vb_engine_index_describe(errno, strerror(errno), err);
     return 0;
 }
 
-static int check_stat(int rc, const struct stat *st, const char *file, int64_t size, struct vb_error *err)
+static int check_stat(int r, const struct stat *st, const char *file, int64_t size, struct vb_error *err)
 {
-    if (rc < 0)
+    if (r < 0)
         return vb_error_set(err, errno == ENOENT ? ENOENT : EIO, "blob file %s cannot be read: %s", file,
                             strerror(errno));
     if (st->st_size != size) {
@@ -132,23 +133,25 @@ static int check_stat(int rc, const struct stat *st, const char *file, int64_t s
     return 0;
 }
 
-int vb_blobs_open_file(struct vb_blobs *blobs, const char *file, int64_t size, struct vb_error *err)
+int vb_engine_blobs_open_file(struct vb_engine_blobs *blobs, const char *file, int64_t size,
+                              struct vb_error *err)
 {
     int fd VB_CLEANUP(vb_closep) = openat(blobs->fd, file, O_RDONLY | O_CLOEXEC);
     struct stat st;
-    int rc = check_stat(fd < 0 ? -1 : fstat(fd, &st), &st, file, size, err);
+    int r = check_stat(fd < 0 ? -1 : fstat(fd, &st), &st, file, size, err);
 
-    return rc < 0 ? rc : VB_TAKE_FD(fd);
+    return r < 0 ? r : VB_TAKE_FD(fd);
 }
 
-int vb_blobs_check_file(struct vb_blobs *blobs, const char *file, int64_t size, struct vb_error *err)
+int vb_engine_blobs_check_file(struct vb_engine_blobs *blobs, const char *file, int64_t size,
+                               struct vb_error *err)
 {
     struct stat st;
 
     return check_stat(fstatat(blobs->fd, file, &st, 0), &st, file, size, err);
 }
 
-void vb_blobs_remove(struct vb_blobs *blobs, const char *file)
+void vb_engine_blobs_remove(struct vb_engine_blobs *blobs, const char *file)
 {
     unlinkat(blobs->fd, file, 0);
 }

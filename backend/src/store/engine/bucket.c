@@ -1,7 +1,7 @@
 /*
  * Buckets.
  */
-#include "store/engine/engine.h"
+#include "store/engine/internal.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -10,123 +10,126 @@
 #include <string.h>
 
 struct bucket_change {
-    struct vb_change base;
+    struct vb_engine_change base;
     const char *bucket;
     const char *cors;
 };
 
-static int apply_create(struct vb_transaction *transaction, struct vb_change *base)
+static int apply_create(struct vb_engine_transaction *transaction, struct vb_engine_change *base)
 {
     struct bucket_change *change = (struct bucket_change *)base;
-    struct vb_index *index = transaction->index;
+    struct vb_engine_index *index = transaction->index;
     sqlite3_stmt *statement;
     int64_t id;
 
-    if (vb_row_find_bucket(index, change->bucket, &id, NULL) == 0)
+    if (vb_engine_row_find_bucket(index, change->bucket, &id, NULL) == 0)
         return vb_error_set(base->err, EEXIST, "there is a bucket \"%s\" already", change->bucket);
-    statement = vb_index_statement(index, VB_SQL_BUCKET_INSERT);
-    vb_index_bind_text(statement, 1, change->bucket);
+    statement = vb_engine_index_statement(index, VB_ENGINE_SQL_BUCKET_INSERT);
+    vb_engine_index_bind_text(statement, 1, change->bucket);
     sqlite3_bind_int64(statement, 2, vb_clock_realtime_ms());
-    return vb_index_run(index, statement);
+    return vb_engine_index_run(index, statement);
 }
 
-int vb_store_bucket_create(struct vb_store *store, const char *bucket, struct vb_error *err)
+int vb_engine_bucket_create(struct vb_engine *engine, const char *bucket, struct vb_error *err)
 {
     struct bucket_change change = {.base = {.apply = apply_create, .err = err}, .bucket = bucket};
 
-    return vb_committer_run(store->committer, &change.base);
+    return vb_engine_committer_run(engine->committer, &change.base);
 }
 
-static bool has_object(struct vb_index *index, int64_t bucket_id)
+static bool has_object(struct vb_engine_index *index, int64_t bucket_id)
 {
-    sqlite3_stmt *statement VB_CLEANUP(vb_index_resetp) = vb_index_statement(index, VB_SQL_BUCKET_HAS_OBJECT);
+    sqlite3_stmt *statement VB_CLEANUP(vb_engine_index_resetp) =
+        vb_engine_index_statement(index, VB_ENGINE_SQL_BUCKET_HAS_OBJECT);
 
     sqlite3_bind_int64(statement, 1, bucket_id);
-    return vb_index_step(index, statement);
+    return vb_engine_index_step(index, statement);
 }
 
 /* The bucket's unfinished uploads go with it, as in S3. */
-static void delete_uploads(struct vb_transaction *transaction, int64_t bucket_id)
+static void delete_uploads(struct vb_engine_transaction *transaction, int64_t bucket_id)
 {
     for (;;) {
-        char key[VB_STORE_KEY_MAX + 1], id[VB_STORE_UPLOAD_ID_SIZE];
-        sqlite3_stmt *statement = vb_index_statement(transaction->index, VB_SQL_BUCKET_AN_UPLOAD);
+        char key[VB_ENGINE_KEY_MAX + 1], id[VB_ENGINE_UPLOAD_ID_SIZE];
+        sqlite3_stmt *statement =
+            vb_engine_index_statement(transaction->index, VB_ENGINE_SQL_BUCKET_AN_UPLOAD);
         bool found;
 
         sqlite3_bind_int64(statement, 1, bucket_id);
-        found = vb_index_step(transaction->index, statement);
+        found = vb_engine_index_step(transaction->index, statement);
         if (found) {
-            vb_row_read_text(statement, 0, key, sizeof(key));
-            vb_row_read_text(statement, 1, id, sizeof(id));
+            vb_engine_row_read_text(statement, 0, key, sizeof(key));
+            vb_engine_row_read_text(statement, 1, id, sizeof(id));
         }
         sqlite3_reset(statement);
         if (!found)
             return;
-        vb_row_delete_upload(transaction, bucket_id, key, id, NULL);
+        vb_engine_row_delete_upload(transaction, bucket_id, key, id, NULL);
     }
 }
 
-static int apply_delete(struct vb_transaction *transaction, struct vb_change *base)
+static int apply_delete(struct vb_engine_transaction *transaction, struct vb_engine_change *base)
 {
     struct bucket_change *change = (struct bucket_change *)base;
-    struct vb_index *index = transaction->index;
+    struct vb_engine_index *index = transaction->index;
     sqlite3_stmt *statement;
     int64_t id;
-    int rc = vb_row_find_bucket(index, change->bucket, &id, base->err);
+    int r = vb_engine_row_find_bucket(index, change->bucket, &id, base->err);
 
-    if (rc < 0)
-        return rc;
+    if (r < 0)
+        return r;
     if (has_object(index, id))
         return vb_error_set(base->err, ENOTEMPTY, "the bucket \"%s\" is not empty", change->bucket);
     delete_uploads(transaction, id);
-    statement = vb_index_statement(index, VB_SQL_BUCKET_DELETE);
+    statement = vb_engine_index_statement(index, VB_ENGINE_SQL_BUCKET_DELETE);
     sqlite3_bind_int64(statement, 1, id);
-    return vb_index_run(index, statement);
+    return vb_engine_index_run(index, statement);
 }
 
-int vb_store_bucket_delete(struct vb_store *store, const char *bucket, struct vb_error *err)
+int vb_engine_bucket_delete(struct vb_engine *engine, const char *bucket, struct vb_error *err)
 {
     struct bucket_change change = {.base = {.apply = apply_delete, .err = err}, .bucket = bucket};
 
-    return vb_committer_run(store->committer, &change.base);
+    return vb_engine_committer_run(engine->committer, &change.base);
 }
 
-static int apply_set_cors(struct vb_transaction *transaction, struct vb_change *base)
+static int apply_set_cors(struct vb_engine_transaction *transaction, struct vb_engine_change *base)
 {
     struct bucket_change *change = (struct bucket_change *)base;
-    struct vb_index *index = transaction->index;
+    struct vb_engine_index *index = transaction->index;
     sqlite3_stmt *statement;
     int64_t id;
-    int rc = vb_row_find_bucket(index, change->bucket, &id, base->err);
+    int r = vb_engine_row_find_bucket(index, change->bucket, &id, base->err);
 
-    if (rc < 0)
-        return rc;
-    statement = vb_index_statement(index, VB_SQL_BUCKET_SET_CORS);
+    if (r < 0)
+        return r;
+    statement = vb_engine_index_statement(index, VB_ENGINE_SQL_BUCKET_SET_CORS);
     sqlite3_bind_int64(statement, 1, id);
-    vb_index_bind_text(statement, 2, change->cors);
-    return vb_index_run(index, statement);
+    vb_engine_index_bind_text(statement, 2, change->cors);
+    return vb_engine_index_run(index, statement);
 }
 
-int vb_store_bucket_set_cors(struct vb_store *store, const char *bucket, const char *cors_xml,
-                             struct vb_error *err)
+int vb_engine_bucket_set_cors(struct vb_engine *engine, const char *bucket, const char *cors_xml,
+                              struct vb_error *err)
 {
     struct bucket_change change = {
         .base = {.apply = apply_set_cors, .err = err}, .bucket = bucket, .cors = cors_xml};
 
-    return vb_committer_run(store->committer, &change.base);
+    return vb_engine_committer_run(engine->committer, &change.base);
 }
 
 /* The bucket's row, to whichever result is not NULL. */
-static int read_bucket(struct vb_index *index, const char *bucket, int64_t *ret_created_ms,
+static int read_bucket(struct vb_engine_index *index, const char *bucket, int64_t *ret_created_ms,
                        struct vb_strbuf *cors, struct vb_error *err)
 {
-    sqlite3_stmt *statement VB_CLEANUP(vb_index_resetp) = vb_index_statement(index, VB_SQL_BUCKET_FIND);
-    int rc;
+    sqlite3_stmt *statement VB_CLEANUP(vb_engine_index_resetp) =
+        vb_engine_index_statement(index, VB_ENGINE_SQL_BUCKET_FIND);
+    int r;
 
-    vb_index_bind_text(statement, 1, bucket);
-    if (!vb_index_step(index, statement)) {
-        rc = vb_index_error(index, err);
-        return rc < 0 ? rc : vb_error_set(err, ENODEV, "there is no bucket \"%s\"", bucket);
+    vb_engine_index_bind_text(statement, 1, bucket);
+    if (!vb_engine_index_step(index, statement)) {
+        r = vb_engine_index_error(index, err);
+        return r < 0 ? r : vb_error_set(err, ENODEV, "there is no bucket \"%s\"", bucket);
     }
     if (ret_created_ms)
         *ret_created_ms = sqlite3_column_int64(statement, 1);
@@ -135,53 +138,54 @@ static int read_bucket(struct vb_index *index, const char *bucket, int64_t *ret_
     if (sqlite3_column_type(statement, 2) == SQLITE_NULL)
         return vb_error_set(err, ENOENT, "the bucket \"%s\" has no CORS configuration", bucket);
     vb_strbuf_adds(cors, (const char *)sqlite3_column_text(statement, 2));
-    return vb_strbuf_failed(cors) ? vb_index_describe(ENOMEM, "", err) : 0;
+    return vb_strbuf_failed(cors) ? vb_engine_index_describe(ENOMEM, "", err) : 0;
 }
 
-int vb_store_bucket_head(struct vb_store *store, const char *bucket, int64_t *ret_created_ms,
-                         struct vb_error *err)
+int vb_engine_bucket_stat(struct vb_engine *engine, const char *bucket, int64_t *ret_created_ms,
+                          struct vb_error *err)
 {
-    struct vb_index *index;
-    int rc = vb_index_pool_borrow(store->readers, &index, err);
+    struct vb_engine_index *index;
+    int r = vb_engine_index_pool_borrow(engine->readers, &index, err);
 
-    if (rc < 0)
-        return rc;
-    rc = read_bucket(index, bucket, ret_created_ms, NULL, err);
-    vb_index_pool_return(store->readers, index);
-    return rc;
+    if (r < 0)
+        return r;
+    r = read_bucket(index, bucket, ret_created_ms, NULL, err);
+    vb_engine_index_pool_return(engine->readers, index);
+    return r;
 }
 
-int vb_store_bucket_get_cors(struct vb_store *store, const char *bucket, struct vb_strbuf *out,
-                             struct vb_error *err)
+int vb_engine_bucket_get_cors(struct vb_engine *engine, const char *bucket, struct vb_strbuf *out,
+                              struct vb_error *err)
 {
-    struct vb_index *index;
-    int rc = vb_index_pool_borrow(store->readers, &index, err);
+    struct vb_engine_index *index;
+    int r = vb_engine_index_pool_borrow(engine->readers, &index, err);
 
-    if (rc < 0)
-        return rc;
-    rc = read_bucket(index, bucket, NULL, out, err);
-    vb_index_pool_return(store->readers, index);
-    return rc;
+    if (r < 0)
+        return r;
+    r = read_bucket(index, bucket, NULL, out, err);
+    vb_engine_index_pool_return(engine->readers, index);
+    return r;
 }
 
-int vb_store_bucket_list(struct vb_store *store,
-                         int (*visit)(void *context, const char *bucket, int64_t created_ms), void *context,
-                         struct vb_error *err)
+int vb_engine_bucket_list(struct vb_engine *engine,
+                          int (*visit)(void *context, const char *bucket, int64_t created_ms), void *context,
+                          struct vb_error *err)
 {
-    struct vb_index *index;
-    int rc = vb_index_pool_borrow(store->readers, &index, err);
+    struct vb_engine_index *index;
+    int r = vb_engine_index_pool_borrow(engine->readers, &index, err);
 
-    if (rc < 0)
-        return rc;
+    if (r < 0)
+        return r;
     {
-        sqlite3_stmt *statement VB_CLEANUP(vb_index_resetp) = vb_index_statement(index, VB_SQL_BUCKET_LIST);
+        sqlite3_stmt *statement VB_CLEANUP(vb_engine_index_resetp) =
+            vb_engine_index_statement(index, VB_ENGINE_SQL_BUCKET_LIST);
 
-        while (rc == 0 && vb_index_step(index, statement))
-            rc = visit(context, (const char *)sqlite3_column_text(statement, 0),
-                       sqlite3_column_int64(statement, 1));
+        while (r == 0 && vb_engine_index_step(index, statement))
+            r = visit(context, (const char *)sqlite3_column_text(statement, 0),
+                      sqlite3_column_int64(statement, 1));
     }
-    if (rc == 0)
-        rc = vb_index_error(index, err);
-    vb_index_pool_return(store->readers, index);
-    return rc;
+    if (r == 0)
+        r = vb_engine_index_error(index, err);
+    vb_engine_index_pool_return(engine->readers, index);
+    return r;
 }

@@ -30,23 +30,23 @@ static off_t log_bytes(uint64_t room_kept)
 
 enum state { IDLE, RUNNING, NEARLY, STOPPING };
 
-struct vb_checkpointer {
+struct vb_engine_checkpointer {
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     enum state state;
     int pages_wanted;
-    struct vb_index index; /* the thread's */
+    struct vb_engine_index index; /* the thread's */
 };
 
-static void checkpoint(struct vb_index *index, int mode)
+static void checkpoint(struct vb_engine_index *index, int mode)
 {
     sqlite3_wal_checkpoint_v2(index->handle, "main", mode, NULL, NULL);
 }
 
 static void *run(void *context)
 {
-    struct vb_checkpointer *checkpointer = context;
+    struct vb_engine_checkpointer *checkpointer = context;
 
     pthread_mutex_lock(&checkpointer->mutex);
     while (checkpointer->state != STOPPING) {
@@ -65,31 +65,31 @@ static void *run(void *context)
     return NULL;
 }
 
-int vb_checkpointer_start(const char *directory, uint64_t room_kept,
-                          struct vb_checkpointer **ret_checkpointer, struct vb_error *err)
+int vb_engine_checkpointer_start(const char *directory, uint64_t room_kept,
+                                 struct vb_engine_checkpointer **ret_checkpointer, struct vb_error *err)
 {
-    struct vb_checkpointer *checkpointer = vb_xcalloc(1, sizeof(*checkpointer));
-    int rc = vb_index_open(directory, false, &checkpointer->index, err);
+    struct vb_engine_checkpointer *checkpointer = vb_xcalloc(1, sizeof(*checkpointer));
+    int r = vb_engine_index_open(directory, false, &checkpointer->index, err);
 
-    if (rc < 0) {
+    if (r < 0) {
         free(checkpointer);
-        return rc;
+        return r;
     }
     checkpointer->pages_wanted = pages_wanted(room_kept);
     pthread_mutex_init(&checkpointer->mutex, NULL);
     pthread_cond_init(&checkpointer->changed, NULL);
-    rc = pthread_create(&checkpointer->thread, NULL, run, checkpointer);
-    if (rc != 0) {
-        vb_index_close(&checkpointer->index);
+    r = pthread_create(&checkpointer->thread, NULL, run, checkpointer);
+    if (r != 0) {
+        vb_engine_index_close(&checkpointer->index);
         free(checkpointer);
-        return vb_error_set(err, rc, "the checkpoint thread cannot be started: %s", strerror(rc));
+        return vb_error_set(err, r, "the checkpoint thread cannot be started: %s", strerror(r));
     }
     pthread_setname_np(checkpointer->thread, "store-checkpt");
     *ret_checkpointer = checkpointer;
     return 0;
 }
 
-void vb_checkpointer_stop(struct vb_checkpointer *checkpointer)
+void vb_engine_checkpointer_stop(struct vb_engine_checkpointer *checkpointer)
 {
     if (!checkpointer)
         return;
@@ -98,13 +98,14 @@ void vb_checkpointer_stop(struct vb_checkpointer *checkpointer)
     pthread_cond_broadcast(&checkpointer->changed);
     pthread_mutex_unlock(&checkpointer->mutex);
     pthread_join(checkpointer->thread, NULL);
-    vb_index_close(&checkpointer->index);
+    vb_engine_index_close(&checkpointer->index);
     pthread_cond_destroy(&checkpointer->changed);
     pthread_mutex_destroy(&checkpointer->mutex);
     free(checkpointer);
 }
 
-void vb_checkpointer_poll(struct vb_checkpointer *checkpointer, struct vb_index *index, int log_pages)
+void vb_engine_checkpointer_poll(struct vb_engine_checkpointer *checkpointer, struct vb_engine_index *index,
+                                 int log_pages)
 {
     bool finish;
 
@@ -143,7 +144,7 @@ static void append_zeros(int fd, off_t length)
     fdatasync(fd);
 }
 
-void vb_checkpoint_extend_log(const char *directory, uint64_t room_kept, struct vb_index *index)
+void vb_engine_checkpoint_extend_log(const char *directory, uint64_t room_kept, struct vb_engine_index *index)
 {
     char *path VB_CLEANUP(vb_freep) = vb_xasprintf("%s/index.db-wal", directory);
     int fd VB_CLEANUP(vb_closep) = open(path, O_WRONLY | O_CLOEXEC);
@@ -151,25 +152,26 @@ void vb_checkpoint_extend_log(const char *directory, uint64_t room_kept, struct 
     if (fd < 0)
         return;
     /* the write lock keeps others, such as a person with the sqlite3 shell, from writing there meanwhile */
-    if (vb_index_run(index, vb_index_statement(index, VB_SQL_BEGIN_WRITE)) == 0) {
+    if (vb_engine_index_run(index, vb_engine_index_statement(index, VB_ENGINE_SQL_BEGIN_WRITE)) == 0) {
         append_zeros(fd, log_bytes(room_kept));
-        vb_index_run(index, vb_index_statement(index, VB_SQL_COMMIT));
+        vb_engine_index_run(index, vb_engine_index_statement(index, VB_ENGINE_SQL_COMMIT));
     }
-    vb_index_clear(index);
+    vb_engine_index_clear(index);
 }
 
-static int64_t free_pages(struct vb_index *index)
+static int64_t free_pages(struct vb_engine_index *index)
 {
-    sqlite3_stmt *statement VB_CLEANUP(vb_index_resetp) = vb_index_statement(index, VB_SQL_FREE_PAGES);
+    sqlite3_stmt *statement VB_CLEANUP(vb_engine_index_resetp) =
+        vb_engine_index_statement(index, VB_ENGINE_SQL_FREE_PAGES);
 
-    return vb_index_step(index, statement) ? sqlite3_column_int64(statement, 0) : 0;
+    return vb_engine_index_step(index, statement) ? sqlite3_column_int64(statement, 0) : 0;
 }
 
-bool vb_checkpointer_vacuum(struct vb_checkpointer *checkpointer, struct vb_index *index)
+bool vb_engine_checkpointer_vacuum(struct vb_engine_checkpointer *checkpointer, struct vb_engine_index *index)
 {
     int64_t before, after;
 
-    vb_index_clear(index);
+    vb_engine_index_clear(index);
     before = free_pages(index);
     if (before <= FREE_PAGES_KEPT)
         return false;
@@ -186,7 +188,7 @@ bool vb_checkpointer_vacuum(struct vb_checkpointer *checkpointer, struct vb_inde
     return false;
 }
 
-void vb_checkpoint_all(struct vb_index *index)
+void vb_engine_checkpoint_all(struct vb_engine_index *index)
 {
     checkpoint(index, SQLITE_CHECKPOINT_TRUNCATE);
 }

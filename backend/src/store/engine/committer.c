@@ -19,14 +19,14 @@
 #define BATCH_BYTES_MAX ((size_t)8 * 1024 * 1024)
 #define QUIET_MS        100 /* without work, before the time is used otherwise */
 
-struct vb_committer {
-    struct vb_blobs *blobs;
-    struct vb_checkpointer *checkpointer;
+struct vb_engine_committer {
+    struct vb_engine_blobs *blobs;
+    struct vb_engine_checkpointer *checkpointer;
     unsigned batch_max;
     pthread_t thread;
     /* the thread's */
-    struct vb_index index;
-    struct vb_transaction transaction;
+    struct vb_engine_index index;
+    struct vb_engine_transaction transaction;
     bool commit_tried; /* the present batch has come as far as COMMIT */
     int log_pages;
     struct vb_counter *commits_total, *changes_total;
@@ -34,14 +34,14 @@ struct vb_committer {
     pthread_mutex_t mutex; /* over what follows */
     pthread_cond_t wake;
     bool stopping, asleep;
-    struct vb_change *first, **last;
+    struct vb_engine_change *first, **last;
     unsigned waiting;
     uint64_t commits, changes;
 };
 
 /* With the mutex held: waits for work or the end; when neither has come for a while, the time is used for
  * vacuuming. */
-static void wait_for_work(struct vb_committer *committer)
+static void wait_for_work(struct vb_engine_committer *committer)
 {
     bool vacuum = true, quiet = false;
 
@@ -50,8 +50,8 @@ static void wait_for_work(struct vb_committer *committer)
 
         if (quiet && vacuum) {
             pthread_mutex_unlock(&committer->mutex);
-            vacuum = vb_checkpointer_vacuum(committer->checkpointer, &committer->index);
-            vb_checkpointer_poll(committer->checkpointer, &committer->index, committer->log_pages);
+            vacuum = vb_engine_checkpointer_vacuum(committer->checkpointer, &committer->index);
+            vb_engine_checkpointer_poll(committer->checkpointer, &committer->index, committer->log_pages);
             pthread_mutex_lock(&committer->mutex);
             continue;
         }
@@ -69,9 +69,9 @@ static void wait_for_work(struct vb_committer *committer)
 }
 
 /* Waits for work. NULL: stopping and nothing left. */
-static struct vb_change *take_batch(struct vb_committer *committer)
+static struct vb_engine_change *take_batch(struct vb_engine_committer *committer)
 {
-    struct vb_change *batch, **end;
+    struct vb_engine_change *batch, **end;
     unsigned count = 0;
     size_t bytes = 0;
 
@@ -101,10 +101,10 @@ static struct vb_change *take_batch(struct vb_committer *committer)
     return batch;
 }
 
-static void free_garbage(struct vb_garbage *garbage)
+static void free_garbage(struct vb_engine_garbage *garbage)
 {
     while (garbage) {
-        struct vb_garbage *next = garbage->next;
+        struct vb_engine_garbage *next = garbage->next;
 
         free(garbage);
         garbage = next;
@@ -112,57 +112,57 @@ static void free_garbage(struct vb_garbage *garbage)
 }
 
 /* Returns 0 when all that the changes wrote is on disk; then each has its own result. */
-static int commit_batch(struct vb_committer *committer, struct vb_change *batch)
+static int commit_batch(struct vb_engine_committer *committer, struct vb_engine_change *batch)
 {
-    struct vb_index *index = &committer->index;
+    struct vb_engine_index *index = &committer->index;
 
-    vb_index_clear(index);
+    vb_engine_index_clear(index);
     committer->transaction.garbage = NULL;
-    vb_index_run(index, vb_index_statement(index, VB_SQL_BEGIN_WRITE));
-    for (struct vb_change *change = batch; change && !index->failure; change = change->next)
+    vb_engine_index_run(index, vb_engine_index_statement(index, VB_ENGINE_SQL_BEGIN_WRITE));
+    for (struct vb_engine_change *change = batch; change && !index->failure; change = change->next)
         change->result = change->apply(&committer->transaction, change);
     committer->commit_tried = !index->failure;
-    return vb_index_run(index, vb_index_statement(index, VB_SQL_COMMIT));
+    return vb_engine_index_run(index, vb_engine_index_statement(index, VB_ENGINE_SQL_COMMIT));
 }
 
 /* Undoes the transaction and tells every change of it. */
-static void fail_batch(struct vb_committer *committer, struct vb_change *batch)
+static void fail_batch(struct vb_engine_committer *committer, struct vb_engine_change *batch)
 {
-    struct vb_index *index = &committer->index;
+    struct vb_engine_index *index = &committer->index;
     /* A write that found no room has left no commit record in the log. Of an fsync that failed nobody knows.
      */
     bool uncertain = committer->commit_tried && (index->failure & 0xff) != SQLITE_FULL;
 
-    for (struct vb_change *change = batch; change; change = change->next) {
-        change->result = vb_index_error(index, change->err);
+    for (struct vb_engine_change *change = batch; change; change = change->next) {
+        change->result = vb_engine_index_error(index, change->err);
         change->uncertain = uncertain;
     }
     free_garbage(committer->transaction.garbage);
     if (!sqlite3_get_autocommit(index->handle))
         sqlite3_exec(index->handle, "ROLLBACK", NULL, NULL, NULL);
-    vb_checkpoint_all(index);
+    vb_engine_checkpoint_all(index);
 }
 
-static void finish_batch(struct vb_committer *committer, struct vb_change *batch)
+static void finish_batch(struct vb_engine_committer *committer, struct vb_engine_change *batch)
 {
     while (batch) {
-        struct vb_change *next = batch->next; /* the change is its caller's once it is told */
+        struct vb_engine_change *next = batch->next; /* the change is its caller's once it is told */
 
         batch->finished(batch);
         batch = next;
     }
-    vb_blobs_collect(committer->blobs, committer->transaction.garbage);
+    vb_engine_blobs_collect(committer->blobs, committer->transaction.garbage);
 }
 
 static void *run(void *context)
 {
-    struct vb_committer *committer = context;
-    struct vb_change *batch;
+    struct vb_engine_committer *committer = context;
+    struct vb_engine_change *batch;
 
     while ((batch = take_batch(committer))) {
         unsigned count = 0;
 
-        for (struct vb_change *change = batch; change; change = change->next)
+        for (struct vb_engine_change *change = batch; change; change = change->next)
             count++;
         if (commit_batch(committer, batch) < 0) {
             fail_batch(committer, batch);
@@ -175,12 +175,12 @@ static void *run(void *context)
         vb_counter_add(committer->commits_total, 1);
         vb_counter_add(committer->changes_total, count);
         finish_batch(committer, batch);
-        vb_checkpointer_poll(committer->checkpointer, &committer->index, committer->log_pages);
+        vb_engine_checkpointer_poll(committer->checkpointer, &committer->index, committer->log_pages);
     }
     return NULL;
 }
 
-void vb_committer_submit(struct vb_committer *committer, struct vb_change *change)
+void vb_engine_committer_submit(struct vb_engine_committer *committer, struct vb_engine_change *change)
 {
     bool asleep;
 
@@ -196,16 +196,16 @@ void vb_committer_submit(struct vb_committer *committer, struct vb_change *chang
         pthread_cond_signal(&committer->wake);
 }
 
-static void wake_waiter(struct vb_change *change)
+static void wake_waiter(struct vb_engine_change *change)
 {
     sem_post(&change->done);
 }
 
-int vb_committer_run(struct vb_committer *committer, struct vb_change *change)
+int vb_engine_committer_run(struct vb_engine_committer *committer, struct vb_engine_change *change)
 {
     sem_init(&change->done, 0, 0);
     change->finished = wake_waiter;
-    vb_committer_submit(committer, change);
+    vb_engine_committer_submit(committer, change);
     while (sem_wait(&change->done) < 0)
         vb_assert(errno == EINTR);
     sem_destroy(&change->done);
@@ -214,37 +214,37 @@ int vb_committer_run(struct vb_committer *committer, struct vb_change *change)
 
 static int note_log_pages(void *context, sqlite3 *handle, const char *database, int pages)
 {
-    struct vb_committer *committer = context;
+    struct vb_engine_committer *committer = context;
 
     (void)handle, (void)database;
     committer->log_pages = pages;
     return SQLITE_OK;
 }
 
-static int prepare(struct vb_committer *committer, const char *directory, struct vb_error *err)
+static int prepare(struct vb_engine_committer *committer, const char *directory, struct vb_error *err)
 {
-    struct vb_index *index = &committer->index;
+    struct vb_engine_index *index = &committer->index;
     sqlite3_stmt *statement;
-    int rc = vb_index_open(directory, true, index, err);
+    int r = vb_engine_index_open(directory, true, index, err);
 
-    if (rc < 0)
-        return rc;
-    vb_checkpoint_extend_log(directory, vb_blobs_room_kept(committer->blobs), index);
-    statement = vb_index_statement(index, VB_SQL_BLOB_LAST_ID);
-    if (vb_index_step(index, statement))
+    if (r < 0)
+        return r;
+    vb_engine_checkpoint_extend_log(directory, vb_engine_blobs_room_kept(committer->blobs), index);
+    statement = vb_engine_index_statement(index, VB_ENGINE_SQL_BLOB_LAST_ID);
+    if (vb_engine_index_step(index, statement))
         committer->transaction.next_blob_id = sqlite3_column_int64(statement, 0) + 1;
     sqlite3_reset(statement);
     committer->transaction.index = index;
-    rc = vb_index_error(index, err);
-    if (rc == 0)
-        rc = vb_dir_sync(directory); /* the index and its log are in the folder for good */
-    if (rc < 0 && err && err->code == 0)
-        vb_error_set(err, -rc, "folder %s cannot be synced: %s", directory, strerror(-rc));
-    if (rc == 0)
-        rc = vb_checkpointer_start(directory, vb_blobs_room_kept(committer->blobs), &committer->checkpointer,
-                                   err);
-    if (rc < 0)
-        return rc;
+    r = vb_engine_index_error(index, err);
+    if (r == 0)
+        r = vb_dir_sync(directory); /* the index and its log are in the folder for good */
+    if (r < 0 && err && err->code == 0)
+        vb_error_set(err, -r, "folder %s cannot be synced: %s", directory, strerror(-r));
+    if (r == 0)
+        r = vb_engine_checkpointer_start(directory, vb_engine_blobs_room_kept(committer->blobs),
+                                         &committer->checkpointer, err);
+    if (r < 0)
+        return r;
     sqlite3_wal_hook(index->handle, note_log_pages, committer);
     return 0;
 }
@@ -259,11 +259,11 @@ static void init_monotonic(pthread_cond_t *condition)
     pthread_condattr_destroy(&attributes);
 }
 
-int vb_committer_start(const char *directory, struct vb_blobs *blobs, unsigned batch_max,
-                       struct vb_committer **ret_committer, struct vb_error *err)
+int vb_engine_committer_start(const char *directory, struct vb_engine_blobs *blobs, unsigned batch_max,
+                              struct vb_engine_committer **ret_committer, struct vb_error *err)
 {
-    struct vb_committer *committer = vb_xcalloc(1, sizeof(*committer));
-    int rc;
+    struct vb_engine_committer *committer = vb_xcalloc(1, sizeof(*committer));
+    int r;
 
     committer->blobs = blobs;
     committer->batch_max = batch_max;
@@ -272,26 +272,26 @@ int vb_committer_start(const char *directory, struct vb_blobs *blobs, unsigned b
     committer->changes_total =
         vb_metrics_counter("vibe_store_changes_total", "Changes that those transactions held.", "");
     committer->last = &committer->first;
-    rc = prepare(committer, directory, err);
-    if (rc == 0) {
+    r = prepare(committer, directory, err);
+    if (r == 0) {
         pthread_mutex_init(&committer->mutex, NULL);
         init_monotonic(&committer->wake);
-        rc = -pthread_create(&committer->thread, NULL, run, committer);
-        if (rc < 0)
-            vb_error_set(err, -rc, "the commit thread cannot be started: %s", strerror(-rc));
+        r = -pthread_create(&committer->thread, NULL, run, committer);
+        if (r < 0)
+            vb_error_set(err, -r, "the commit thread cannot be started: %s", strerror(-r));
     }
-    if (rc < 0) {
-        vb_checkpointer_stop(committer->checkpointer);
-        vb_index_close(&committer->index);
+    if (r < 0) {
+        vb_engine_checkpointer_stop(committer->checkpointer);
+        vb_engine_index_close(&committer->index);
         free(committer);
-        return rc;
+        return r;
     }
     pthread_setname_np(committer->thread, "store-commit");
     *ret_committer = committer;
     return 0;
 }
 
-void vb_committer_stop(struct vb_committer *committer)
+void vb_engine_committer_stop(struct vb_engine_committer *committer)
 {
     if (!committer)
         return;
@@ -300,15 +300,15 @@ void vb_committer_stop(struct vb_committer *committer)
     pthread_cond_signal(&committer->wake);
     pthread_mutex_unlock(&committer->mutex);
     pthread_join(committer->thread, NULL);
-    vb_checkpointer_stop(committer->checkpointer);
-    vb_index_close(&committer->index);
+    vb_engine_checkpointer_stop(committer->checkpointer);
+    vb_engine_index_close(&committer->index);
     pthread_cond_destroy(&committer->wake);
     pthread_mutex_destroy(&committer->mutex);
     free(committer);
 }
 
-void vb_committer_stats(struct vb_committer *committer, uint64_t *ret_commits, uint64_t *ret_changes,
-                        unsigned *ret_waiting)
+void vb_engine_committer_stats(struct vb_engine_committer *committer, uint64_t *ret_commits,
+                               uint64_t *ret_changes, unsigned *ret_waiting)
 {
     pthread_mutex_lock(&committer->mutex);
     *ret_commits = committer->commits;

@@ -14,7 +14,7 @@
 #define BUSY_TIMEOUT_MS 5000
 
 /*
- * auto_vacuum: freed pages can be given back to the disk in small steps (vb_checkpointer_vacuum).
+ * auto_vacuum: freed pages can be given back to the disk in small steps (vb_engine_checkpointer_vacuum).
  * secure_delete off: Debian turns it on, which writes each deleted byte once more. Checkpoints are our own
  * business (checkpoint.c). The cache is small since the kernel caches the file anyhow.
  */
@@ -31,7 +31,7 @@ static void configure_sqlite(void)
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-static void note_failure(struct vb_index *index, int code)
+static void note_failure(struct vb_engine_index *index, int code)
 {
     if (index->failure)
         return;
@@ -39,33 +39,33 @@ static void note_failure(struct vb_index *index, int code)
     index->failure_errno = index->handle ? sqlite3_system_errno(index->handle) : 0;
 }
 
-static int exec(struct vb_index *index, const char *sql)
+static int exec(struct vb_engine_index *index, const char *sql)
 {
-    int rc = sqlite3_exec(index->handle, sql, NULL, NULL, NULL);
+    int r = sqlite3_exec(index->handle, sql, NULL, NULL, NULL);
 
-    if (rc != SQLITE_OK)
+    if (r != SQLITE_OK)
         note_failure(index, sqlite3_extended_errcode(index->handle));
-    return vb_index_result(index);
+    return vb_engine_index_result(index);
 }
 
-static int schema_version(struct vb_index *index)
+static int schema_version(struct vb_engine_index *index)
 {
     sqlite3_stmt *statement = NULL;
     int version = -1;
 
     if (sqlite3_prepare_v2(index->handle, "PRAGMA user_version", -1, &statement, NULL) == SQLITE_OK &&
-        vb_index_step(index, statement))
+        vb_engine_index_step(index, statement))
         version = sqlite3_column_int(statement, 0);
     sqlite3_finalize(statement);
     return version;
 }
 
-static int create_schema(struct vb_index *index, struct vb_error *err)
+static int create_schema(struct vb_engine_index *index, struct vb_error *err)
 {
     int version;
 
     if (exec(index, create_settings) < 0 || exec(index, settings) < 0)
-        return vb_index_error(index, err);
+        return vb_engine_index_error(index, err);
     version = schema_version(index);
     if (version > SCHEMA_VERSION)
         return vb_error_set(err, EPROTO,
@@ -73,93 +73,94 @@ static int create_schema(struct vb_index *index, struct vb_error *err)
                             version, SCHEMA_VERSION);
     if (version == SCHEMA_VERSION)
         return 0;
-    if (exec(index, "BEGIN IMMEDIATE") == 0 && exec(index, vb_sql_schema) == 0 &&
+    if (exec(index, "BEGIN IMMEDIATE") == 0 && exec(index, vb_engine_sql_schema) == 0 &&
         exec(index, "PRAGMA user_version = 1") == 0)
         exec(index, "COMMIT");
-    return vb_index_error(index, err);
+    return vb_engine_index_error(index, err);
 }
 
-int vb_index_open(const char *directory, bool create, struct vb_index *ret_index, struct vb_error *err)
+int vb_engine_index_open(const char *directory, bool create, struct vb_engine_index *ret_index,
+                         struct vb_error *err)
 {
     static pthread_once_t configured = PTHREAD_ONCE_INIT;
     char *path VB_CLEANUP(vb_freep) = vb_xasprintf("%s/index.db", directory);
-    struct vb_index index = {0};
-    int rc;
+    struct vb_engine_index index = {0};
+    int r;
 
     pthread_once(&configured, configure_sqlite);
-    rc = sqlite3_open_v2(path, &index.handle,
-                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0),
-                         NULL);
-    if (rc != SQLITE_OK) {
-        note_failure(&index, rc);
+    r = sqlite3_open_v2(path, &index.handle,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0),
+                        NULL);
+    if (r != SQLITE_OK) {
+        note_failure(&index, r);
     } else {
         sqlite3_extended_result_codes(index.handle, 1);
         sqlite3_busy_timeout(index.handle, BUSY_TIMEOUT_MS);
         if (!create)
             exec(&index, settings);
     }
-    rc = vb_index_error(&index, err);
-    if (rc == 0 && create)
-        rc = create_schema(&index, err);
-    if (rc < 0) {
+    r = vb_engine_index_error(&index, err);
+    if (r == 0 && create)
+        r = create_schema(&index, err);
+    if (r < 0) {
         vb_error_prefix(err, "%s cannot be opened", path);
-        vb_index_close(&index);
-        return rc;
+        vb_engine_index_close(&index);
+        return r;
     }
     *ret_index = index;
     return 0;
 }
 
-void vb_index_close(struct vb_index *index)
+void vb_engine_index_close(struct vb_engine_index *index)
 {
-    for (int i = 0; i < VB_SQL_COUNT; i++)
+    for (int i = 0; i < VB_ENGINE_SQL_COUNT; i++)
         sqlite3_finalize(index->statements[i]);
     sqlite3_close(index->handle);
-    *index = (struct vb_index){0};
+    *index = (struct vb_engine_index){0};
 }
 
-sqlite3_stmt *vb_index_statement(struct vb_index *index, enum vb_sql sql)
+sqlite3_stmt *vb_engine_index_statement(struct vb_engine_index *index, enum vb_engine_sql sql)
 {
     sqlite3_stmt **statement = &index->statements[sql];
 
     if (index->failure)
         return NULL;
     if (!*statement) {
-        int rc = sqlite3_prepare_v3(index->handle, vb_sql_text[sql], -1, SQLITE_PREPARE_PERSISTENT, statement,
-                                    NULL);
+        int r = sqlite3_prepare_v3(index->handle, vb_engine_sql_text[sql], -1, SQLITE_PREPARE_PERSISTENT,
+                                   statement, NULL);
 
-        if (rc != SQLITE_OK)
-            note_failure(index, rc);
+        if (r != SQLITE_OK)
+            note_failure(index, r);
     }
     return *statement;
 }
 
-bool vb_index_step(struct vb_index *index, sqlite3_stmt *statement)
+bool vb_engine_index_step(struct vb_engine_index *index, sqlite3_stmt *statement)
 {
-    int rc;
+    int r;
 
     if (index->failure || !statement)
         return false;
-    rc = sqlite3_step(statement);
-    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-        note_failure(index, rc);
-    return rc == SQLITE_ROW;
+    r = sqlite3_step(statement);
+    if (r != SQLITE_ROW && r != SQLITE_DONE)
+        note_failure(index, r);
+    return r == SQLITE_ROW;
 }
 
-int vb_index_run(struct vb_index *index, sqlite3_stmt *statement)
+int vb_engine_index_run(struct vb_engine_index *index, sqlite3_stmt *statement)
 {
-    vb_index_step(index, statement);
+    vb_engine_index_step(index, statement);
     sqlite3_reset(statement);
-    return vb_index_result(index);
+    return vb_engine_index_result(index);
 }
 
-void vb_index_clear(struct vb_index *index)
+void vb_engine_index_clear(struct vb_engine_index *index)
 {
     index->failure = 0;
     index->failure_errno = 0;
 }
 
-int vb_index_result(const struct vb_index *index)
+int vb_engine_index_result(const struct vb_engine_index *index)
 {
     switch (index->failure & 0xff) {
     case SQLITE_OK:
@@ -181,7 +182,7 @@ int vb_index_result(const struct vb_index *index)
     }
 }
 
-int vb_index_describe(int code, const char *detail, struct vb_error *err)
+int vb_engine_index_describe(int code, const char *detail, struct vb_error *err)
 {
     switch (code) {
     case ENOSPC:
@@ -196,20 +197,20 @@ int vb_index_describe(int code, const char *detail, struct vb_error *err)
     }
 }
 
-int vb_index_error(const struct vb_index *index, struct vb_error *err)
+int vb_engine_index_error(const struct vb_engine_index *index, struct vb_error *err)
 {
-    int rc = vb_index_result(index);
+    int r = vb_engine_index_result(index);
     char detail[160];
 
-    if (rc == 0)
+    if (r == 0)
         return 0;
     snprintf(detail, sizeof(detail), "index: %s (SQLite code %d%s%s)", sqlite3_errstr(index->failure),
              index->failure, index->failure_errno ? ", " : "",
              index->failure_errno ? strerror(index->failure_errno) : "");
-    return vb_index_describe(-rc, detail, err);
+    return vb_engine_index_describe(-r, detail, err);
 }
 
-void vb_index_bind_text(sqlite3_stmt *statement, int parameter, const char *text)
+void vb_engine_index_bind_text(sqlite3_stmt *statement, int parameter, const char *text)
 {
     if (text)
         sqlite3_bind_text(statement, parameter, text, -1, SQLITE_STATIC);

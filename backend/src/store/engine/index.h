@@ -14,95 +14,97 @@
 #include <sqlite3.h>
 
 /* The statements of statements.c, which is where each one's parameters and columns are written. */
-enum vb_sql {
-    VB_SQL_BEGIN_READ,
-    VB_SQL_BEGIN_WRITE,
-    VB_SQL_COMMIT,
-    VB_SQL_FREE_PAGES,
-    VB_SQL_BUCKET_FIND,
-    VB_SQL_BUCKET_INSERT,
-    VB_SQL_BUCKET_DELETE,
-    VB_SQL_BUCKET_LIST,
-    VB_SQL_BUCKET_SET_CORS,
-    VB_SQL_BUCKET_HAS_OBJECT,
-    VB_SQL_BUCKET_AN_UPLOAD,
-    VB_SQL_BLOB_LAST_ID,
-    VB_SQL_BLOB_INSERT,
-    VB_SQL_BLOB_FIND,
-    VB_SQL_BLOB_SET_REFS,
-    VB_SQL_BLOB_DELETE,
-    VB_SQL_BLOB_FILE_KNOWN,
-    VB_SQL_SEGMENT_INSERT,
-    VB_SQL_SEGMENT_LIST,
-    VB_SQL_SEGMENT_READ,
-    VB_SQL_SEGMENT_DELETE_ALL,
-    VB_SQL_OBJECT_FIND,
-    VB_SQL_OBJECT_META,
-    VB_SQL_OBJECT_READ,
-    VB_SQL_OBJECT_PUT,
-    VB_SQL_OBJECT_DELETE,
-    VB_SQL_OBJECT_LIST,
-    VB_SQL_UPLOAD_INSERT,
-    VB_SQL_UPLOAD_FIND,
-    VB_SQL_UPLOAD_DELETE,
-    VB_SQL_UPLOAD_LIST,
-    VB_SQL_PART_FIND,
-    VB_SQL_PART_PUT,
-    VB_SQL_PART_LIST,
-    VB_SQL_PART_BLOBS,
-    VB_SQL_PART_DELETE_ALL,
-    VB_SQL_COUNT
+enum vb_engine_sql {
+    VB_ENGINE_SQL_BEGIN_READ,
+    VB_ENGINE_SQL_BEGIN_WRITE,
+    VB_ENGINE_SQL_COMMIT,
+    VB_ENGINE_SQL_FREE_PAGES,
+    VB_ENGINE_SQL_BUCKET_FIND,
+    VB_ENGINE_SQL_BUCKET_INSERT,
+    VB_ENGINE_SQL_BUCKET_DELETE,
+    VB_ENGINE_SQL_BUCKET_LIST,
+    VB_ENGINE_SQL_BUCKET_SET_CORS,
+    VB_ENGINE_SQL_BUCKET_HAS_OBJECT,
+    VB_ENGINE_SQL_BUCKET_AN_UPLOAD,
+    VB_ENGINE_SQL_BLOB_LAST_ID,
+    VB_ENGINE_SQL_BLOB_INSERT,
+    VB_ENGINE_SQL_BLOB_FIND,
+    VB_ENGINE_SQL_BLOB_SET_REFS,
+    VB_ENGINE_SQL_BLOB_DELETE,
+    VB_ENGINE_SQL_BLOB_FILE_KNOWN,
+    VB_ENGINE_SQL_SEGMENT_INSERT,
+    VB_ENGINE_SQL_SEGMENT_LIST,
+    VB_ENGINE_SQL_SEGMENT_READ,
+    VB_ENGINE_SQL_SEGMENT_DELETE_ALL,
+    VB_ENGINE_SQL_OBJECT_FIND,
+    VB_ENGINE_SQL_OBJECT_META,
+    VB_ENGINE_SQL_OBJECT_READ,
+    VB_ENGINE_SQL_OBJECT_PUT,
+    VB_ENGINE_SQL_OBJECT_DELETE,
+    VB_ENGINE_SQL_OBJECT_LIST,
+    VB_ENGINE_SQL_UPLOAD_INSERT,
+    VB_ENGINE_SQL_UPLOAD_FIND,
+    VB_ENGINE_SQL_UPLOAD_DELETE,
+    VB_ENGINE_SQL_UPLOAD_LIST,
+    VB_ENGINE_SQL_PART_FIND,
+    VB_ENGINE_SQL_PART_PUT,
+    VB_ENGINE_SQL_PART_LIST,
+    VB_ENGINE_SQL_PART_BLOBS,
+    VB_ENGINE_SQL_PART_DELETE_ALL,
+    VB_ENGINE_SQL_COUNT
 };
 
-extern const char vb_sql_schema[];
-extern const char *const vb_sql_text[VB_SQL_COUNT];
+extern const char vb_engine_sql_schema[];
+extern const char *const vb_engine_sql_text[VB_ENGINE_SQL_COUNT];
 
-struct vb_index {
+struct vb_engine_index {
     sqlite3 *handle;
-    sqlite3_stmt *statements[VB_SQL_COUNT]; /* prepared when first needed */
-    int failure;       /* SQLite's code of the first failure since vb_index_clear(); 0: none */
+    sqlite3_stmt *statements[VB_ENGINE_SQL_COUNT]; /* prepared when first needed */
+    int failure;       /* SQLite's code of the first failure since vb_engine_index_clear(); 0: none */
     int failure_errno; /* what the system said to that, when it was an I/O error */
 };
 
 /* Opens path/index.db, made with its schema if create is true. Returns 0 or -errno. */
-int vb_index_open(const char *directory, bool create, struct vb_index *ret_index, struct vb_error *err);
-void vb_index_close(struct vb_index *index);
+int vb_engine_index_open(const char *directory, bool create, struct vb_engine_index *ret_index,
+                         struct vb_error *err);
+void vb_engine_index_close(struct vb_engine_index *index);
 
-/* The statement, ready to bind. NULL after a failure; SQLite's bind functions and vb_index_step() take that.
+/* The statement, ready to bind. NULL after a failure; SQLite's bind functions and vb_engine_index_step() take that.
  */
-sqlite3_stmt *vb_index_statement(struct vb_index *index, enum vb_sql sql);
+sqlite3_stmt *vb_engine_index_statement(struct vb_engine_index *index, enum vb_engine_sql sql);
 /* True for a row. False at the end and on failure, which is then in index->failure. */
-bool vb_index_step(struct vb_index *index, sqlite3_stmt *statement);
+bool vb_engine_index_step(struct vb_engine_index *index, sqlite3_stmt *statement);
 /* For a statement that gives no rows: steps and resets. Returns 0 or -errno; so it ends chains of binds. */
-int vb_index_run(struct vb_index *index, sqlite3_stmt *statement);
+int vb_engine_index_run(struct vb_engine_index *index, sqlite3_stmt *statement);
 
-void vb_index_clear(struct vb_index *index);
+void vb_engine_index_clear(struct vb_engine_index *index);
 /* The failure as -errno; 0: none. -ENOSPC: the disk is full. */
-int vb_index_result(const struct vb_index *index);
+int vb_engine_index_result(const struct vb_engine_index *index);
 /* The same, with a message for a failure. */
-int vb_index_error(const struct vb_index *index, struct vb_error *err);
+int vb_engine_index_error(const struct vb_engine_index *index, struct vb_error *err);
 /* The message every operation gives for such an errno. */
-int vb_index_describe(int code, const char *detail, struct vb_error *err);
+int vb_engine_index_describe(int code, const char *detail, struct vb_error *err);
 
-/* sqlite3_stmt *s VB_CLEANUP(vb_index_resetp) = vb_index_statement(...): ends the read when the scope does.
+/* sqlite3_stmt *s VB_CLEANUP(vb_engine_index_resetp) = vb_engine_index_statement(...): ends the read when the scope does.
  */
-static inline void vb_index_resetp(sqlite3_stmt **statement)
+static inline void vb_engine_index_resetp(sqlite3_stmt **statement)
 {
     sqlite3_reset(*statement);
 }
 
 /* Binds text that outlives the statement's run, without copying. NULL binds SQL NULL. */
-void vb_index_bind_text(sqlite3_stmt *statement, int parameter, const char *text);
+void vb_engine_index_bind_text(sqlite3_stmt *statement, int parameter, const char *text);
 
 /*
  * A few read-only connections to the index, opened when needed and shared by all threads.
  */
-struct vb_index_pool;
+struct vb_engine_index_pool;
 
-struct vb_index_pool *vb_index_pool_create(const char *directory, unsigned connections);
-void vb_index_pool_destroy(struct vb_index_pool *pool);
-/* Waits for a free one. Returns 0 or -errno; given back with vb_index_pool_return(). */
-int vb_index_pool_borrow(struct vb_index_pool *pool, struct vb_index **ret_index, struct vb_error *err);
-void vb_index_pool_return(struct vb_index_pool *pool, struct vb_index *index);
+struct vb_engine_index_pool *vb_engine_index_pool_create(const char *directory, unsigned connections);
+void vb_engine_index_pool_destroy(struct vb_engine_index_pool *pool);
+/* Waits for a free one. Returns 0 or -errno; given back with vb_engine_index_pool_return(). */
+int vb_engine_index_pool_borrow(struct vb_engine_index_pool *pool, struct vb_engine_index **ret_index,
+                                struct vb_error *err);
+void vb_engine_index_pool_return(struct vb_engine_index_pool *pool, struct vb_engine_index *index);
 
 #endif

@@ -9,12 +9,12 @@
 #include <stdlib.h>
 
 struct slot {
-    struct vb_index index; /* first: a borrowed index is its slot */
+    struct vb_engine_index index; /* first: a borrowed index is its slot */
     struct slot *next;
     bool open;
 };
 
-struct vb_index_pool {
+struct vb_engine_index_pool {
     char *directory;
     pthread_mutex_t mutex;
     pthread_cond_t returned;
@@ -22,9 +22,9 @@ struct vb_index_pool {
     struct slot slots[];
 };
 
-struct vb_index_pool *vb_index_pool_create(const char *directory, unsigned connections)
+struct vb_engine_index_pool *vb_engine_index_pool_create(const char *directory, unsigned connections)
 {
-    struct vb_index_pool *pool = vb_xcalloc(1, sizeof(*pool) + connections * sizeof(pool->slots[0]));
+    struct vb_engine_index_pool *pool = vb_xcalloc(1, sizeof(*pool) + connections * sizeof(pool->slots[0]));
 
     pool->directory = vb_xstrdup(directory);
     pthread_mutex_init(&pool->mutex, NULL);
@@ -36,23 +36,24 @@ struct vb_index_pool *vb_index_pool_create(const char *directory, unsigned conne
     return pool;
 }
 
-void vb_index_pool_destroy(struct vb_index_pool *pool)
+void vb_engine_index_pool_destroy(struct vb_engine_index_pool *pool)
 {
     if (!pool)
         return;
     for (struct slot *slot = pool->free; slot; slot = slot->next)
         if (slot->open)
-            vb_index_close(&slot->index);
+            vb_engine_index_close(&slot->index);
     pthread_cond_destroy(&pool->returned);
     pthread_mutex_destroy(&pool->mutex);
     free(pool->directory);
     free(pool);
 }
 
-int vb_index_pool_borrow(struct vb_index_pool *pool, struct vb_index **ret_index, struct vb_error *err)
+int vb_engine_index_pool_borrow(struct vb_engine_index_pool *pool, struct vb_engine_index **ret_index,
+                                struct vb_error *err)
 {
     struct slot *slot;
-    int rc;
+    int r;
 
     pthread_mutex_lock(&pool->mutex);
     while (!pool->free)
@@ -62,19 +63,19 @@ int vb_index_pool_borrow(struct vb_index_pool *pool, struct vb_index **ret_index
     pthread_mutex_unlock(&pool->mutex);
 
     if (!slot->open) {
-        rc = vb_index_open(pool->directory, false, &slot->index, err);
-        if (rc < 0) {
-            vb_index_pool_return(pool, &slot->index);
-            return rc;
+        r = vb_engine_index_open(pool->directory, false, &slot->index, err);
+        if (r < 0) {
+            vb_engine_index_pool_return(pool, &slot->index);
+            return r;
         }
         slot->open = true;
     }
-    vb_index_clear(&slot->index);
+    vb_engine_index_clear(&slot->index);
     *ret_index = &slot->index;
     return 0;
 }
 
-void vb_index_pool_return(struct vb_index_pool *pool, struct vb_index *index)
+void vb_engine_index_pool_return(struct vb_engine_index_pool *pool, struct vb_engine_index *index)
 {
     struct slot *slot = (struct slot *)index;
 

@@ -1,7 +1,7 @@
 /*
  * Listing objects: in byte order, with everything under one common prefix skipped by a single seek.
  */
-#include "store/engine/engine.h"
+#include "store/engine/internal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,14 +9,14 @@
 /* The least key to look at next. Room for a key and a NUL byte, which no key holds: key+NUL is what follows
  * key. */
 struct position {
-    char text[VB_STORE_KEY_MAX + 2];
+    char text[VB_ENGINE_KEY_MAX + 2];
     size_t length;
 };
 
 struct listing {
-    struct vb_index *index;
+    struct vb_engine_index *index;
     sqlite3_stmt *statement;
-    const struct vb_store_list *list;
+    const struct vb_engine_list *list;
     size_t prefix_length, delimiter_length;
     int64_t bucket_id;
 };
@@ -24,7 +24,7 @@ struct listing {
 /* A text longer than any key is cut, which puts the same keys after it. */
 static void set_position(struct position *position, const char *text, size_t length)
 {
-    position->length = length < VB_STORE_KEY_MAX ? length : VB_STORE_KEY_MAX;
+    position->length = length < VB_ENGINE_KEY_MAX ? length : VB_ENGINE_KEY_MAX;
     memcpy(position->text, text, position->length);
 }
 
@@ -61,7 +61,7 @@ static bool first_position(const struct listing *listing, struct position *ret_p
     const char *after = listing->list->start_after, *prefix = listing->list->prefix;
     size_t common;
 
-    if (listing->prefix_length > VB_STORE_KEY_MAX)
+    if (listing->prefix_length > VB_ENGINE_KEY_MAX)
         return false;
     if (strcmp(after, prefix) < 0) {
         set_position(ret_position, prefix, listing->prefix_length);
@@ -91,34 +91,34 @@ static const char *next_key(struct listing *listing, const struct position *seek
         sqlite3_bind_int64(listing->statement, 1, listing->bucket_id);
         sqlite3_bind_text(listing->statement, 2, seek->text, (int)seek->length, SQLITE_STATIC);
     }
-    if (!vb_index_step(listing->index, listing->statement))
+    if (!vb_engine_index_step(listing->index, listing->statement))
         return NULL;
     key = (const char *)sqlite3_column_text(listing->statement, 0);
     return key && strncmp(key, listing->list->prefix, listing->prefix_length) == 0 ? key : NULL;
 }
 
-static void read_entry(const struct listing *listing, const char *key, struct vb_store_entry *ret_entry)
+static void read_entry(const struct listing *listing, const char *key, struct vb_engine_entry *ret_entry)
 {
-    *ret_entry = (struct vb_store_entry){.key = key,
-                                         .size = sqlite3_column_int64(listing->statement, 1),
-                                         .last_modified_ms = sqlite3_column_int64(listing->statement, 2),
-                                         .etag = (const char *)sqlite3_column_text(listing->statement, 3)};
-    vb_row_read_checksum(listing->statement, 4, &ret_entry->checksum);
+    *ret_entry = (struct vb_engine_entry){.key = key,
+                                          .size = sqlite3_column_int64(listing->statement, 1),
+                                          .last_modified_ms = sqlite3_column_int64(listing->statement, 2),
+                                          .etag = (const char *)sqlite3_column_text(listing->statement, 3)};
+    vb_engine_row_read_checksum(listing->statement, 4, &ret_entry->checksum);
 }
 
-static int list_all(struct listing *listing, int (*visit)(void *context, const struct vb_store_entry *entry),
-                    void *context, bool *ret_truncated, char ret_next[VB_STORE_KEY_MAX + 1])
+static int list_all(struct listing *listing, int (*visit)(void *context, const struct vb_engine_entry *entry),
+                    void *context, bool *ret_truncated, char ret_next[VB_ENGINE_KEY_MAX + 1])
 {
     struct position position;
     const struct position *seek = &position;
     bool more = listing->list->max > 0 && first_position(listing, &position);
 
     for (unsigned count = 0; more; count++) {
-        char last[VB_STORE_KEY_MAX + 1];
+        char last[VB_ENGINE_KEY_MAX + 1];
         const char *key = next_key(listing, seek);
-        struct vb_store_entry entry;
+        struct vb_engine_entry entry;
         size_t common;
-        int rc;
+        int r;
 
         if (!key)
             break;
@@ -127,9 +127,9 @@ static int list_all(struct listing *listing, int (*visit)(void *context, const s
             break;
         }
         common = common_prefix(listing, key);
-        snprintf(last, sizeof(last), "%.*s", common ? (int)common : VB_STORE_KEY_MAX, key);
+        snprintf(last, sizeof(last), "%.*s", common ? (int)common : VB_ENGINE_KEY_MAX, key);
         if (common) {
-            entry = (struct vb_store_entry){.key = last, .is_prefix = true};
+            entry = (struct vb_engine_entry){.key = last, .is_prefix = true};
             set_position(&position, last, common);
             more = after_prefix(&position);
             seek = &position;
@@ -137,9 +137,9 @@ static int list_all(struct listing *listing, int (*visit)(void *context, const s
             read_entry(listing, key, &entry);
             seek = NULL;
         }
-        rc = visit(context, &entry);
-        if (rc != 0)
-            return rc;
+        r = visit(context, &entry);
+        if (r != 0)
+            return r;
         memcpy(ret_next, last, sizeof(last));
     }
     if (!*ret_truncated)
@@ -147,34 +147,34 @@ static int list_all(struct listing *listing, int (*visit)(void *context, const s
     return 0;
 }
 
-int vb_store_list(struct vb_store *store, const char *bucket, const struct vb_store_list *list,
-                  int (*visit)(void *context, const struct vb_store_entry *entry), void *context,
-                  bool *ret_truncated, char ret_next[VB_STORE_KEY_MAX + 1], struct vb_error *err)
+int vb_engine_list(struct vb_engine *engine, const char *bucket, const struct vb_engine_list *list,
+                   int (*visit)(void *context, const struct vb_engine_entry *entry), void *context,
+                   bool *ret_truncated, char ret_next[VB_ENGINE_KEY_MAX + 1], struct vb_error *err)
 {
     struct listing listing = {
         .list = list, .prefix_length = strlen(list->prefix), .delimiter_length = strlen(list->delimiter)};
-    struct vb_index *index;
-    char next[VB_STORE_KEY_MAX + 1] = "";
+    struct vb_engine_index *index;
+    char next[VB_ENGINE_KEY_MAX + 1] = "";
     bool truncated = false;
-    int rc = vb_index_pool_borrow(store->readers, &index, err);
+    int r = vb_engine_index_pool_borrow(engine->readers, &index, err);
 
-    if (rc < 0)
-        return rc;
+    if (r < 0)
+        return r;
     /* one snapshot, however many seeks */
-    vb_index_run(index, vb_index_statement(index, VB_SQL_BEGIN_READ));
+    vb_engine_index_run(index, vb_engine_index_statement(index, VB_ENGINE_SQL_BEGIN_READ));
     listing.index = index;
-    listing.statement = vb_index_statement(index, VB_SQL_OBJECT_LIST);
-    rc = vb_row_find_bucket(index, bucket, &listing.bucket_id, err);
-    if (rc == 0)
-        rc = list_all(&listing, visit, context, &truncated, next);
+    listing.statement = vb_engine_index_statement(index, VB_ENGINE_SQL_OBJECT_LIST);
+    r = vb_engine_row_find_bucket(index, bucket, &listing.bucket_id, err);
+    if (r == 0)
+        r = list_all(&listing, visit, context, &truncated, next);
     sqlite3_reset(listing.statement);
-    if (rc == 0)
-        rc = vb_index_error(index, err);
+    if (r == 0)
+        r = vb_engine_index_error(index, err);
     sqlite3_exec(index->handle, "COMMIT", NULL, NULL, NULL);
-    vb_index_pool_return(store->readers, index);
-    if (rc == 0) {
+    vb_engine_index_pool_return(engine->readers, index);
+    if (r == 0) {
         *ret_truncated = truncated;
         memcpy(ret_next, next, sizeof(next));
     }
-    return rc;
+    return r;
 }

@@ -18,7 +18,7 @@ static const char *const checksum_names[VB_HASH_ALGORITHMS] = {
 #define TEXT_FIELDS 6
 
 /* The text fields of a meta, in the order of META_COLUMNS. */
-static void text_fields(struct vb_store_meta *meta, char **fields[TEXT_FIELDS])
+static void text_fields(struct vb_engine_meta *meta, char **fields[TEXT_FIELDS])
 {
     fields[0] = &meta->content_type;
     fields[1] = &meta->cache_control;
@@ -28,7 +28,7 @@ static void text_fields(struct vb_store_meta *meta, char **fields[TEXT_FIELDS])
     fields[5] = &meta->expires;
 }
 
-void vb_store_meta_release(struct vb_store_meta *meta)
+void vb_engine_meta_release(struct vb_engine_meta *meta)
 {
     char **fields[TEXT_FIELDS];
 
@@ -36,7 +36,7 @@ void vb_store_meta_release(struct vb_store_meta *meta)
     for (int i = 0; i < TEXT_FIELDS; i++)
         free(*fields[i]);
     free(meta->user_metadata);
-    *meta = (struct vb_store_meta){0};
+    *meta = (struct vb_engine_meta){0};
 }
 
 /* Of "name\0value\0…\0", its final NUL among it. */
@@ -62,9 +62,9 @@ static char *copy_bytes(const void *data, size_t size)
     return copy;
 }
 
-int vb_meta_copy(const struct vb_store_meta *meta, struct vb_store_meta *ret_meta)
+int vb_engine_meta_copy(const struct vb_engine_meta *meta, struct vb_engine_meta *ret_meta)
 {
-    struct vb_store_meta copy = *meta, from = *meta;
+    struct vb_engine_meta copy = *meta, from = *meta;
     char **to_fields[TEXT_FIELDS], **from_fields[TEXT_FIELDS];
     bool failed = false;
 
@@ -78,7 +78,7 @@ int vb_meta_copy(const struct vb_store_meta *meta, struct vb_store_meta *ret_met
         meta->user_metadata ? copy_bytes(meta->user_metadata, user_metadata_size(meta->user_metadata)) : NULL;
     failed |= meta->user_metadata && !copy.user_metadata;
     if (failed) {
-        vb_store_meta_release(&copy);
+        vb_engine_meta_release(&copy);
         *ret_meta = copy;
         return -ENOMEM;
     }
@@ -86,29 +86,30 @@ int vb_meta_copy(const struct vb_store_meta *meta, struct vb_store_meta *ret_met
     return 0;
 }
 
-void vb_row_read_text(sqlite3_stmt *statement, int column, char *buffer, size_t size)
+void vb_engine_row_read_text(sqlite3_stmt *statement, int column, char *buffer, size_t size)
 {
     const char *text = (const char *)sqlite3_column_text(statement, column);
 
     snprintf(buffer, size, "%s", text ? text : "");
 }
 
-void vb_row_read_checksum(sqlite3_stmt *statement, int column, struct vb_store_checksum *ret_checksum)
+void vb_engine_row_read_checksum(sqlite3_stmt *statement, int column, struct vb_engine_checksum *ret_checksum)
 {
     const char *name = (const char *)sqlite3_column_text(statement, column);
 
-    *ret_checksum = (struct vb_store_checksum){0};
+    *ret_checksum = (struct vb_engine_checksum){0};
     for (unsigned i = 0; name && i < VB_HASH_ALGORITHMS; i++) {
         if (strcmp(name, checksum_names[i]) != 0)
             continue;
         ret_checksum->present = true;
         ret_checksum->algorithm = (enum vb_hash_algorithm)i;
-        vb_row_read_text(statement, column + 1, ret_checksum->value, sizeof(ret_checksum->value));
+        vb_engine_row_read_text(statement, column + 1, ret_checksum->value, sizeof(ret_checksum->value));
         ret_checksum->full_object = sqlite3_column_int(statement, column + 2);
     }
 }
 
-void vb_row_bind_checksum(sqlite3_stmt *statement, int parameter, const struct vb_store_checksum *checksum)
+void vb_engine_row_bind_checksum(sqlite3_stmt *statement, int parameter,
+                                 const struct vb_engine_checksum *checksum)
 {
     if (!checksum || !checksum->present) {
         for (int i = 0; i < 3; i++)
@@ -116,22 +117,22 @@ void vb_row_bind_checksum(sqlite3_stmt *statement, int parameter, const struct v
         return;
     }
     vb_assert((unsigned)checksum->algorithm < VB_HASH_ALGORITHMS);
-    vb_index_bind_text(statement, parameter, checksum_names[checksum->algorithm]);
-    vb_index_bind_text(statement, parameter + 1, checksum->value);
+    vb_engine_index_bind_text(statement, parameter, checksum_names[checksum->algorithm]);
+    vb_engine_index_bind_text(statement, parameter + 1, checksum->value);
     sqlite3_bind_int(statement, parameter + 2, checksum->full_object);
 }
 
-int vb_row_read_meta(sqlite3_stmt *statement, int column, struct vb_store_meta *ret_meta)
+int vb_engine_row_read_meta(sqlite3_stmt *statement, int column, struct vb_engine_meta *ret_meta)
 {
-    struct vb_store_meta meta = {0};
+    struct vb_engine_meta meta = {0};
     char **fields[TEXT_FIELDS];
     bool failed = false;
 
     meta.size = sqlite3_column_int64(statement, column);
     meta.last_modified_ms = sqlite3_column_int64(statement, column + 1);
-    vb_row_read_text(statement, column + 2, meta.etag, sizeof(meta.etag));
+    vb_engine_row_read_text(statement, column + 2, meta.etag, sizeof(meta.etag));
     meta.parts = (unsigned)sqlite3_column_int(statement, column + 3);
-    vb_row_read_checksum(statement, column + 4, &meta.checksum);
+    vb_engine_row_read_checksum(statement, column + 4, &meta.checksum);
     text_fields(&meta, fields);
     for (int i = 0; i < TEXT_FIELDS; i++) {
         const char *text = (const char *)sqlite3_column_text(statement, column + 7 + i);
@@ -147,24 +148,24 @@ int vb_row_read_meta(sqlite3_stmt *statement, int column, struct vb_store_meta *
         failed |= !meta.user_metadata;
     }
     if (failed)
-        vb_store_meta_release(&meta);
+        vb_engine_meta_release(&meta);
     *ret_meta = meta;
     return failed ? -ENOMEM : 0;
 }
 
-void vb_row_bind_meta(sqlite3_stmt *statement, int parameter, const struct vb_store_meta *meta)
+void vb_engine_row_bind_meta(sqlite3_stmt *statement, int parameter, const struct vb_engine_meta *meta)
 {
-    struct vb_store_meta copy = *meta; /* of the pointers: text_fields() hands out places to write */
+    struct vb_engine_meta copy = *meta; /* of the pointers: text_fields() hands out places to write */
     char **fields[TEXT_FIELDS];
 
     sqlite3_bind_int64(statement, parameter, meta->size);
     sqlite3_bind_int64(statement, parameter + 1, meta->last_modified_ms);
-    vb_index_bind_text(statement, parameter + 2, meta->etag);
+    vb_engine_index_bind_text(statement, parameter + 2, meta->etag);
     sqlite3_bind_int64(statement, parameter + 3, meta->parts);
-    vb_row_bind_checksum(statement, parameter + 4, &meta->checksum);
+    vb_engine_row_bind_checksum(statement, parameter + 4, &meta->checksum);
     text_fields(&copy, fields);
     for (int i = 0; i < TEXT_FIELDS; i++)
-        vb_index_bind_text(statement, parameter + 7 + i, *fields[i]);
+        vb_engine_index_bind_text(statement, parameter + 7 + i, *fields[i]);
     if (meta->user_metadata)
         sqlite3_bind_blob64(statement, parameter + 13, meta->user_metadata,
                             user_metadata_size(meta->user_metadata), SQLITE_STATIC);

@@ -1,7 +1,7 @@
 /*
  * Multipart uploads: create, put a part, abort, and the listings.
  */
-#include "store/engine/engine.h"
+#include "store/engine/internal.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -10,140 +10,143 @@
 #include <errno.h>
 #include <string.h>
 
-int vb_row_find_upload(struct vb_index *index, const char *bucket, const char *key, const char *upload_id,
-                       struct vb_store_meta *ret_meta, int64_t *ret_bucket_id, struct vb_error *err)
+int vb_engine_row_find_upload(struct vb_engine_index *index, const char *bucket, const char *key,
+                              const char *upload_id, struct vb_engine_meta *ret_meta, int64_t *ret_bucket_id,
+                              struct vb_error *err)
 {
-    sqlite3_stmt *statement VB_CLEANUP(vb_index_resetp) = vb_index_statement(index, VB_SQL_UPLOAD_FIND);
-    int rc = vb_row_find_bucket(index, bucket, ret_bucket_id, err);
+    sqlite3_stmt *statement VB_CLEANUP(vb_engine_index_resetp) =
+        vb_engine_index_statement(index, VB_ENGINE_SQL_UPLOAD_FIND);
+    int r = vb_engine_row_find_bucket(index, bucket, ret_bucket_id, err);
 
-    if (rc < 0)
-        return rc;
+    if (r < 0)
+        return r;
     sqlite3_bind_int64(statement, 1, *ret_bucket_id);
-    vb_index_bind_text(statement, 2, key);
-    vb_index_bind_text(statement, 3, upload_id);
-    if (!vb_index_step(index, statement)) {
-        rc = vb_index_error(index, err);
-        return rc < 0 ? rc : vb_error_set(err, ESRCH, "there is no upload %.64s of \"%s\"", upload_id, key);
+    vb_engine_index_bind_text(statement, 2, key);
+    vb_engine_index_bind_text(statement, 3, upload_id);
+    if (!vb_engine_index_step(index, statement)) {
+        r = vb_engine_index_error(index, err);
+        return r < 0 ? r : vb_error_set(err, ESRCH, "there is no upload %.64s of \"%s\"", upload_id, key);
     }
-    if (ret_meta && vb_row_read_meta(statement, 0, ret_meta) < 0)
-        return vb_index_describe(ENOMEM, "", err);
+    if (ret_meta && vb_engine_row_read_meta(statement, 0, ret_meta) < 0)
+        return vb_engine_index_describe(ENOMEM, "", err);
     return 0;
 }
 
-void vb_row_delete_upload(struct vb_transaction *transaction, int64_t bucket_id, const char *key,
-                          const char *upload_id, const bool *keep)
+void vb_engine_row_delete_upload(struct vb_engine_transaction *transaction, int64_t bucket_id,
+                                 const char *key, const char *upload_id, const bool *keep)
 {
-    struct vb_index *index = transaction->index;
-    sqlite3_stmt *parts = vb_index_statement(index, VB_SQL_PART_BLOBS);
+    struct vb_engine_index *index = transaction->index;
+    sqlite3_stmt *parts = vb_engine_index_statement(index, VB_ENGINE_SQL_PART_BLOBS);
     sqlite3_stmt *statement;
 
-    vb_index_bind_text(parts, 1, upload_id);
-    while (vb_index_step(index, parts))
+    vb_engine_index_bind_text(parts, 1, upload_id);
+    while (vb_engine_index_step(index, parts))
         if (!keep || !*keep++)
-            vb_row_release_blob(transaction, sqlite3_column_int64(parts, 1));
+            vb_engine_row_release_blob(transaction, sqlite3_column_int64(parts, 1));
     sqlite3_reset(parts);
 
-    statement = vb_index_statement(index, VB_SQL_PART_DELETE_ALL);
-    vb_index_bind_text(statement, 1, upload_id);
-    vb_index_run(index, statement);
-    statement = vb_index_statement(index, VB_SQL_UPLOAD_DELETE);
+    statement = vb_engine_index_statement(index, VB_ENGINE_SQL_PART_DELETE_ALL);
+    vb_engine_index_bind_text(statement, 1, upload_id);
+    vb_engine_index_run(index, statement);
+    statement = vb_engine_index_statement(index, VB_ENGINE_SQL_UPLOAD_DELETE);
     sqlite3_bind_int64(statement, 1, bucket_id);
-    vb_index_bind_text(statement, 2, key);
-    vb_index_bind_text(statement, 3, upload_id);
-    vb_index_run(index, statement);
+    vb_engine_index_bind_text(statement, 2, key);
+    vb_engine_index_bind_text(statement, 3, upload_id);
+    vb_engine_index_run(index, statement);
 }
 
 struct upload_change {
-    struct vb_change base;
+    struct vb_engine_change base;
     const char *bucket, *key, *upload_id;
-    const struct vb_store_meta *meta;
+    const struct vb_engine_meta *meta;
     unsigned number;
-    const struct vb_store_checksum *checksum;
-    struct vb_written written;
+    const struct vb_engine_checksum *checksum;
+    struct vb_engine_written written;
 };
 
-static int apply_create(struct vb_transaction *transaction, struct vb_change *base)
+static int apply_create(struct vb_engine_transaction *transaction, struct vb_engine_change *base)
 {
     struct upload_change *change = (struct upload_change *)base;
     sqlite3_stmt *statement;
     int64_t bucket_id;
-    int rc = vb_row_find_bucket(transaction->index, change->bucket, &bucket_id, base->err);
+    int r = vb_engine_row_find_bucket(transaction->index, change->bucket, &bucket_id, base->err);
 
-    if (rc < 0)
-        return rc;
-    statement = vb_index_statement(transaction->index, VB_SQL_UPLOAD_INSERT);
+    if (r < 0)
+        return r;
+    statement = vb_engine_index_statement(transaction->index, VB_ENGINE_SQL_UPLOAD_INSERT);
     sqlite3_bind_int64(statement, 1, bucket_id);
-    vb_index_bind_text(statement, 2, change->key);
-    vb_index_bind_text(statement, 3, change->upload_id);
-    vb_row_bind_meta(statement, 4, change->meta);
-    return vb_index_run(transaction->index, statement);
+    vb_engine_index_bind_text(statement, 2, change->key);
+    vb_engine_index_bind_text(statement, 3, change->upload_id);
+    vb_engine_row_bind_meta(statement, 4, change->meta);
+    return vb_engine_index_run(transaction->index, statement);
 }
 
-int vb_store_multipart_create(struct vb_store *store, const char *bucket, const char *key,
-                              const struct vb_store_meta *meta, char ret_upload_id[VB_STORE_UPLOAD_ID_SIZE],
-                              struct vb_error *err)
+int vb_engine_multipart_create(struct vb_engine *engine, const char *bucket, const char *key,
+                               const struct vb_engine_meta *meta,
+                               char ret_upload_id[VB_ENGINE_UPLOAD_ID_SIZE], struct vb_error *err)
 {
-    struct vb_store_meta settings =
-        meta ? *meta : (struct vb_store_meta){0}; /* its strings stay the caller's */
+    struct vb_engine_meta settings =
+        meta ? *meta : (struct vb_engine_meta){0}; /* its strings stay the caller's */
     char id[VB_UUID_SIZE];
     struct upload_change change = {.base = {.apply = apply_create, .err = err},
                                    .bucket = bucket,
                                    .key = key,
                                    .upload_id = id,
                                    .meta = &settings};
-    int rc;
+    int r;
 
     vb_random_uuid(id);
     settings.size = 0;
     settings.parts = 0;
     settings.etag[0] = '\0';
     settings.last_modified_ms = vb_clock_realtime_ms();
-    rc = vb_committer_run(store->committer, &change.base);
-    if (rc == 0)
+    r = vb_engine_committer_run(engine->committer, &change.base);
+    if (r == 0)
         memcpy(ret_upload_id, id, sizeof(id));
-    return rc;
+    return r;
 }
 
-static int64_t find_part_blob(struct vb_index *index, const char *upload_id, unsigned number)
+static int64_t find_part_blob(struct vb_engine_index *index, const char *upload_id, unsigned number)
 {
-    sqlite3_stmt *statement VB_CLEANUP(vb_index_resetp) = vb_index_statement(index, VB_SQL_PART_FIND);
+    sqlite3_stmt *statement VB_CLEANUP(vb_engine_index_resetp) =
+        vb_engine_index_statement(index, VB_ENGINE_SQL_PART_FIND);
 
-    vb_index_bind_text(statement, 1, upload_id);
+    vb_engine_index_bind_text(statement, 1, upload_id);
     sqlite3_bind_int64(statement, 2, number);
-    return vb_index_step(index, statement) ? sqlite3_column_int64(statement, 0) : 0;
+    return vb_engine_index_step(index, statement) ? sqlite3_column_int64(statement, 0) : 0;
 }
 
-static int apply_put_part(struct vb_transaction *transaction, struct vb_change *base)
+static int apply_put_part(struct vb_engine_transaction *transaction, struct vb_engine_change *base)
 {
     struct upload_change *change = (struct upload_change *)base;
-    struct vb_index *index = transaction->index;
+    struct vb_engine_index *index = transaction->index;
     sqlite3_stmt *statement;
     int64_t bucket_id, old_blob_id, blob_id;
-    int rc = vb_row_find_upload(index, change->bucket, change->key, change->upload_id, NULL, &bucket_id,
-                                base->err);
+    int r = vb_engine_row_find_upload(index, change->bucket, change->key, change->upload_id, NULL, &bucket_id,
+                                      base->err);
 
-    if (rc < 0)
-        return rc;
+    if (r < 0)
+        return r;
     old_blob_id = find_part_blob(index, change->upload_id, change->number);
-    blob_id = vb_written_insert(transaction, &change->written);
-    statement = vb_index_statement(index, VB_SQL_PART_PUT);
-    vb_index_bind_text(statement, 1, change->upload_id);
+    blob_id = vb_engine_written_insert(transaction, &change->written);
+    statement = vb_engine_index_statement(index, VB_ENGINE_SQL_PART_PUT);
+    vb_engine_index_bind_text(statement, 1, change->upload_id);
     sqlite3_bind_int64(statement, 2, change->number);
     sqlite3_bind_int64(statement, 3, blob_id);
     sqlite3_bind_int64(statement, 4, change->written.size);
     sqlite3_bind_int64(statement, 5, vb_clock_realtime_ms());
-    vb_index_bind_text(statement, 6, change->written.etag);
-    vb_row_bind_checksum(statement, 7, change->checksum);
-    vb_index_run(index, statement);
+    vb_engine_index_bind_text(statement, 6, change->written.etag);
+    vb_engine_row_bind_checksum(statement, 7, change->checksum);
+    vb_engine_index_run(index, statement);
     if (old_blob_id)
-        vb_row_release_blob(transaction, old_blob_id);
-    return vb_index_result(index);
+        vb_engine_row_release_blob(transaction, old_blob_id);
+    return vb_engine_index_result(index);
 }
 
-int vb_store_multipart_put(struct vb_store_writer *writer, const char *bucket, const char *key,
-                           const char *upload_id, unsigned part_number,
-                           const struct vb_store_checksum *checksum, char ret_etag[VB_STORE_ETAG_SIZE],
-                           struct vb_error *err)
+int vb_engine_multipart_put(struct vb_engine_writer *writer, const char *bucket, const char *key,
+                            const char *upload_id, unsigned part_number,
+                            const struct vb_engine_checksum *checksum, char ret_etag[VB_ENGINE_ETAG_SIZE],
+                            struct vb_error *err)
 {
     struct upload_change change = {.base = {.apply = apply_put_part, .err = err},
                                    .bucket = bucket,
@@ -151,103 +154,104 @@ int vb_store_multipart_put(struct vb_store_writer *writer, const char *bucket, c
                                    .upload_id = upload_id,
                                    .number = part_number,
                                    .checksum = checksum};
-    int rc;
+    int r;
 
-    if (part_number < 1 || part_number > VB_STORE_PARTS_MAX)
-        rc = vb_error_set(err, EINVAL, "part numbers go from 1 to %d", VB_STORE_PARTS_MAX);
+    if (part_number < 1 || part_number > VB_ENGINE_PARTS_MAX)
+        r = vb_error_set(err, EINVAL, "part numbers go from 1 to %d", VB_ENGINE_PARTS_MAX);
     else
-        rc = vb_writer_finish(writer, &change.written, err);
-    if (rc == 0) {
-        change.base.bytes = change.written.kind == VB_BLOB_INLINE ? (size_t)change.written.size : 0;
-        rc = vb_committer_run(vb_writer_store(writer)->committer, &change.base);
+        r = vb_engine_writer_finish(writer, &change.written, err);
+    if (r == 0) {
+        change.base.bytes = change.written.kind == VB_ENGINE_BLOB_INLINE ? (size_t)change.written.size : 0;
+        r = vb_engine_committer_run(vb_engine_writer_engine(writer)->committer, &change.base);
     }
-    if (rc == 0)
+    if (r == 0)
         memcpy(ret_etag, change.written.etag, sizeof(change.written.etag));
-    vb_writer_free(writer, rc == 0 || change.base.uncertain);
-    return rc;
+    vb_engine_writer_free(writer, r == 0 || change.base.uncertain);
+    return r;
 }
 
-static int apply_abort(struct vb_transaction *transaction, struct vb_change *base)
+static int apply_abort(struct vb_engine_transaction *transaction, struct vb_engine_change *base)
 {
     struct upload_change *change = (struct upload_change *)base;
     int64_t bucket_id;
-    int rc = vb_row_find_upload(transaction->index, change->bucket, change->key, change->upload_id, NULL,
-                                &bucket_id, base->err);
+    int r = vb_engine_row_find_upload(transaction->index, change->bucket, change->key, change->upload_id,
+                                      NULL, &bucket_id, base->err);
 
-    if (rc == 0)
-        vb_row_delete_upload(transaction, bucket_id, change->key, change->upload_id, NULL);
-    return rc;
+    if (r == 0)
+        vb_engine_row_delete_upload(transaction, bucket_id, change->key, change->upload_id, NULL);
+    return r;
 }
 
-int vb_store_multipart_abort(struct vb_store *store, const char *bucket, const char *key,
-                             const char *upload_id, struct vb_error *err)
+int vb_engine_multipart_abort(struct vb_engine *engine, const char *bucket, const char *key,
+                              const char *upload_id, struct vb_error *err)
 {
     struct upload_change change = {
         .base = {.apply = apply_abort, .err = err}, .bucket = bucket, .key = key, .upload_id = upload_id};
 
-    return vb_committer_run(store->committer, &change.base);
+    return vb_engine_committer_run(engine->committer, &change.base);
 }
 
-int vb_store_multipart_get(struct vb_store *store, const char *bucket, const char *key, const char *upload_id,
-                           struct vb_store_meta *ret_meta, struct vb_error *err)
+int vb_engine_multipart_get(struct vb_engine *engine, const char *bucket, const char *key,
+                            const char *upload_id, struct vb_engine_meta *ret_meta, struct vb_error *err)
 {
-    struct vb_index *index;
+    struct vb_engine_index *index;
     int64_t bucket_id;
-    int rc = vb_index_pool_borrow(store->readers, &index, err);
+    int r = vb_engine_index_pool_borrow(engine->readers, &index, err);
 
-    if (rc < 0)
-        return rc;
-    rc = vb_row_find_upload(index, bucket, key, upload_id, ret_meta, &bucket_id, err);
-    vb_index_pool_return(store->readers, index);
-    return rc;
+    if (r < 0)
+        return r;
+    r = vb_engine_row_find_upload(index, bucket, key, upload_id, ret_meta, &bucket_id, err);
+    vb_engine_index_pool_return(engine->readers, index);
+    return r;
 }
 
-static int list_parts(struct vb_index *index, const char *upload_id, unsigned after_number, unsigned max,
-                      int (*visit)(void *context, const struct vb_store_part *part), void *context,
-                      bool *ret_truncated)
+static int list_parts(struct vb_engine_index *index, const char *upload_id, unsigned after_number,
+                      unsigned max, int (*visit)(void *context, const struct vb_engine_part *part),
+                      void *context, bool *ret_truncated)
 {
-    sqlite3_stmt *statement VB_CLEANUP(vb_index_resetp) = vb_index_statement(index, VB_SQL_PART_LIST);
-    int rc = 0;
+    sqlite3_stmt *statement VB_CLEANUP(vb_engine_index_resetp) =
+        vb_engine_index_statement(index, VB_ENGINE_SQL_PART_LIST);
+    int r = 0;
 
-    vb_index_bind_text(statement, 1, upload_id);
+    vb_engine_index_bind_text(statement, 1, upload_id);
     sqlite3_bind_int64(statement, 2, after_number);
-    for (unsigned count = 0; rc == 0 && max > 0 && vb_index_step(index, statement); count++) {
-        struct vb_store_part part = {.number = (unsigned)sqlite3_column_int64(statement, 0),
-                                     .size = sqlite3_column_int64(statement, 1),
-                                     .last_modified_ms = sqlite3_column_int64(statement, 2)};
+    for (unsigned count = 0; r == 0 && max > 0 && vb_engine_index_step(index, statement); count++) {
+        struct vb_engine_part part = {.number = (unsigned)sqlite3_column_int64(statement, 0),
+                                      .size = sqlite3_column_int64(statement, 1),
+                                      .last_modified_ms = sqlite3_column_int64(statement, 2)};
 
         if (count == max) {
             *ret_truncated = true;
             break;
         }
-        vb_row_read_text(statement, 3, part.etag, sizeof(part.etag));
-        vb_row_read_checksum(statement, 4, &part.checksum);
-        rc = visit(context, &part);
+        vb_engine_row_read_text(statement, 3, part.etag, sizeof(part.etag));
+        vb_engine_row_read_checksum(statement, 4, &part.checksum);
+        r = visit(context, &part);
     }
-    return rc;
+    return r;
 }
 
-int vb_store_multipart_list_parts(struct vb_store *store, const char *bucket, const char *key,
-                                  const char *upload_id, unsigned after_number, unsigned max,
-                                  int (*visit)(void *context, const struct vb_store_part *part),
-                                  void *context, bool *ret_truncated, struct vb_error *err)
+int vb_engine_multipart_list_parts(struct vb_engine *engine, const char *bucket, const char *key,
+                                   const char *upload_id, unsigned after_number, unsigned max,
+                                   int (*visit)(void *context, const struct vb_engine_part *part),
+                                   void *context, bool *ret_truncated, struct vb_error *err)
 {
-    struct vb_index *index;
+    struct vb_engine_index *index;
     bool truncated = false;
     int64_t bucket_id;
-    int rc = vb_index_pool_borrow(store->readers, &index, err);
+    int r = vb_engine_index_pool_borrow(engine->readers, &index, err);
 
-    if (rc < 0)
-        return rc;
-    rc = vb_row_find_upload(index, bucket, key, upload_id, NULL, &bucket_id, err);
-    if (rc == 0)
-        rc = list_parts(index, upload_id, after_number, max, visit, context, &truncated);
-    if (rc == 0)
-        rc = vb_index_error(index, err);
-    vb_index_pool_return(store->readers, index);
-    if (rc == 0)
+    if (r < 0)
+        return r;
+    r = vb_engine_row_find_upload(index, bucket, key, upload_id, NULL, &bucket_id, err);
+    if (r == 0)
+        r = list_parts(index, upload_id, after_number, max, visit, context, &truncated);
+    if (r == 0)
+        r = vb_engine_index_error(index, err);
+    vb_engine_index_pool_return(engine->readers, index);
+    if (r == 0)
         *ret_truncated = truncated;
-    return rc;
+    return r;
 }
 
 /* "~" sorts after every upload id: all uploads of the marker's key are then behind us. */
@@ -256,24 +260,24 @@ static void bind_upload_start(sqlite3_stmt *statement, const char *prefix, const
 {
     bool from_prefix = strcmp(key_marker, prefix) < 0 || key_marker[0] == '\0';
 
-    vb_index_bind_text(statement, 2, from_prefix ? prefix : key_marker);
+    vb_engine_index_bind_text(statement, 2, from_prefix ? prefix : key_marker);
     if (from_prefix)
-        vb_index_bind_text(statement, 3, "");
+        vb_engine_index_bind_text(statement, 3, "");
     else
-        vb_index_bind_text(statement, 3, upload_id_marker[0] ? upload_id_marker : "~");
+        vb_engine_index_bind_text(statement, 3, upload_id_marker[0] ? upload_id_marker : "~");
 }
 
-static int list_uploads(struct vb_index *index, sqlite3_stmt *statement, const char *prefix, unsigned max,
-                        int (*visit)(void *context, const struct vb_store_upload *upload), void *context,
-                        bool *ret_truncated)
+static int list_uploads(struct vb_engine_index *index, sqlite3_stmt *statement, const char *prefix,
+                        unsigned max, int (*visit)(void *context, const struct vb_engine_upload *upload),
+                        void *context, bool *ret_truncated)
 {
     size_t prefix_length = strlen(prefix);
-    int rc = 0;
+    int r = 0;
 
-    for (unsigned count = 0; rc == 0 && max > 0 && vb_index_step(index, statement); count++) {
-        struct vb_store_upload upload = {.key = (const char *)sqlite3_column_text(statement, 0),
-                                         .upload_id = (const char *)sqlite3_column_text(statement, 1),
-                                         .created_ms = sqlite3_column_int64(statement, 2)};
+    for (unsigned count = 0; r == 0 && max > 0 && vb_engine_index_step(index, statement); count++) {
+        struct vb_engine_upload upload = {.key = (const char *)sqlite3_column_text(statement, 0),
+                                          .upload_id = (const char *)sqlite3_column_text(statement, 1),
+                                          .created_ms = sqlite3_column_int64(statement, 2)};
 
         if (!upload.key || !upload.upload_id || strncmp(upload.key, prefix, prefix_length) != 0)
             break;
@@ -281,36 +285,37 @@ static int list_uploads(struct vb_index *index, sqlite3_stmt *statement, const c
             *ret_truncated = true;
             break;
         }
-        rc = visit(context, &upload);
+        r = visit(context, &upload);
     }
-    return rc;
+    return r;
 }
 
-int vb_store_multipart_list(struct vb_store *store, const char *bucket, const char *prefix,
-                            const char *key_marker, const char *upload_id_marker, unsigned max,
-                            int (*visit)(void *context, const struct vb_store_upload *upload), void *context,
-                            bool *ret_truncated, struct vb_error *err)
+int vb_engine_multipart_list(struct vb_engine *engine, const char *bucket, const char *prefix,
+                             const char *key_marker, const char *upload_id_marker, unsigned max,
+                             int (*visit)(void *context, const struct vb_engine_upload *upload),
+                             void *context, bool *ret_truncated, struct vb_error *err)
 {
-    struct vb_index *index;
+    struct vb_engine_index *index;
     bool truncated = false;
     int64_t bucket_id;
-    int rc = vb_index_pool_borrow(store->readers, &index, err);
+    int r = vb_engine_index_pool_borrow(engine->readers, &index, err);
 
-    if (rc < 0)
-        return rc;
-    rc = vb_row_find_bucket(index, bucket, &bucket_id, err);
-    if (rc == 0) {
-        sqlite3_stmt *statement VB_CLEANUP(vb_index_resetp) = vb_index_statement(index, VB_SQL_UPLOAD_LIST);
+    if (r < 0)
+        return r;
+    r = vb_engine_row_find_bucket(index, bucket, &bucket_id, err);
+    if (r == 0) {
+        sqlite3_stmt *statement VB_CLEANUP(vb_engine_index_resetp) =
+            vb_engine_index_statement(index, VB_ENGINE_SQL_UPLOAD_LIST);
 
         sqlite3_bind_int64(statement, 1, bucket_id);
         bind_upload_start(statement, prefix ? prefix : "", key_marker ? key_marker : "",
                           upload_id_marker ? upload_id_marker : "");
-        rc = list_uploads(index, statement, prefix ? prefix : "", max, visit, context, &truncated);
+        r = list_uploads(index, statement, prefix ? prefix : "", max, visit, context, &truncated);
     }
-    if (rc == 0)
-        rc = vb_index_error(index, err);
-    vb_index_pool_return(store->readers, index);
-    if (rc == 0)
+    if (r == 0)
+        r = vb_engine_index_error(index, err);
+    vb_engine_index_pool_return(engine->readers, index);
+    if (r == 0)
         *ret_truncated = truncated;
-    return rc;
+    return r;
 }

@@ -1,7 +1,7 @@
 /*
  * Reading objects: from memory, from one file, or from the files of a multipart object one after the other.
  */
-#include "store/engine/engine.h"
+#include "store/engine/internal.h"
 
 #include "base/cleanup.h"
 #include "base/memory.h"
@@ -13,27 +13,27 @@
 struct segment {
     int64_t start, size;
     unsigned char *data; /* NULL: in the file */
-    char file[VB_BLOB_NAME_SIZE];
+    char file[VB_ENGINE_BLOB_NAME_SIZE];
 };
 
-struct vb_store_reader {
-    struct vb_store *store;
-    enum vb_blob_kind kind;
+struct vb_engine_reader {
+    struct vb_engine *engine;
+    enum vb_engine_blob_kind kind;
     int64_t size;
-    unsigned char *data; /* VB_BLOB_INLINE */
-    int fd;              /* VB_BLOB_FILE */
-    /* VB_BLOB_SEGMENTS; their files are opened for each read, and stay while the owner is pinned */
+    unsigned char *data; /* VB_ENGINE_BLOB_INLINE */
+    int fd;              /* VB_ENGINE_BLOB_FILE */
+    /* VB_ENGINE_BLOB_SEGMENTS; their files are opened for each read, and stay while the owner is pinned */
     int64_t pinned; /* 0: not */
     struct segment *segments;
     size_t count;
 };
 
-void vb_store_reader_close(struct vb_store_reader *reader)
+void vb_engine_reader_close(struct vb_engine_reader *reader)
 {
     if (!reader)
         return;
     if (reader->pinned)
-        vb_blobs_unpin(reader->store->blobs, reader->pinned);
+        vb_engine_blobs_unpin(reader->engine->blobs, reader->pinned);
     for (size_t i = 0; i < reader->count; i++)
         free(reader->segments[i].data);
     free(reader->segments);
@@ -43,9 +43,9 @@ void vb_store_reader_close(struct vb_store_reader *reader)
     free(reader);
 }
 
-static void reader_closep(struct vb_store_reader **reader)
+static void reader_closep(struct vb_engine_reader **reader)
 {
-    vb_store_reader_close(*reader);
+    vb_engine_reader_close(*reader);
 }
 
 /* A copy of a blob column of the size that the index says. NULL: it is not, or memory is out. */
@@ -62,138 +62,141 @@ static unsigned char *copy_data(sqlite3_stmt *statement, int column, int64_t siz
     }
     copy = malloc((size_t)size + 1);
     if (!copy)
-        *ret_rc = vb_index_describe(ENOMEM, "", err);
+        *ret_rc = vb_engine_index_describe(ENOMEM, "", err);
     else if (size > 0)
         memcpy(copy, data, (size_t)size);
     return copy;
 }
 
-static int add_segment(struct vb_store_reader *reader, sqlite3_stmt *row, int64_t start, struct vb_error *err)
+static int add_segment(struct vb_engine_reader *reader, sqlite3_stmt *row, int64_t start,
+                       struct vb_error *err)
 {
     struct segment *segment;
-    int rc = 0;
+    int r = 0;
 
     if ((reader->count & (reader->count - 1)) == 0) { /* full at each power of two */
         size_t capacity = reader->count ? 2 * reader->count : 1;
         struct segment *grown = realloc(reader->segments, capacity * sizeof(*grown));
 
         if (!grown)
-            return vb_index_describe(ENOMEM, "", err);
+            return vb_engine_index_describe(ENOMEM, "", err);
         reader->segments = grown;
     }
     segment = &reader->segments[reader->count];
     *segment = (struct segment){.start = start, .size = sqlite3_column_int64(row, 1)};
-    if (sqlite3_column_int(row, 0) == VB_BLOB_INLINE) {
-        segment->data = copy_data(row, 3, segment->size, &rc, err);
+    if (sqlite3_column_int(row, 0) == VB_ENGINE_BLOB_INLINE) {
+        segment->data = copy_data(row, 3, segment->size, &r, err);
         if (!segment->data)
-            return rc;
+            return r;
     } else {
-        vb_row_read_text(row, 2, segment->file, sizeof(segment->file));
+        vb_engine_row_read_text(row, 2, segment->file, sizeof(segment->file));
     }
     reader->count++;
     return 0;
 }
 
 /* With the owner pinned. Sets *ret_gone when its rows are not there any more. */
-static int load_segments(struct vb_store_reader *reader, struct vb_index *index, bool *ret_gone,
+static int load_segments(struct vb_engine_reader *reader, struct vb_engine_index *index, bool *ret_gone,
                          struct vb_error *err)
 {
-    sqlite3_stmt *statement VB_CLEANUP(vb_index_resetp) = vb_index_statement(index, VB_SQL_SEGMENT_READ);
+    sqlite3_stmt *statement VB_CLEANUP(vb_engine_index_resetp) =
+        vb_engine_index_statement(index, VB_ENGINE_SQL_SEGMENT_READ);
     int64_t start = 0;
-    int rc = 0;
+    int r = 0;
 
     sqlite3_bind_int64(statement, 1, reader->pinned);
-    while (rc == 0 && vb_index_step(index, statement)) {
-        rc = add_segment(reader, statement, start, err);
+    while (r == 0 && vb_engine_index_step(index, statement)) {
+        r = add_segment(reader, statement, start, err);
         start += sqlite3_column_int64(statement, 1);
     }
     *ret_gone = reader->count == 0;
-    if (rc == 0)
-        rc = vb_index_error(index, err);
-    if (rc == 0 && !*ret_gone && start != reader->size)
-        rc = vb_error_set(err, EIO, "the index is damaged: segments of %lld bytes where %lld should be",
-                          (long long)start, (long long)reader->size);
-    return rc;
+    if (r == 0)
+        r = vb_engine_index_error(index, err);
+    if (r == 0 && !*ret_gone && start != reader->size)
+        r = vb_error_set(err, EIO, "the index is damaged: segments of %lld bytes where %lld should be",
+                         (long long)start, (long long)reader->size);
+    return r;
 }
 
-static int open_segments(struct vb_store_reader *reader, int64_t blob_id, bool *ret_gone,
+static int open_segments(struct vb_engine_reader *reader, int64_t blob_id, bool *ret_gone,
                          struct vb_error *err)
 {
-    struct vb_index *index;
-    int rc;
+    struct vb_engine_index *index;
+    int r;
 
-    vb_blobs_pin(reader->store->blobs, blob_id);
+    vb_engine_blobs_pin(reader->engine->blobs, blob_id);
     reader->pinned = blob_id;
-    rc = vb_index_pool_borrow(reader->store->readers, &index, err);
-    if (rc < 0)
-        return rc;
-    rc = load_segments(reader, index, ret_gone, err);
-    vb_index_pool_return(reader->store->readers, index);
+    r = vb_engine_index_pool_borrow(reader->engine->readers, &index, err);
+    if (r < 0)
+        return r;
+    r = load_segments(reader, index, ret_gone, err);
+    vb_engine_index_pool_return(reader->engine->readers, index);
     /* all of it is looked at before the first byte is given, so that nothing short is served as whole */
-    for (size_t i = 0; rc == 0 && i < reader->count; i++)
+    for (size_t i = 0; r == 0 && i < reader->count; i++)
         if (!reader->segments[i].data)
-            rc = vb_blobs_check_file(reader->store->blobs, reader->segments[i].file, reader->segments[i].size,
-                                     err);
-    return rc == -ENOENT ? vb_error_set(err, EIO, "a blob file of the object is missing") : rc;
+            r = vb_engine_blobs_check_file(reader->engine->blobs, reader->segments[i].file,
+                                           reader->segments[i].size, err);
+    return r == -ENOENT ? vb_error_set(err, EIO, "a blob file of the object is missing") : r;
 }
 
 struct found {
     int64_t blob_id;
-    char file[VB_BLOB_NAME_SIZE];
+    char file[VB_ENGINE_BLOB_NAME_SIZE];
 };
 
 /* The object's row and, when they are in the index, its bytes. */
-static int find_object(struct vb_index *index, const char *bucket, const char *key,
-                       struct vb_store_meta *ret_meta, struct vb_store_reader *reader,
+static int find_object(struct vb_engine_index *index, const char *bucket, const char *key,
+                       struct vb_engine_meta *ret_meta, struct vb_engine_reader *reader,
                        struct found *ret_found, struct vb_error *err)
 {
-    sqlite3_stmt *statement VB_CLEANUP(vb_index_resetp) = vb_index_statement(index, VB_SQL_OBJECT_READ);
+    sqlite3_stmt *statement VB_CLEANUP(vb_engine_index_resetp) =
+        vb_engine_index_statement(index, VB_ENGINE_SQL_OBJECT_READ);
     int64_t bucket_id;
-    int rc = vb_row_find_bucket(index, bucket, &bucket_id, err);
+    int r = vb_engine_row_find_bucket(index, bucket, &bucket_id, err);
 
-    if (rc < 0)
-        return rc;
+    if (r < 0)
+        return r;
     sqlite3_bind_int64(statement, 1, bucket_id);
-    vb_index_bind_text(statement, 2, key);
-    if (!vb_index_step(index, statement)) {
-        rc = vb_index_error(index, err);
-        return rc < 0 ? rc : vb_error_set(err, ENOENT, "there is no object \"%s\" in \"%s\"", key, bucket);
+    vb_engine_index_bind_text(statement, 2, key);
+    if (!vb_engine_index_step(index, statement)) {
+        r = vb_engine_index_error(index, err);
+        return r < 0 ? r : vb_error_set(err, ENOENT, "there is no object \"%s\" in \"%s\"", key, bucket);
     }
     ret_found->blob_id = sqlite3_column_int64(statement, 14);
-    reader->kind = (enum vb_blob_kind)sqlite3_column_int(statement, 15);
+    reader->kind = (enum vb_engine_blob_kind)sqlite3_column_int(statement, 15);
     reader->size = sqlite3_column_int64(statement, 16);
-    vb_row_read_text(statement, 17, ret_found->file, sizeof(ret_found->file));
+    vb_engine_row_read_text(statement, 17, ret_found->file, sizeof(ret_found->file));
     if (reader->size != sqlite3_column_int64(statement, 0) ||
         sqlite3_column_type(statement, 15) == SQLITE_NULL)
         return vb_error_set(err, EIO, "the index is damaged: the bytes of \"%s\" are not those of its row",
                             key);
-    if (reader->kind == VB_BLOB_INLINE)
-        reader->data = copy_data(statement, 18, reader->size, &rc, err);
-    if (rc == 0 && ret_meta && vb_row_read_meta(statement, 0, ret_meta) < 0)
-        rc = vb_index_describe(ENOMEM, "", err);
-    return rc;
+    if (reader->kind == VB_ENGINE_BLOB_INLINE)
+        reader->data = copy_data(statement, 18, reader->size, &r, err);
+    if (r == 0 && ret_meta && vb_engine_row_read_meta(statement, 0, ret_meta) < 0)
+        r = vb_engine_index_describe(ENOMEM, "", err);
+    return r;
 }
 
 /* One attempt: *ret_gone is set when the object was replaced or deleted before its files could be held. */
-static int try_open(struct vb_store *store, const char *bucket, const char *key,
-                    struct vb_store_meta *ret_meta, struct vb_store_reader *reader, int64_t *blob_id,
+static int try_open(struct vb_engine *engine, const char *bucket, const char *key,
+                    struct vb_engine_meta *ret_meta, struct vb_engine_reader *reader, int64_t *blob_id,
                     bool *ret_gone, struct vb_error *err)
 {
     struct found found = {0};
-    struct vb_index *index;
-    int rc = vb_index_pool_borrow(store->readers, &index, err);
+    struct vb_engine_index *index;
+    int r = vb_engine_index_pool_borrow(engine->readers, &index, err);
 
-    if (rc < 0)
-        return rc;
-    rc = find_object(index, bucket, key, ret_meta, reader, &found, err);
-    vb_index_pool_return(store->readers, index);
-    if (rc < 0)
-        return rc;
-    if (reader->kind == VB_BLOB_SEGMENTS)
+    if (r < 0)
+        return r;
+    r = find_object(index, bucket, key, ret_meta, reader, &found, err);
+    vb_engine_index_pool_return(engine->readers, index);
+    if (r < 0)
+        return r;
+    if (reader->kind == VB_ENGINE_BLOB_SEGMENTS)
         return open_segments(reader, found.blob_id, ret_gone, err);
-    if (reader->kind == VB_BLOB_INLINE)
+    if (reader->kind == VB_ENGINE_BLOB_INLINE)
         return 0;
-    reader->fd = vb_blobs_open_file(store->blobs, found.file, reader->size, err);
+    reader->fd = vb_engine_blobs_open_file(engine->blobs, found.file, reader->size, err);
     if (reader->fd == -ENOENT && *blob_id != found.blob_id) {
         *blob_id = found.blob_id;
         *ret_gone = true;
@@ -206,34 +209,34 @@ static int try_open(struct vb_store *store, const char *bucket, const char *key,
     return reader->fd < 0 ? reader->fd : 0;
 }
 
-int vb_store_get(struct vb_store *store, const char *bucket, const char *key, struct vb_store_meta *ret_meta,
-                 struct vb_store_reader **ret_reader, struct vb_error *err)
+int vb_engine_get(struct vb_engine *engine, const char *bucket, const char *key,
+                  struct vb_engine_meta *ret_meta, struct vb_engine_reader **ret_reader, struct vb_error *err)
 {
     int64_t blob_id = 0;
 
     for (;;) {
-        struct vb_store_reader *reader VB_CLEANUP(reader_closep) = vb_xcalloc(1, sizeof(*reader));
-        struct vb_store_meta meta VB_CLEANUP(vb_store_meta_release) = {0};
+        struct vb_engine_reader *reader VB_CLEANUP(reader_closep) = vb_xcalloc(1, sizeof(*reader));
+        struct vb_engine_meta meta VB_CLEANUP(vb_engine_meta_release) = {0};
         bool gone = false;
-        int rc;
+        int r;
 
-        reader->store = store;
+        reader->engine = engine;
         reader->fd = -1;
-        rc = try_open(store, bucket, key, ret_meta ? &meta : NULL, reader, &blob_id, &gone, err);
-        if (rc < 0)
-            return rc;
+        r = try_open(engine, bucket, key, ret_meta ? &meta : NULL, reader, &blob_id, &gone, err);
+        if (r < 0)
+            return r;
         if (gone)
             continue;
         if (ret_meta) {
             *ret_meta = meta;
-            meta = (struct vb_store_meta){0};
+            meta = (struct vb_engine_meta){0};
         }
         *ret_reader = VB_TAKE(reader);
         return 0;
     }
 }
 
-void vb_store_reader_source(struct vb_store_reader *reader, const void **ret_data, int *ret_fd)
+void vb_engine_reader_source(struct vb_engine_reader *reader, const void **ret_data, int *ret_fd)
 {
     *ret_data = reader->data;
     *ret_fd = reader->fd;
@@ -251,7 +254,7 @@ static int64_t read_fd(int fd, int64_t offset, void *buffer, size_t size)
     }
 }
 
-static const struct segment *find_segment(const struct vb_store_reader *reader, int64_t offset)
+static const struct segment *find_segment(const struct vb_engine_reader *reader, int64_t offset)
 {
     size_t low = 0, high = reader->count;
 
@@ -266,7 +269,7 @@ static const struct segment *find_segment(const struct vb_store_reader *reader, 
     return &reader->segments[low];
 }
 
-int64_t vb_store_reader_read(struct vb_store_reader *reader, int64_t offset, void *buffer, size_t size)
+int64_t vb_engine_reader_read(struct vb_engine_reader *reader, int64_t offset, void *buffer, size_t size)
 {
     const struct segment *segment;
     int fd VB_CLEANUP(vb_closep) = -1;
@@ -277,11 +280,11 @@ int64_t vb_store_reader_read(struct vb_store_reader *reader, int64_t offset, voi
         return 0;
     if ((int64_t)size > reader->size - offset)
         size = (size_t)(reader->size - offset);
-    if (reader->kind == VB_BLOB_INLINE) {
+    if (reader->kind == VB_ENGINE_BLOB_INLINE) {
         memcpy(buffer, reader->data + offset, size);
         return (int64_t)size;
     }
-    if (reader->kind == VB_BLOB_FILE)
+    if (reader->kind == VB_ENGINE_BLOB_FILE)
         return read_fd(reader->fd, offset, buffer, size);
 
     segment = find_segment(reader, offset);
@@ -292,6 +295,6 @@ int64_t vb_store_reader_read(struct vb_store_reader *reader, int64_t offset, voi
         memcpy(buffer, segment->data + offset, size);
         return (int64_t)size;
     }
-    fd = vb_blobs_open_file(reader->store->blobs, segment->file, segment->size, NULL);
+    fd = vb_engine_blobs_open_file(reader->engine->blobs, segment->file, segment->size, NULL);
     return fd < 0 ? fd : read_fd(fd, offset, buffer, size);
 }

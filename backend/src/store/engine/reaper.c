@@ -2,7 +2,7 @@
  * The thread that removes files which no row names: those of deleted objects, and those that a killed process
  * left.
  */
-#include "store/engine/blob_private.h"
+#include "store/engine/blob_internal.h"
 
 #include "base/cleanup.h"
 #include "base/memory.h"
@@ -16,18 +16,18 @@
 /* Removing a large file takes the disk a while; who deletes faster than that is made to wait. */
 #define QUEUE_MAX 4096
 
-static struct vb_pin *find_pin(struct vb_blobs *blobs, int64_t owner)
+static struct vb_engine_pin *find_pin(struct vb_engine_blobs *blobs, int64_t owner)
 {
-    struct vb_pin *pin = blobs->pins;
+    struct vb_engine_pin *pin = blobs->pins;
 
     while (pin && pin->owner != owner)
         pin = pin->next;
     return pin;
 }
 
-void vb_blobs_pin(struct vb_blobs *blobs, int64_t owner)
+void vb_engine_blobs_pin(struct vb_engine_blobs *blobs, int64_t owner)
 {
-    struct vb_pin *pin;
+    struct vb_engine_pin *pin;
 
     pthread_mutex_lock(&blobs->mutex);
     pin = find_pin(blobs, owner);
@@ -41,11 +41,11 @@ void vb_blobs_pin(struct vb_blobs *blobs, int64_t owner)
     pthread_mutex_unlock(&blobs->mutex);
 }
 
-void vb_blobs_unpin(struct vb_blobs *blobs, int64_t owner)
+void vb_engine_blobs_unpin(struct vb_engine_blobs *blobs, int64_t owner)
 {
     pthread_mutex_lock(&blobs->mutex);
-    for (struct vb_pin **link = &blobs->pins; *link; link = &(*link)->next) {
-        struct vb_pin *pin = *link;
+    for (struct vb_engine_pin **link = &blobs->pins; *link; link = &(*link)->next) {
+        struct vb_engine_pin *pin = *link;
 
         if (pin->owner != owner)
             continue;
@@ -54,7 +54,7 @@ void vb_blobs_unpin(struct vb_blobs *blobs, int64_t owner)
             free(pin);
             /* what was held for it is looked at again */
             while (blobs->held) {
-                struct vb_garbage *garbage = blobs->held;
+                struct vb_engine_garbage *garbage = blobs->held;
 
                 blobs->held = garbage->next;
                 garbage->next = blobs->queue;
@@ -68,7 +68,7 @@ void vb_blobs_unpin(struct vb_blobs *blobs, int64_t owner)
     pthread_mutex_unlock(&blobs->mutex);
 }
 
-void vb_blobs_collect(struct vb_blobs *blobs, struct vb_garbage *list)
+void vb_engine_blobs_collect(struct vb_engine_blobs *blobs, struct vb_engine_garbage *list)
 {
     if (!list)
         return;
@@ -76,7 +76,7 @@ void vb_blobs_collect(struct vb_blobs *blobs, struct vb_garbage *list)
     while (blobs->queued >= QUEUE_MAX)
         pthread_cond_wait(&blobs->done, &blobs->mutex);
     while (list) {
-        struct vb_garbage *next = list->next;
+        struct vb_engine_garbage *next = list->next;
 
         list->next = blobs->queue;
         blobs->queue = list;
@@ -87,7 +87,7 @@ void vb_blobs_collect(struct vb_blobs *blobs, struct vb_garbage *list)
     pthread_mutex_unlock(&blobs->mutex);
 }
 
-bool vb_blobs_idle(struct vb_blobs *blobs)
+bool vb_engine_blobs_idle(struct vb_engine_blobs *blobs)
 {
     bool idle;
 
@@ -98,9 +98,9 @@ bool vb_blobs_idle(struct vb_blobs *blobs)
 }
 
 /* With the mutex held, which is given up meanwhile. */
-static void remove_next(struct vb_blobs *blobs)
+static void remove_next(struct vb_engine_blobs *blobs)
 {
-    struct vb_garbage *garbage = blobs->queue;
+    struct vb_engine_garbage *garbage = blobs->queue;
 
     blobs->queue = garbage->next;
     blobs->queued--;
@@ -112,7 +112,7 @@ static void remove_next(struct vb_blobs *blobs)
         return;
     }
     pthread_mutex_unlock(&blobs->mutex);
-    vb_blobs_remove(blobs, garbage->file);
+    vb_engine_blobs_remove(blobs, garbage->file);
     free(garbage);
     pthread_mutex_lock(&blobs->mutex);
 }
@@ -122,21 +122,21 @@ static void remove_next(struct vb_blobs *blobs)
  * and those name files of its own. It may also have lost its row just now while a reader has it pinned; then
  * it is left alone.
  */
-static void remove_if_orphan(struct vb_blobs *blobs, const char *file)
+static void remove_if_orphan(struct vb_engine_blobs *blobs, const char *file)
 {
-    struct vb_index *index;
+    struct vb_engine_index *index;
     bool known = true;
 
-    if (vb_index_pool_borrow(blobs->pool, &index, NULL) < 0)
+    if (vb_engine_index_pool_borrow(blobs->pool, &index, NULL) < 0)
         return;
     {
-        sqlite3_stmt *statement VB_CLEANUP(vb_index_resetp) =
-            vb_index_statement(index, VB_SQL_BLOB_FILE_KNOWN);
+        sqlite3_stmt *statement VB_CLEANUP(vb_engine_index_resetp) =
+            vb_engine_index_statement(index, VB_ENGINE_SQL_BLOB_FILE_KNOWN);
 
-        vb_index_bind_text(statement, 1, file);
-        known = vb_index_step(index, statement) || vb_index_result(index) < 0;
+        vb_engine_index_bind_text(statement, 1, file);
+        known = vb_engine_index_step(index, statement) || vb_engine_index_result(index) < 0;
     }
-    vb_index_pool_return(blobs->pool, index);
+    vb_engine_index_pool_return(blobs->pool, index);
     if (known)
         return;
 
@@ -144,7 +144,7 @@ static void remove_if_orphan(struct vb_blobs *blobs, const char *file)
     known = blobs->pins != NULL;
     pthread_mutex_unlock(&blobs->mutex);
     if (!known)
-        vb_blobs_remove(blobs, file);
+        vb_engine_blobs_remove(blobs, file);
 }
 
 static void closedirp(DIR **directory)
@@ -153,7 +153,7 @@ static void closedirp(DIR **directory)
         closedir(*directory);
 }
 
-static bool stopping(struct vb_blobs *blobs)
+static bool stopping(struct vb_engine_blobs *blobs)
 {
     bool is;
 
@@ -163,7 +163,7 @@ static bool stopping(struct vb_blobs *blobs)
     return is;
 }
 
-static void sweep_folder(struct vb_blobs *blobs, const char *folder)
+static void sweep_folder(struct vb_engine_blobs *blobs, const char *folder)
 {
     int fd VB_CLEANUP(vb_closep) = openat(blobs->fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory VB_CLEANUP(closedirp) = fd < 0 ? NULL : fdopendir(fd);
@@ -173,20 +173,20 @@ static void sweep_folder(struct vb_blobs *blobs, const char *folder)
         return;
     (void)VB_TAKE_FD(fd); /* closedir() closes it */
     while (!stopping(blobs) && (entry = readdir(directory))) {
-        char file[VB_BLOB_NAME_SIZE];
+        char file[VB_ENGINE_BLOB_NAME_SIZE];
         int length = snprintf(file, sizeof(file), "%s/%s", folder, entry->d_name);
 
         /* a name that we would not give is not ours to remove */
-        if (length != VB_BLOB_NAME_SIZE - 1 || entry->d_name[VB_BLOB_SESSION_DIGITS] != '-')
+        if (length != VB_ENGINE_BLOB_NAME_SIZE - 1 || entry->d_name[VB_ENGINE_BLOB_SESSION_DIGITS] != '-')
             continue;
-        if (strncmp(entry->d_name, blobs->session, VB_BLOB_SESSION_DIGITS) != 0)
+        if (strncmp(entry->d_name, blobs->session, VB_ENGINE_BLOB_SESSION_DIGITS) != 0)
             remove_if_orphan(blobs, file);
     }
 }
 
 static void *reap(void *context)
 {
-    struct vb_blobs *blobs = context;
+    struct vb_engine_blobs *blobs = context;
     char folder[3];
 
     for (unsigned i = 0; i < 256 && !stopping(blobs); i++) {
@@ -211,28 +211,29 @@ static void *reap(void *context)
     return NULL;
 }
 
-void vb_reaper_init(struct vb_blobs *blobs)
+void vb_engine_reaper_init(struct vb_engine_blobs *blobs)
 {
     pthread_mutex_init(&blobs->mutex, NULL);
     pthread_cond_init(&blobs->wake, NULL);
     pthread_cond_init(&blobs->done, NULL);
 }
 
-int vb_blobs_start_reaper(struct vb_blobs *blobs, struct vb_index_pool *pool, struct vb_error *err)
+int vb_engine_blobs_start_reaper(struct vb_engine_blobs *blobs, struct vb_engine_index_pool *pool,
+                                 struct vb_error *err)
 {
-    int rc;
+    int r;
 
     blobs->pool = pool;
     blobs->busy = true;
-    rc = pthread_create(&blobs->reaper, NULL, reap, blobs);
-    if (rc != 0)
-        return vb_error_set(err, rc, "the thread that removes old files cannot be started: %s", strerror(rc));
+    r = pthread_create(&blobs->reaper, NULL, reap, blobs);
+    if (r != 0)
+        return vb_error_set(err, r, "the thread that removes old files cannot be started: %s", strerror(r));
     pthread_setname_np(blobs->reaper, "store-reaper");
     blobs->started = true;
     return 0;
 }
 
-void vb_reaper_stop(struct vb_blobs *blobs)
+void vb_engine_reaper_stop(struct vb_engine_blobs *blobs)
 {
     pthread_mutex_lock(&blobs->mutex);
     blobs->stopping = true;
@@ -242,7 +243,7 @@ void vb_reaper_stop(struct vb_blobs *blobs)
         pthread_join(blobs->reaper, NULL);
 
     while (blobs->held) { /* their readers should be gone; if not, the next opening removes the files */
-        struct vb_garbage *garbage = blobs->held;
+        struct vb_engine_garbage *garbage = blobs->held;
 
         blobs->held = garbage->next;
         free(garbage);

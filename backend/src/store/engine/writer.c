@@ -1,7 +1,7 @@
 /*
  * Taking in an object's bytes: in memory while they are few, in a file when they are more.
  */
-#include "store/engine/engine.h"
+#include "store/engine/internal.h"
 
 #include "base/cleanup.h"
 #include "base/encode.h"
@@ -17,8 +17,8 @@
 #define WRITE_OUT_BYTES ((int64_t)8 * 1024 * 1024)
 #define BUFFER_FIRST    ((size_t)4096)
 
-struct vb_store_writer {
-    struct vb_store *store;
+struct vb_engine_writer {
+    struct vb_engine *engine;
     struct vb_hash hash;
     unsigned char md5[16];
     bool ended;   /* md5 is known, no more data comes */
@@ -28,39 +28,39 @@ struct vb_store_writer {
     unsigned char *buffer; /* all data (no file yet), or its end that is not in the file yet */
     size_t used, capacity;
     int fd;
-    char file[VB_BLOB_NAME_SIZE];
+    char file[VB_ENGINE_BLOB_NAME_SIZE];
 };
 
-int vb_store_writer_open(struct vb_store *store, int64_t size_hint, struct vb_store_writer **ret_writer,
-                         struct vb_error *err)
+int vb_engine_writer_open(struct vb_engine *engine, int64_t size_hint, struct vb_engine_writer **ret_writer,
+                          struct vb_error *err)
 {
-    struct vb_store_writer *writer = vb_xcalloc(1, sizeof(*writer));
+    struct vb_engine_writer *writer = vb_xcalloc(1, sizeof(*writer));
     size_t capacity = BUFFER_FIRST;
 
     if (size_hint >= 0)
-        capacity = (size_t)(size_hint < VB_STORE_INLINE_MAX ? size_hint : VB_STORE_INLINE_MAX);
+        capacity = (size_t)(size_hint < VB_ENGINE_INLINE_MAX ? size_hint : VB_ENGINE_INLINE_MAX);
     writer->buffer = malloc(capacity + 1);
     if (!writer->buffer) {
         free(writer);
-        return vb_index_describe(ENOMEM, "", err);
+        return vb_engine_index_describe(ENOMEM, "", err);
     }
     writer->capacity = capacity;
-    writer->store = store;
+    writer->engine = engine;
     writer->fd = -1;
     vb_hash_init(&writer->hash, VB_HASH_MD5);
     *ret_writer = writer;
     return 0;
 }
 
-static int grow_buffer(struct vb_store_writer *writer, size_t needed)
+static int grow_buffer(struct vb_engine_writer *writer, size_t needed)
 {
     size_t capacity = writer->capacity < BUFFER_FIRST ? BUFFER_FIRST : writer->capacity;
     unsigned char *buffer;
 
     while (capacity < needed)
         capacity *= 2;
-    if (capacity > (size_t)VB_STORE_INLINE_MAX)
-        capacity = (size_t)VB_STORE_INLINE_MAX;
+    if (capacity > (size_t)VB_ENGINE_INLINE_MAX)
+        capacity = (size_t)VB_ENGINE_INLINE_MAX;
     if (capacity <= writer->capacity)
         return 0;
     buffer = realloc(writer->buffer, capacity);
@@ -71,91 +71,92 @@ static int grow_buffer(struct vb_store_writer *writer, size_t needed)
     return 0;
 }
 
-static int write_file(struct vb_store_writer *writer, const void *data, size_t size)
+static int write_file(struct vb_engine_writer *writer, const void *data, size_t size)
 {
-    int rc = vb_write_all(writer->fd, data, size);
+    int r = vb_write_all(writer->fd, data, size);
 
-    if (rc < 0)
-        return rc;
+    if (r < 0)
+        return r;
     writer->on_file += (int64_t)size;
     if (writer->on_file - writer->asked_out >= WRITE_OUT_BYTES) {
         sync_file_range(writer->fd, writer->asked_out, writer->on_file - writer->asked_out,
                         SYNC_FILE_RANGE_WRITE);
         writer->asked_out = writer->on_file;
-        return vb_blobs_check_room(writer->store->blobs, NULL);
+        return vb_engine_blobs_check_room(writer->engine->blobs, NULL);
     }
     return 0;
 }
 
-static int flush_buffer(struct vb_store_writer *writer)
+static int flush_buffer(struct vb_engine_writer *writer)
 {
-    int rc = write_file(writer, writer->buffer, writer->used);
+    int r = write_file(writer, writer->buffer, writer->used);
 
-    if (rc == 0)
+    if (r == 0)
         writer->used = 0;
-    return rc;
+    return r;
 }
 
-static int take_in(struct vb_store_writer *writer, const void *data, size_t size, struct vb_error *err)
+static int take_in(struct vb_engine_writer *writer, const void *data, size_t size, struct vb_error *err)
 {
-    int rc = 0;
+    int r = 0;
 
-    if (writer->fd < 0 && writer->size + (int64_t)size > VB_STORE_INLINE_MAX) {
-        rc = vb_blobs_check_room(writer->store->blobs, err);
-        if (rc == 0)
-            rc = vb_blobs_create(writer->store->blobs, writer->file, err);
-        if (rc < 0)
-            return rc;
-        writer->fd = rc;
-        rc = grow_buffer(writer, (size_t)VB_STORE_INLINE_MAX);
-        if (rc < 0)
-            return vb_index_describe(-rc, "", err);
+    if (writer->fd < 0 && writer->size + (int64_t)size > VB_ENGINE_INLINE_MAX) {
+        r = vb_engine_blobs_check_room(writer->engine->blobs, err);
+        if (r == 0)
+            r = vb_engine_blobs_create(writer->engine->blobs, writer->file, err);
+        if (r < 0)
+            return r;
+        writer->fd = r;
+        r = grow_buffer(writer, (size_t)VB_ENGINE_INLINE_MAX);
+        if (r < 0)
+            return vb_engine_index_describe(-r, "", err);
     }
     if (writer->fd >= 0 && writer->used + size > writer->capacity) {
-        rc = flush_buffer(writer);
-        if (rc == 0 && size >= (size_t)VB_STORE_INLINE_MAX)
-            rc = write_file(writer, data, size);
-        if (rc < 0 || size >= (size_t)VB_STORE_INLINE_MAX)
-            return rc < 0 ? vb_index_describe(-rc, strerror(-rc), err) : 0;
+        r = flush_buffer(writer);
+        if (r == 0 && size >= (size_t)VB_ENGINE_INLINE_MAX)
+            r = write_file(writer, data, size);
+        if (r < 0 || size >= (size_t)VB_ENGINE_INLINE_MAX)
+            return r < 0 ? vb_engine_index_describe(-r, strerror(-r), err) : 0;
     }
     if (writer->fd < 0)
-        rc = grow_buffer(writer, writer->used + size);
-    if (rc < 0)
-        return vb_index_describe(-rc, "", err);
+        r = grow_buffer(writer, writer->used + size);
+    if (r < 0)
+        return vb_engine_index_describe(-r, "", err);
     memcpy(writer->buffer + writer->used, data, size);
     writer->used += size;
     return 0;
 }
 
-int vb_store_writer_write(struct vb_store_writer *writer, const void *data, size_t size, struct vb_error *err)
+int vb_engine_writer_write(struct vb_engine_writer *writer, const void *data, size_t size,
+                           struct vb_error *err)
 {
-    int rc;
+    int r;
 
     vb_assert(!writer->ended);
     if (size == 0)
         return 0;
     if (writer->failed)
-        return vb_index_describe(-writer->failed, "an earlier write failed", err);
-    if ((int64_t)size > VB_STORE_PUT_MAX || writer->size + (int64_t)size > VB_STORE_PUT_MAX)
-        rc = vb_error_set(err, EFBIG, "one upload may have %lld bytes at the most",
-                          (long long)VB_STORE_PUT_MAX);
+        return vb_engine_index_describe(-writer->failed, "an earlier write failed", err);
+    if ((int64_t)size > VB_ENGINE_PUT_MAX || writer->size + (int64_t)size > VB_ENGINE_PUT_MAX)
+        r = vb_error_set(err, EFBIG, "one upload may have %lld bytes at the most",
+                         (long long)VB_ENGINE_PUT_MAX);
     else
-        rc = take_in(writer, data, size, err);
-    if (rc < 0) {
-        writer->failed = rc;
-        return rc;
+        r = take_in(writer, data, size, err);
+    if (r < 0) {
+        writer->failed = r;
+        return r;
     }
     vb_hash_update(&writer->hash, data, size);
     writer->size += (int64_t)size;
     return 0;
 }
 
-int64_t vb_store_writer_size(const struct vb_store_writer *writer)
+int64_t vb_engine_writer_size(const struct vb_engine_writer *writer)
 {
     return writer->size;
 }
 
-void vb_store_writer_md5(struct vb_store_writer *writer, unsigned char ret_md5[16])
+void vb_engine_writer_md5(struct vb_engine_writer *writer, unsigned char ret_md5[16])
 {
     if (!writer->ended) {
         vb_hash_final(&writer->hash, writer->md5);
@@ -164,36 +165,39 @@ void vb_store_writer_md5(struct vb_store_writer *writer, unsigned char ret_md5[1
     memcpy(ret_md5, writer->md5, sizeof(writer->md5));
 }
 
-int vb_writer_finish(struct vb_store_writer *writer, struct vb_written *ret_written, struct vb_error *err)
+int vb_engine_writer_finish(struct vb_engine_writer *writer, struct vb_engine_written *ret_written,
+                            struct vb_error *err)
 {
     unsigned char md5[16];
-    int rc;
+    int r;
 
     if (writer->failed)
-        return vb_index_describe(-writer->failed, "an earlier write failed", err);
-    vb_store_writer_md5(writer, md5);
-    *ret_written = (struct vb_written){.kind = VB_BLOB_INLINE, .size = writer->size, .data = writer->buffer};
+        return vb_engine_index_describe(-writer->failed, "an earlier write failed", err);
+    vb_engine_writer_md5(writer, md5);
+    *ret_written = (struct vb_engine_written){
+        .kind = VB_ENGINE_BLOB_INLINE, .size = writer->size, .data = writer->buffer};
     vb_hex_encode(md5, sizeof(md5), ret_written->etag);
     if (writer->fd < 0)
-        return vb_blobs_check_room(writer->store->blobs, err);
-    ret_written->kind = VB_BLOB_FILE;
+        return vb_engine_blobs_check_room(writer->engine->blobs, err);
+    ret_written->kind = VB_ENGINE_BLOB_FILE;
     ret_written->file = writer->file;
-    rc = flush_buffer(writer);
-    if (rc < 0)
-        return vb_index_describe(-rc, strerror(-rc), err);
-    return vb_blobs_sync(writer->store->blobs, writer->fd, writer->file, err);
+    r = flush_buffer(writer);
+    if (r < 0)
+        return vb_engine_index_describe(-r, strerror(-r), err);
+    return vb_engine_blobs_sync(writer->engine->blobs, writer->fd, writer->file, err);
 }
 
-int64_t vb_written_insert(struct vb_transaction *transaction, const struct vb_written *written)
+int64_t vb_engine_written_insert(struct vb_engine_transaction *transaction,
+                                 const struct vb_engine_written *written)
 {
-    return vb_row_insert_blob(transaction, written->kind, written->size, written->file, written->data);
+    return vb_engine_row_insert_blob(transaction, written->kind, written->size, written->file, written->data);
 }
 
-void vb_writer_free(struct vb_store_writer *writer, bool keep_file)
+void vb_engine_writer_free(struct vb_engine_writer *writer, bool keep_file)
 {
     if (writer->fd >= 0) {
         if (!keep_file)
-            vb_blobs_remove(writer->store->blobs, writer->file);
+            vb_engine_blobs_remove(writer->engine->blobs, writer->file);
         close(writer->fd);
     }
     if (!writer->ended)
@@ -202,13 +206,13 @@ void vb_writer_free(struct vb_store_writer *writer, bool keep_file)
     free(writer);
 }
 
-void vb_store_writer_abort(struct vb_store_writer *writer)
+void vb_engine_writer_abort(struct vb_engine_writer *writer)
 {
     if (writer)
-        vb_writer_free(writer, false);
+        vb_engine_writer_free(writer, false);
 }
 
-struct vb_store *vb_writer_store(const struct vb_store_writer *writer)
+struct vb_engine *vb_engine_writer_engine(const struct vb_engine_writer *writer)
 {
-    return writer->store;
+    return writer->engine;
 }

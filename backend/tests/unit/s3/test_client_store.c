@@ -27,7 +27,7 @@
 
 struct fixture {
     char directory[64];
-    struct vb_store *store;
+    struct vb_engine *store;
     struct vb_store_server *app;
     struct vb_pool *pool;
     struct vb_http_server *server;
@@ -45,10 +45,10 @@ static int set_up(void **state)
 
     strcpy(f->directory, "/tmp/vibe-test-XXXXXX");
     assert_non_null(mkdtemp(f->directory));
-    assert_int_equal(vb_store_open(&(struct vb_store_config){.directory = f->directory}, &f->store, &f->err),
-                     0);
+    assert_int_equal(
+        vb_engine_open(&(struct vb_engine_config){.directory = f->directory}, &f->store, &f->err), 0);
     f->app = vb_store_server_create(&(struct vb_store_server_config){
-        .store = f->store, .region = "us-east-1", .access_key_id = KEY_ID, .secret_access_key = SECRET});
+        .engine = f->store, .region = "us-east-1", .access_key_id = KEY_ID, .secret_access_key = SECRET});
     f->pool = vb_pool_create("test", 8, 64);
     assert_int_equal(vb_http_server_start(&(struct vb_http_config){.name = "store",
                                                                    .bind_address = "127.0.0.1",
@@ -97,7 +97,7 @@ static int tear_down(void **state)
     vb_http_server_stop(f->server);
     vb_pool_destroy(f->pool);
     vb_store_server_destroy(f->app);
-    vb_store_close(f->store);
+    vb_engine_close(f->store);
     nftw(f->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     free(f);
     return 0;

@@ -53,7 +53,7 @@ static void known_values_are_written_as_s3_writes_them(void **state)
     (void)state;
     for (size_t i = 0; i < 3; i++) {
         unsigned char digest[VB_HASH_MAX_SIZE];
-        struct vb_store_checksum checksum;
+        struct vb_engine_checksum checksum;
 
         vb_hash_data(cases[i].algorithm, "123456789", 9, digest);
         vb_checksum_set(&checksum, cases[i].algorithm, digest);
@@ -98,7 +98,7 @@ static void combining_holds_for_lengths_beyond_32_bits(void **state)
         vb_checksum_combine(VB_HASH_CRC32, crc, zeros, 2 * half));
 }
 
-static void sum_parts(struct vb_store_checksum *ret_checksum, enum vb_hash_algorithm algorithm,
+static void sum_parts(struct vb_engine_checksum *ret_checksum, enum vb_hash_algorithm algorithm,
                       bool full_object)
 {
     const size_t cuts[] = {0, 10, 11, sizeof(text) - 1};
@@ -107,7 +107,7 @@ static void sum_parts(struct vb_store_checksum *ret_checksum, enum vb_hash_algor
     vb_checksum_parts_init(&parts, algorithm, full_object);
     for (size_t i = 0; i < 3; i++) {
         unsigned char digest[VB_HASH_MAX_SIZE];
-        struct vb_store_checksum checksum;
+        struct vb_engine_checksum checksum;
 
         vb_hash_data(algorithm, text + cuts[i], cuts[i + 1] - cuts[i], digest);
         vb_checksum_set(&checksum, algorithm, digest);
@@ -118,7 +118,7 @@ static void sum_parts(struct vb_store_checksum *ret_checksum, enum vb_hash_algor
 
 static void full_object_of_parts_equals_that_of_one_put(void **state)
 {
-    struct vb_store_checksum whole, summed;
+    struct vb_engine_checksum whole, summed;
     unsigned char digest[VB_HASH_MAX_SIZE];
 
     (void)state;
@@ -131,7 +131,7 @@ static void full_object_of_parts_equals_that_of_one_put(void **state)
 
 static void composite_is_the_digest_of_the_digests_and_the_count(void **state)
 {
-    struct vb_store_checksum summed;
+    struct vb_engine_checksum summed;
     unsigned char digests[3 * VB_SHA256_SIZE], digest[VB_SHA256_SIZE];
     char expected[VB_BASE64_SIZE(VB_SHA256_SIZE) + 2];
 
@@ -148,8 +148,8 @@ static void composite_is_the_digest_of_the_digests_and_the_count(void **state)
 
 static void a_part_without_the_checksum_is_refused(void **state)
 {
-    struct vb_store_checksum other = {.present = true, .algorithm = VB_HASH_CRC32, .value = "y/Q5Jg=="};
-    struct vb_store_checksum none = {0};
+    struct vb_engine_checksum other = {.present = true, .algorithm = VB_HASH_CRC32, .value = "y/Q5Jg=="};
+    struct vb_engine_checksum none = {0};
     struct vb_checksum_parts parts;
 
     (void)state;

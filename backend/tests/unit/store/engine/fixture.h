@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/memory.h"
-#include "store/engine/engine.h"
+#include "store/engine/internal.h"
 
 #include <dirent.h>
 #include <ftw.h>
@@ -26,18 +26,18 @@
 
 struct fixture {
     char directory[64];
-    struct vb_store *store;
+    struct vb_engine *engine;
 };
 
-static inline struct vb_store *open_store(const char *directory)
+static inline struct vb_engine *open_engine(const char *directory)
 {
-    struct vb_store_config config = {.directory = directory};
-    struct vb_store *store = NULL;
+    struct vb_engine_config config = {.directory = directory};
+    struct vb_engine *engine = NULL;
     struct vb_error err = {0};
 
-    if (vb_store_open(&config, &store, &err) < 0)
+    if (vb_engine_open(&config, &engine, &err) < 0)
         fail_msg("%s", err.message);
-    return store;
+    return engine;
 }
 
 static inline int fixture_setup(void **state)
@@ -46,8 +46,8 @@ static inline int fixture_setup(void **state)
 
     snprintf(fixture->directory, sizeof(fixture->directory), "/tmp/vibe-store-XXXXXX");
     assert_non_null(mkdtemp(fixture->directory));
-    fixture->store = open_store(fixture->directory);
-    assert_int_equal(vb_store_bucket_create(fixture->store, "photos", NULL), 0);
+    fixture->engine = open_engine(fixture->directory);
+    assert_int_equal(vb_engine_bucket_create(fixture->engine, "photos", NULL), 0);
     *state = fixture;
     return 0;
 }
@@ -67,7 +67,7 @@ static inline int fixture_teardown(void **state)
 {
     struct fixture *fixture = *state;
 
-    vb_store_close(fixture->store);
+    vb_engine_close(fixture->engine);
     remove_tree(fixture->directory);
     free(fixture);
     return 0;
@@ -76,8 +76,8 @@ static inline int fixture_teardown(void **state)
 /* Ends the store and opens it again. */
 static inline void reopen(struct fixture *fixture)
 {
-    vb_store_close(fixture->store);
-    fixture->store = open_store(fixture->directory);
+    vb_engine_close(fixture->engine);
+    fixture->engine = open_engine(fixture->directory);
 }
 
 /* Bytes that depend on seed and place, so that no two runs of them are alike. */
@@ -96,40 +96,40 @@ static inline unsigned char *make_bytes(uint64_t seed, size_t size)
     return bytes;
 }
 
-static inline struct vb_store_writer *write_bytes(struct vb_store *store, const void *bytes, size_t size)
+static inline struct vb_engine_writer *write_bytes(struct vb_engine *engine, const void *bytes, size_t size)
 {
-    struct vb_store_writer *writer = NULL;
+    struct vb_engine_writer *writer = NULL;
 
-    assert_int_equal(vb_store_writer_open(store, (int64_t)size, &writer, NULL), 0);
-    assert_int_equal(vb_store_writer_write(writer, bytes, size, NULL), 0);
+    assert_int_equal(vb_engine_writer_open(engine, (int64_t)size, &writer, NULL), 0);
+    assert_int_equal(vb_engine_writer_write(writer, bytes, size, NULL), 0);
     return writer;
 }
 
-static inline int put_bytes(struct vb_store *store, const char *key, const void *bytes, size_t size)
+static inline int put_bytes(struct vb_engine *engine, const char *key, const void *bytes, size_t size)
 {
-    struct vb_store_writer *writer = NULL;
-    struct vb_store_meta meta = {0};
-    int rc;
+    struct vb_engine_writer *writer = NULL;
+    struct vb_engine_meta meta = {0};
+    int r;
 
-    assert_int_equal(vb_store_writer_open(store, -1, &writer, NULL), 0);
-    rc = vb_store_writer_write(writer, bytes, size, NULL);
-    if (rc < 0)
-        vb_store_writer_abort(writer);
+    assert_int_equal(vb_engine_writer_open(engine, -1, &writer, NULL), 0);
+    r = vb_engine_writer_write(writer, bytes, size, NULL);
+    if (r < 0)
+        vb_engine_writer_abort(writer);
     else
-        rc = vb_store_put(writer, "photos", key, &meta, NULL, NULL);
-    return rc;
+        r = vb_engine_put(writer, "photos", key, &meta, NULL, NULL);
+    return r;
 }
 
 /* Puts make_bytes(seed, size). */
-static inline void put_made(struct vb_store *store, const char *key, uint64_t seed, size_t size)
+static inline void put_made(struct vb_engine *engine, const char *key, uint64_t seed, size_t size)
 {
     unsigned char *bytes = make_bytes(seed, size);
 
-    assert_int_equal(put_bytes(store, key, bytes, size), 0);
+    assert_int_equal(put_bytes(engine, key, bytes, size), 0);
     free(bytes);
 }
 
-static inline void assert_reader_gives(struct vb_store_reader *reader, const unsigned char *bytes,
+static inline void assert_reader_gives(struct vb_engine_reader *reader, const unsigned char *bytes,
                                        size_t size)
 {
     unsigned char *got = malloc(size + 1);
@@ -137,7 +137,7 @@ static inline void assert_reader_gives(struct vb_store_reader *reader, const uns
 
     vb_assert(got);
     for (;;) {
-        int64_t n = vb_store_reader_read(reader, (int64_t)have, got + have, size + 1 - have);
+        int64_t n = vb_engine_reader_read(reader, (int64_t)have, got + have, size + 1 - have);
 
         assert_true(n >= 0);
         if (n == 0)
@@ -150,27 +150,27 @@ static inline void assert_reader_gives(struct vb_store_reader *reader, const uns
     free(got);
 }
 
-static inline void assert_object_is(struct vb_store *store, const char *key, uint64_t seed, size_t size)
+static inline void assert_object_is(struct vb_engine *engine, const char *key, uint64_t seed, size_t size)
 {
     unsigned char *bytes = make_bytes(seed, size);
-    struct vb_store_reader *reader = NULL;
-    struct vb_store_meta meta = {0};
+    struct vb_engine_reader *reader = NULL;
+    struct vb_engine_meta meta = {0};
 
-    assert_int_equal(vb_store_get(store, "photos", key, &meta, &reader, NULL), 0);
+    assert_int_equal(vb_engine_get(engine, "photos", key, &meta, &reader, NULL), 0);
     assert_int_equal(meta.size, size);
     assert_reader_gives(reader, bytes, size);
-    vb_store_reader_close(reader);
-    vb_store_meta_release(&meta);
+    vb_engine_reader_close(reader);
+    vb_engine_meta_release(&meta);
     free(bytes);
 }
 
-static inline int get_result(struct vb_store *store, const char *key, struct vb_error *err)
+static inline int get_result(struct vb_engine *engine, const char *key, struct vb_error *err)
 {
-    struct vb_store_reader *reader = NULL;
-    int rc = vb_store_get(store, "photos", key, NULL, &reader, err);
+    struct vb_engine_reader *reader = NULL;
+    int r = vb_engine_get(engine, "photos", key, NULL, &reader, err);
 
-    vb_store_reader_close(reader);
-    return rc;
+    vb_engine_reader_close(reader);
+    return r;
 }
 
 /* Files under blobs/, waiting until there are this many (the reaper works in the background). */
@@ -204,7 +204,7 @@ static inline void assert_blob_files(const char *directory, unsigned expected)
     }
 }
 
-#define LARGE ((size_t)VB_STORE_INLINE_MAX + 12345)
+#define LARGE ((size_t)VB_ENGINE_INLINE_MAX + 12345)
 #define MIB   ((size_t)1024 * 1024)
 
 #endif

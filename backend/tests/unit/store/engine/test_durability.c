@@ -38,7 +38,7 @@ static void key_of(const struct acknowledged *put, char key[64])
 }
 
 struct child_thread {
-    struct vb_store *store;
+    struct vb_engine *engine;
     unsigned round, thread;
     int pipe;
 };
@@ -55,15 +55,15 @@ static void *put_and_report(void *context)
         char key[64];
 
         key_of(&put, key);
-        if (put_bytes(child->store, key, bytes, size_of(&put)) == 0 &&
+        if (put_bytes(child->engine, key, bytes, size_of(&put)) == 0 &&
             write(child->pipe, &put, sizeof(put)) != (ssize_t)sizeof(put))
             _exit(1);
         free(bytes);
         if (number % 4 == 0) {
             bytes = make_bytes(number, LARGE);
             snprintf(key, sizeof(key), "churn/%u", number % 3);
-            put_bytes(child->store, key, bytes, LARGE);
-            vb_store_delete(child->store, "photos", key, NULL, NULL, NULL);
+            put_bytes(child->engine, key, bytes, LARGE);
+            vb_engine_delete(child->engine, "photos", key, NULL, NULL, NULL);
             free(bytes);
         }
     }
@@ -72,15 +72,15 @@ static void *put_and_report(void *context)
 
 static void run_child(const char *directory, unsigned round, int pipe)
 {
-    struct vb_store_config config = {.directory = directory};
+    struct vb_engine_config config = {.directory = directory};
     struct child_thread children[THREADS];
-    struct vb_store *store;
+    struct vb_engine *engine;
     pthread_t thread;
 
-    if (vb_store_open(&config, &store, NULL) < 0)
+    if (vb_engine_open(&config, &engine, NULL) < 0)
         _exit(2);
     for (unsigned i = 0; i < THREADS; i++) {
-        children[i] = (struct child_thread){store, round, i, pipe};
+        children[i] = (struct child_thread){engine, round, i, pipe};
         if (pthread_create(&thread, NULL, put_and_report, &children[i]) != 0)
             _exit(3);
     }
@@ -124,12 +124,12 @@ static size_t run_and_kill(const char *directory, unsigned round, struct acknowl
 }
 
 struct check {
-    struct vb_store *store;
+    struct vb_engine *engine;
     char keys[1000][64];
     unsigned count;
 };
 
-static int collect(void *context, const struct vb_store_entry *entry)
+static int collect(void *context, const struct vb_engine_entry *entry)
 {
     struct check *check = context;
 
@@ -138,19 +138,19 @@ static int collect(void *context, const struct vb_store_entry *entry)
 }
 
 /* Whole: its bytes have the MD5 that its ETag says, and are as many as its row says. */
-static void assert_whole(struct vb_store *store, const char *key)
+static void assert_whole(struct vb_engine *engine, const char *key)
 {
-    struct vb_store_meta meta = {0};
-    struct vb_store_reader *reader = NULL;
+    struct vb_engine_meta meta = {0};
+    struct vb_engine_reader *reader = NULL;
     struct vb_error err = {0};
     unsigned char md5[16];
     char hex[33];
 
-    if (vb_store_get(store, "photos", key, &meta, &reader, &err) < 0)
+    if (vb_engine_get(engine, "photos", key, &meta, &reader, &err) < 0)
         fail_msg("%s: %s", key, err.message);
     unsigned char *bytes = malloc((size_t)meta.size + 1);
     for (int64_t at = 0; at < meta.size;) {
-        int64_t n = vb_store_reader_read(reader, at, bytes + at, (size_t)(meta.size - at));
+        int64_t n = vb_engine_reader_read(reader, at, bytes + at, (size_t)(meta.size - at));
 
         assert_true(n > 0);
         at += n;
@@ -159,33 +159,34 @@ static void assert_whole(struct vb_store *store, const char *key)
     vb_hex_encode(md5, sizeof(md5), hex);
     assert_string_equal(hex, meta.etag);
     free(bytes);
-    vb_store_reader_close(reader);
-    vb_store_meta_release(&meta);
+    vb_engine_reader_close(reader);
+    vb_engine_meta_release(&meta);
 }
 
 /* Returns how many objects have files. */
-static unsigned assert_all_visible_whole(struct vb_store *store, const char *prefix)
+static unsigned assert_all_visible_whole(struct vb_engine *engine, const char *prefix)
 {
     struct check *check = vb_xcalloc(1, sizeof(*check));
-    char next[VB_STORE_KEY_MAX + 1] = "";
+    char next[VB_ENGINE_KEY_MAX + 1] = "";
     bool truncated = true;
     unsigned files = 0;
 
     while (truncated) {
-        struct vb_store_list request = {prefix, "", next, 1000};
-        char after[VB_STORE_KEY_MAX + 1];
+        struct vb_engine_list request = {prefix, "", next, 1000};
+        char after[VB_ENGINE_KEY_MAX + 1];
 
         memcpy(after, next, sizeof(after));
         request.start_after = after;
         check->count = 0;
-        assert_int_equal(vb_store_list(store, "photos", &request, collect, check, &truncated, next, NULL), 0);
+        assert_int_equal(vb_engine_list(engine, "photos", &request, collect, check, &truncated, next, NULL),
+                         0);
         for (unsigned i = 0; i < check->count; i++) {
-            struct vb_store_meta meta = {0};
+            struct vb_engine_meta meta = {0};
 
-            assert_whole(store, check->keys[i]);
-            assert_int_equal(vb_store_head(store, "photos", check->keys[i], &meta, NULL), 0);
-            files += meta.size > VB_STORE_INLINE_MAX;
-            vb_store_meta_release(&meta);
+            assert_whole(engine, check->keys[i]);
+            assert_int_equal(vb_engine_stat(engine, "photos", check->keys[i], &meta, NULL), 0);
+            files += meta.size > VB_ENGINE_INLINE_MAX;
+            vb_engine_meta_release(&meta);
         }
     }
     free(check);
@@ -199,36 +200,36 @@ static void killed_at_any_instant_nothing_acknowledged_is_lost(void **state)
     size_t count = 0;
 
     srand((unsigned)getpid());
-    vb_store_close(fixture->store);
+    vb_engine_close(fixture->engine);
     for (unsigned round = 0; round < ROUNDS; round++) {
         size_t before = count;
         char prefix[16];
 
         count = run_and_kill(fixture->directory, round, acknowledged, count);
-        fixture->store = open_store(fixture->directory);
+        fixture->engine = open_engine(fixture->directory);
         for (size_t i = before; i < count; i++) {
             char key[64];
 
             key_of(&acknowledged[i], key);
-            assert_object_is(fixture->store, key, seed_of(&acknowledged[i]), size_of(&acknowledged[i]));
+            assert_object_is(fixture->engine, key, seed_of(&acknowledged[i]), size_of(&acknowledged[i]));
         }
         snprintf(prefix, sizeof(prefix), "r%u/", round);
-        assert_all_visible_whole(fixture->store, prefix);
-        vb_store_close(fixture->store);
+        assert_all_visible_whole(fixture->engine, prefix);
+        vb_engine_close(fixture->engine);
     }
     assert_true(count > ROUNDS);
-    fixture->store = open_store(fixture->directory);
+    fixture->engine = open_engine(fixture->directory);
     for (size_t i = 0; i < count; i++) {
-        struct vb_store_meta meta = {0};
+        struct vb_engine_meta meta = {0};
         char key[64];
 
         key_of(&acknowledged[i], key);
-        assert_int_equal(vb_store_head(fixture->store, "photos", key, &meta, NULL), 0);
+        assert_int_equal(vb_engine_stat(fixture->engine, "photos", key, &meta, NULL), 0);
         assert_int_equal(meta.size, size_of(&acknowledged[i]));
-        vb_store_meta_release(&meta);
+        vb_engine_meta_release(&meta);
     }
     /* and the files are those of the objects, no more */
-    assert_blob_files(fixture->directory, assert_all_visible_whole(fixture->store, ""));
+    assert_blob_files(fixture->directory, assert_all_visible_whole(fixture->engine, ""));
     print_message("%zu puts acknowledged in %d rounds\n", count, ROUNDS);
     free(acknowledged);
 }
@@ -248,14 +249,14 @@ static void orphans_are_removed_and_strangers_are_not(void **state)
 {
     struct fixture *fixture = *state;
 
-    put_made(fixture->store, "k", 1, LARGE);
-    vb_store_close(fixture->store);
+    put_made(fixture->engine, "k", 1, LARGE);
+    vb_engine_close(fixture->engine);
     write_file(fixture->directory, "ab/01234567-0123456789abcdef01234567");
     write_file(fixture->directory, "00/89abcdef-0123456789abcdef01234567");
     write_file(fixture->directory, "00/README");
-    fixture->store = open_store(fixture->directory);
+    fixture->engine = open_engine(fixture->directory);
     assert_blob_files(fixture->directory, 2);
-    assert_object_is(fixture->store, "k", 1, LARGE);
+    assert_object_is(fixture->engine, "k", 1, LARGE);
 }
 
 /* The path of the only blob file. */
@@ -274,17 +275,17 @@ static void a_damaged_file_is_an_error_and_never_short_data(void **state)
     struct fixture *fixture = *state;
     struct vb_error err = {0};
 
-    put_made(fixture->store, "k", 1, LARGE);
+    put_made(fixture->engine, "k", 1, LARGE);
     nftw(fixture->directory, find_file, 16, FTW_PHYS);
     assert_int_equal(truncate(only_file, (off_t)LARGE - 1), 0);
-    assert_int_equal(get_result(fixture->store, "k", &err), -EIO);
+    assert_int_equal(get_result(fixture->engine, "k", &err), -EIO);
     assert_non_null(strstr(err.message, "is damaged: it has 77880 bytes where the index says 77881"));
     assert_int_equal(unlink(only_file), 0);
-    assert_int_equal(get_result(fixture->store, "k", &err), -EIO);
+    assert_int_equal(get_result(fixture->engine, "k", &err), -EIO);
     assert_non_null(strstr(err.message, "missing"));
     /* the rest goes on */
-    put_made(fixture->store, "k", 2, LARGE);
-    assert_object_is(fixture->store, "k", 2, LARGE);
+    put_made(fixture->engine, "k", 2, LARGE);
+    assert_object_is(fixture->engine, "k", 2, LARGE);
 }
 
 int main(void)

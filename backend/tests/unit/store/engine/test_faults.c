@@ -105,14 +105,14 @@ static const sqlite3_io_methods *methods_for(const sqlite3_io_methods *real)
 
 static int open_with_faults(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *ret_flags)
 {
-    int rc = real_open(vfs, name, file, flags, ret_flags);
+    int r = real_open(vfs, name, file, flags, ret_flags);
 
-    if (rc != SQLITE_OK || !file->pMethods)
-        return rc;
+    if (r != SQLITE_OK || !file->pMethods)
+        return r;
     file->pMethods = methods_for(file->pMethods);
     if ((flags & SQLITE_OPEN_WAL) && !log_file) /* that of the committer, which is opened first */
         log_file = file;
-    return rc;
+    return r;
 }
 
 int __real_vb_write_all(int fd, const void *data, size_t size);
@@ -151,10 +151,10 @@ static void a_put_is_synced_before_it_is_acknowledged(void **state)
     struct fixture *fixture = *state;
 
     for (unsigned i = 0; i < 20; i++) {
-        put_made(fixture->store, "k", i, i % 2 ? LARGE : 1000);
+        put_made(fixture->engine, "k", i, i % 2 ? LARGE : 1000);
         assert_int_equal(atomic_load(&faults.log_dirty), 0);
         assert_int_equal(atomic_load(&faults.blob_dirty), 0);
-        assert_int_equal(vb_store_delete(fixture->store, "photos", "k", NULL, NULL, NULL), 0);
+        assert_int_equal(vb_engine_delete(fixture->engine, "photos", "k", NULL, NULL, NULL), 0);
         assert_int_equal(atomic_load(&faults.log_dirty), 0);
     }
 }
@@ -162,28 +162,28 @@ static void a_put_is_synced_before_it_is_acknowledged(void **state)
 static void a_full_disk_changes_nothing_and_service_returns(void **state)
 {
     struct fixture *fixture = *state;
-    struct vb_store *store = fixture->store;
+    struct vb_engine *engine = fixture->engine;
     unsigned char *bytes = make_bytes(2, LARGE);
-    struct vb_store_meta meta = {0};
+    struct vb_engine_meta meta = {0};
     struct vb_error err = {0};
 
-    put_made(store, "small", 1, 1000);
-    put_made(store, "large", 1, LARGE);
+    put_made(engine, "small", 1, 1000);
+    put_made(engine, "large", 1, LARGE);
     for (int round = 0; round < 3; round++) {
         set_fault(0, true, true);
-        assert_int_equal(put_bytes(store, "small", bytes, 2000), -ENOSPC);
-        assert_int_equal(put_bytes(store, "new", bytes, 2000), -ENOSPC);
-        assert_int_equal(vb_store_put(write_bytes(store, bytes, 10), "photos", "new", &meta, NULL, &err),
+        assert_int_equal(put_bytes(engine, "small", bytes, 2000), -ENOSPC);
+        assert_int_equal(put_bytes(engine, "new", bytes, 2000), -ENOSPC);
+        assert_int_equal(vb_engine_put(write_bytes(engine, bytes, 10), "photos", "new", &meta, NULL, &err),
                          -ENOSPC);
         assert_non_null(strstr(err.message, "full"));
-        assert_int_equal(vb_store_delete(store, "photos", "large", NULL, NULL, NULL), -ENOSPC);
-        assert_int_equal(put_bytes(store, "large", bytes, LARGE), -ENOSPC);
-        assert_object_is(store, "small", 1, 1000);
-        assert_object_is(store, "large", 1, LARGE);
-        assert_int_equal(get_result(store, "new", NULL), -ENOENT);
+        assert_int_equal(vb_engine_delete(engine, "photos", "large", NULL, NULL, NULL), -ENOSPC);
+        assert_int_equal(put_bytes(engine, "large", bytes, LARGE), -ENOSPC);
+        assert_object_is(engine, "small", 1, 1000);
+        assert_object_is(engine, "large", 1, LARGE);
+        assert_int_equal(get_result(engine, "new", NULL), -ENOENT);
         clear_fault();
-        put_made(store, "after", (uint64_t)round, 3000);
-        assert_object_is(store, "after", (uint64_t)round, 3000);
+        put_made(engine, "after", (uint64_t)round, 3000);
+        assert_object_is(engine, "after", (uint64_t)round, 3000);
     }
     assert_blob_files(fixture->directory, 1);
     free(bytes);
@@ -196,9 +196,9 @@ struct key_state {
     unsigned count;
 };
 
-static void tried(struct key_state *state, int rc, uint64_t now)
+static void tried(struct key_state *state, int r, uint64_t now)
 {
-    if (rc == 0)
+    if (r == 0)
         state->count = 0;
     state->may_be[state->count++] = now;
 }
@@ -211,19 +211,19 @@ static size_t size_for(uint64_t seed)
 static int try_put(struct fixture *fixture, struct key_state *state, uint64_t seed)
 {
     unsigned char *bytes = make_bytes(seed, size_for(seed));
-    int rc = put_bytes(fixture->store, state->key, bytes, size_for(seed));
+    int r = put_bytes(fixture->engine, state->key, bytes, size_for(seed));
 
     free(bytes);
-    tried(state, rc, seed);
-    return rc;
+    tried(state, r, seed);
+    return r;
 }
 
 static void assert_state(struct fixture *fixture, struct key_state *state)
 {
-    struct vb_store_meta meta = {0};
-    int rc = vb_store_head(fixture->store, "photos", state->key, &meta, NULL);
+    struct vb_engine_meta meta = {0};
+    int r = vb_engine_stat(fixture->engine, "photos", state->key, &meta, NULL);
 
-    if (rc == -ENOENT) {
+    if (r == -ENOENT) {
         bool may_be_gone = false;
 
         for (unsigned i = 0; i < state->count; i++)
@@ -231,7 +231,7 @@ static void assert_state(struct fixture *fixture, struct key_state *state)
         assert_true(may_be_gone);
         return;
     }
-    assert_int_equal(rc, 0);
+    assert_int_equal(r, 0);
     for (unsigned i = 0; i < state->count; i++) {
         unsigned char *bytes = make_bytes(state->may_be[i], size_for(state->may_be[i])), md5[16];
         char hex[33];
@@ -240,8 +240,8 @@ static void assert_state(struct fixture *fixture, struct key_state *state)
         vb_hex_encode(md5, sizeof(md5), hex);
         free(bytes);
         if (state->may_be[i] && strcmp(hex, meta.etag) == 0) {
-            assert_object_is(fixture->store, state->key, state->may_be[i], size_for(state->may_be[i]));
-            vb_store_meta_release(&meta);
+            assert_object_is(fixture->engine, state->key, state->may_be[i], size_for(state->may_be[i]));
+            vb_engine_meta_release(&meta);
             return;
         }
     }
@@ -253,7 +253,7 @@ static bool survive(struct fixture *fixture, int countdown, bool persistent, boo
 {
     struct key_state a = {.key = "a"}, b = {.key = "b"};
     bool met;
-    int rc;
+    int r;
 
     assert_int_equal(try_put(fixture, &a, 2), 0);
     assert_int_equal(try_put(fixture, &b, 1), 0);
@@ -261,8 +261,8 @@ static bool survive(struct fixture *fixture, int countdown, bool persistent, boo
     try_put(fixture, &a, 4);
     try_put(fixture, &a, 3);
     try_put(fixture, &b, 5);
-    rc = vb_store_delete(fixture->store, "photos", "b", NULL, NULL, NULL);
-    tried(&b, rc, 0);
+    r = vb_engine_delete(fixture->engine, "photos", "b", NULL, NULL, NULL);
+    tried(&b, r, 0);
     met = atomic_load(&faults.hits) > 0;
     clear_fault();
 
@@ -291,21 +291,22 @@ static void any_single_failure_leaves_old_or_new_and_service_goes_on(void **stat
     }
 }
 
-static void assert_put_succeeds_soon(struct vb_store *store, const char *key, const void *bytes, size_t size)
+static void assert_put_succeeds_soon(struct vb_engine *engine, const char *key, const void *bytes,
+                                     size_t size)
 {
     int64_t deadline = vb_clock_monotonic_ms() + 10000;
-    int rc;
+    int r;
 
-    while ((rc = put_bytes(store, key, bytes, size)) == -ENOSPC && vb_clock_monotonic_ms() < deadline)
+    while ((r = put_bytes(engine, key, bytes, size)) == -ENOSPC && vb_clock_monotonic_ms() < deadline)
         nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
-    assert_int_equal(rc, 0);
+    assert_int_equal(r, 0);
 }
 
 /* On a real file system of 16 MB, where that may be mounted. */
 static void on_a_real_full_disk_deleting_makes_room(void **state)
 {
     struct fixture *fixture = *state;
-    struct vb_store *store;
+    struct vb_engine *engine;
     unsigned char *bytes = make_bytes(1, MIB);
     static const size_t sizes[] = {20000, 300000};
     char key[32];
@@ -314,42 +315,42 @@ static void on_a_real_full_disk_deleting_makes_room(void **state)
         free(bytes);
         skip();
     }
-    vb_store_close(fixture->store);
+    vb_engine_close(fixture->engine);
     assert_int_equal(mount("tmpfs", fixture->directory, "tmpfs", 0, "size=16m"), 0);
     log_file = NULL;
-    fixture->store = store = open_store(fixture->directory);
-    assert_int_equal(vb_store_bucket_create(store, "photos", NULL), 0);
+    fixture->engine = engine = open_engine(fixture->directory);
+    assert_int_equal(vb_engine_bucket_create(engine, "photos", NULL), 0);
     for (size_t s = 0; s < 2 * VB_ARRAY_SIZE(sizes); s++) {
         size_t size = sizes[s % VB_ARRAY_SIZE(sizes)];
         unsigned count = 0;
-        int rc = 0;
+        int r = 0;
 
         /* what was deleted in the round before is given back by and by */
         snprintf(key, sizeof(key), "%zu/0", s);
-        assert_put_succeeds_soon(store, key, bytes, size);
-        while (rc == 0) {
+        assert_put_succeeds_soon(engine, key, bytes, size);
+        while (r == 0) {
             snprintf(key, sizeof(key), "%zu/%u", s, count);
-            rc = put_bytes(store, key, bytes, size);
-            count += rc == 0;
+            r = put_bytes(engine, key, bytes, size);
+            count += r == 0;
         }
-        assert_int_equal(rc, -ENOSPC);
+        assert_int_equal(r, -ENOSPC);
         assert_true(count > 5);
         for (unsigned i = 0; i < count; i++) {
             snprintf(key, sizeof(key), "%zu/%u", s, i);
-            assert_int_equal(get_result(store, key, NULL), 0);
+            assert_int_equal(get_result(engine, key, NULL), 0);
         }
         for (unsigned i = 0; i < count; i++) {
             snprintf(key, sizeof(key), "%zu/%u", s, i);
-            assert_int_equal(vb_store_delete(store, "photos", key, NULL, NULL, NULL), 0);
+            assert_int_equal(vb_engine_delete(engine, "photos", key, NULL, NULL, NULL), 0);
         }
         assert_blob_files(fixture->directory, 0);
     }
-    assert_put_succeeds_soon(store, "after", bytes, LARGE);
-    assert_int_equal(get_result(store, "after", NULL), 0);
-    vb_store_close(store);
+    assert_put_succeeds_soon(engine, "after", bytes, LARGE);
+    assert_int_equal(get_result(engine, "after", NULL), 0);
+    vb_engine_close(engine);
     assert_int_equal(umount(fixture->directory), 0);
     log_file = NULL;
-    fixture->store = open_store(fixture->directory);
+    fixture->engine = open_engine(fixture->directory);
     free(bytes);
 }
 

@@ -7,10 +7,10 @@ struct listed {
     char text[8192]; /* each name and a space, a '*' after common prefixes */
     unsigned count;
     bool truncated;
-    char next[VB_STORE_KEY_MAX + 1];
+    char next[VB_ENGINE_KEY_MAX + 1];
 };
 
-static int collect(void *context, const struct vb_store_entry *entry)
+static int collect(void *context, const struct vb_engine_entry *entry)
 {
     struct listed *listed = context;
 
@@ -22,29 +22,30 @@ static int collect(void *context, const struct vb_store_entry *entry)
     return 0;
 }
 
-static struct listed list(struct vb_store *store, const char *prefix, const char *delimiter,
+static struct listed list(struct vb_engine *engine, const char *prefix, const char *delimiter,
                           const char *after, unsigned max)
 {
-    struct vb_store_list request = {prefix, delimiter, after, max};
+    struct vb_engine_list request = {prefix, delimiter, after, max};
     struct listed listed = {0};
 
     assert_int_equal(
-        vb_store_list(store, "photos", &request, collect, &listed, &listed.truncated, listed.next, NULL), 0);
+        vb_engine_list(engine, "photos", &request, collect, &listed, &listed.truncated, listed.next, NULL),
+        0);
     return listed;
 }
 
-#define assert_listed(store, prefix, delimiter, after, max, expected, expected_next)                         \
+#define assert_listed(engine, prefix, delimiter, after, max, expected, expected_next)                        \
     do {                                                                                                     \
-        struct listed listed_ = list(store, prefix, delimiter, after, max);                                  \
+        struct listed listed_ = list(engine, prefix, delimiter, after, max);                                 \
         assert_string_equal(listed_.text, expected);                                                         \
         assert_string_equal(listed_.next, expected_next);                                                    \
         assert_int_equal(listed_.truncated, (expected_next)[0] != '\0');                                     \
     } while (0)
 
-static void put_keys(struct vb_store *store, const char *const *keys, size_t count)
+static void put_keys(struct vb_engine *engine, const char *const *keys, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        put_made(store, keys[i], i, i + 1);
+        put_made(engine, keys[i], i, i + 1);
 }
 
 static void keys_come_in_byte_order(void **state)
@@ -53,9 +54,9 @@ static void keys_come_in_byte_order(void **state)
     static const char *const keys[] = {"b",   "a",  "\xc3\xa4",         "Z",           "a/b",
                                        "a-b", "a0", "\xf0\x9f\x8c\xbb", "\xef\xbc\xa1"};
 
-    put_keys(fixture->store, keys, VB_ARRAY_SIZE(keys));
+    put_keys(fixture->engine, keys, VB_ARRAY_SIZE(keys));
     /* UTF-8 order, in which U+FF21 is before U+1F33B; UTF-16 would turn them around */
-    assert_listed(fixture->store, "", "", "", 1000,
+    assert_listed(fixture->engine, "", "", "", 1000,
                   "Z a a-b a/b a0 b \xc3\xa4 \xef\xbc\xa1 \xf0\x9f\x8c\xbb ", "");
 }
 
@@ -64,57 +65,57 @@ static void prefix_and_delimiter_fold_keys(void **state)
     struct fixture *fixture = *state;
     static const char *const keys[] = {"a",        "photos/2024/x", "photos/2024/y", "photos/2025/z",
                                        "photos/q", "photos0",       "sample.jpg",    "videos/1"};
-    struct vb_store *store = fixture->store;
+    struct vb_engine *engine = fixture->engine;
 
-    put_keys(store, keys, VB_ARRAY_SIZE(keys));
-    assert_listed(store, "", "/", "", 1000, "a photos/* photos0 sample.jpg videos/* ", "");
-    assert_listed(store, "photos/", "/", "", 1000, "photos/2024/* photos/2025/* photos/q ", "");
-    assert_listed(store, "photos", "/", "", 1000, "photos/* photos0 ", "");
-    assert_listed(store, "photos/2", "", "", 1000, "photos/2024/x photos/2024/y photos/2025/z ", "");
-    assert_listed(store, "none", "/", "", 1000, "", "");
-    assert_listed(store, "", "2024/", "", 1000,
+    put_keys(engine, keys, VB_ARRAY_SIZE(keys));
+    assert_listed(engine, "", "/", "", 1000, "a photos/* photos0 sample.jpg videos/* ", "");
+    assert_listed(engine, "photos/", "/", "", 1000, "photos/2024/* photos/2025/* photos/q ", "");
+    assert_listed(engine, "photos", "/", "", 1000, "photos/* photos0 ", "");
+    assert_listed(engine, "photos/2", "", "", 1000, "photos/2024/x photos/2024/y photos/2025/z ", "");
+    assert_listed(engine, "none", "/", "", 1000, "", "");
+    assert_listed(engine, "", "2024/", "", 1000,
                   "a photos/2024/* photos/2025/z photos/q photos0 sample.jpg videos/1 ", "");
-    assert_listed(store, "photos/2024/", "/", "", 1000, "photos/2024/x photos/2024/y ", "");
+    assert_listed(engine, "photos/2024/", "/", "", 1000, "photos/2024/x photos/2024/y ", "");
 }
 
 static void start_after_is_strict_and_skips_its_common_prefix(void **state)
 {
     struct fixture *fixture = *state;
     static const char *const keys[] = {"a", "a/1", "a/2", "b", "c/1", "d"};
-    struct vb_store *store = fixture->store;
+    struct vb_engine *engine = fixture->engine;
 
-    put_keys(store, keys, VB_ARRAY_SIZE(keys));
-    assert_listed(store, "", "", "a", 1000, "a/1 a/2 b c/1 d ", "");
-    assert_listed(store, "", "", "a/", 1000, "a/1 a/2 b c/1 d ", "");
-    assert_listed(store, "", "/", "a", 1000, "a/* b c/* d ", "");
-    assert_listed(store, "", "/", "a/", 1000, "b c/* d ", "");
-    assert_listed(store, "", "/", "a/1", 1000, "b c/* d ", "");
-    assert_listed(store, "c", "", "a", 1000, "c/1 ", "");
-    assert_listed(store, "a", "", "b", 1000, "", "");
-    assert_listed(store, "", "", "d", 1000, "", "");
-    assert_listed(store, "a/", "", "a/", 1000, "a/1 a/2 ", "");
+    put_keys(engine, keys, VB_ARRAY_SIZE(keys));
+    assert_listed(engine, "", "", "a", 1000, "a/1 a/2 b c/1 d ", "");
+    assert_listed(engine, "", "", "a/", 1000, "a/1 a/2 b c/1 d ", "");
+    assert_listed(engine, "", "/", "a", 1000, "a/* b c/* d ", "");
+    assert_listed(engine, "", "/", "a/", 1000, "b c/* d ", "");
+    assert_listed(engine, "", "/", "a/1", 1000, "b c/* d ", "");
+    assert_listed(engine, "c", "", "a", 1000, "c/1 ", "");
+    assert_listed(engine, "a", "", "b", 1000, "", "");
+    assert_listed(engine, "", "", "d", 1000, "", "");
+    assert_listed(engine, "a/", "", "a/", 1000, "a/1 a/2 ", "");
 }
 
 static void pages_join_to_the_whole(void **state)
 {
     struct fixture *fixture = *state;
     static const char *const keys[] = {"a/1", "a/2", "b", "c/1", "c/2", "d", "e", "f/1"};
-    struct vb_store *store = fixture->store;
+    struct vb_engine *engine = fixture->engine;
     static const char *const delimiters[] = {"", "/"};
 
-    put_keys(store, keys, VB_ARRAY_SIZE(keys));
-    assert_listed(store, "", "/", "", 2, "a/* b ", "b");
-    assert_listed(store, "", "/", "", 3, "a/* b c/* ", "c/");
-    assert_listed(store, "", "/", "c/", 2, "d e ", "e");
-    assert_listed(store, "", "/", "e", 1, "f/* ", "");
-    assert_listed(store, "", "", "", 0, "", "");
+    put_keys(engine, keys, VB_ARRAY_SIZE(keys));
+    assert_listed(engine, "", "/", "", 2, "a/* b ", "b");
+    assert_listed(engine, "", "/", "", 3, "a/* b c/* ", "c/");
+    assert_listed(engine, "", "/", "c/", 2, "d e ", "e");
+    assert_listed(engine, "", "/", "e", 1, "f/* ", "");
+    assert_listed(engine, "", "", "", 0, "", "");
     for (unsigned max = 1; max < 10; max++) {
         for (size_t d = 0; d < VB_ARRAY_SIZE(delimiters); d++) {
-            struct listed whole = list(store, "", delimiters[d], "", 1000), page = {0};
+            struct listed whole = list(engine, "", delimiters[d], "", 1000), page = {0};
             char joined[1000] = "";
 
             do {
-                page = list(store, "", delimiters[d], page.next, max);
+                page = list(engine, "", delimiters[d], page.next, max);
                 assert_true(page.count <= max);
                 strcat(joined, page.text);
             } while (page.truncated);
@@ -126,23 +127,23 @@ static void pages_join_to_the_whole(void **state)
 static void over_long_texts_are_no_harm(void **state)
 {
     struct fixture *fixture = *state;
-    static char text[3 * VB_STORE_KEY_MAX];
-    char longest[VB_STORE_KEY_MAX + 1];
+    static char text[3 * VB_ENGINE_KEY_MAX];
+    char longest[VB_ENGINE_KEY_MAX + 1];
 
     memset(text, 'k', sizeof(text) - 1);
-    memcpy(longest, text, VB_STORE_KEY_MAX);
-    longest[VB_STORE_KEY_MAX] = '\0';
-    put_made(fixture->store, longest, 1, 1);
-    put_made(fixture->store, "z", 1, 1);
-    assert_listed(fixture->store, text, "", "", 10, "", "");
-    assert_listed(fixture->store, "", text, text, 10, "z ", "");
-    assert_listed(fixture->store, "k", "/", text, 10, "", "");
-    assert_string_equal(list(fixture->store, longest, "/", "", 1).next, "");
-    assert_int_equal(list(fixture->store, longest, "k", "", 5).count, 1);
-    assert_string_equal(list(fixture->store, "", "/", "", 1).next, longest);
+    memcpy(longest, text, VB_ENGINE_KEY_MAX);
+    longest[VB_ENGINE_KEY_MAX] = '\0';
+    put_made(fixture->engine, longest, 1, 1);
+    put_made(fixture->engine, "z", 1, 1);
+    assert_listed(fixture->engine, text, "", "", 10, "", "");
+    assert_listed(fixture->engine, "", text, text, 10, "z ", "");
+    assert_listed(fixture->engine, "k", "/", text, 10, "", "");
+    assert_string_equal(list(fixture->engine, longest, "/", "", 1).next, "");
+    assert_int_equal(list(fixture->engine, longest, "k", "", 5).count, 1);
+    assert_string_equal(list(fixture->engine, "", "/", "", 1).next, longest);
 }
 
-static int stop(void *context, const struct vb_store_entry *entry)
+static int stop(void *context, const struct vb_engine_entry *entry)
 {
     (void)context, (void)entry;
     return -7;
@@ -151,16 +152,16 @@ static int stop(void *context, const struct vb_store_entry *entry)
 static void a_visitor_can_end_the_listing(void **state)
 {
     struct fixture *fixture = *state;
-    struct vb_store_list request = {"", "", "", 10};
-    char next[VB_STORE_KEY_MAX + 1];
+    struct vb_engine_list request = {"", "", "", 10};
+    char next[VB_ENGINE_KEY_MAX + 1];
     bool truncated;
 
-    put_made(fixture->store, "a", 1, 1);
-    assert_int_equal(vb_store_list(fixture->store, "photos", &request, stop, NULL, &truncated, next, NULL),
+    put_made(fixture->engine, "a", 1, 1);
+    assert_int_equal(vb_engine_list(fixture->engine, "photos", &request, stop, NULL, &truncated, next, NULL),
                      -7);
-    assert_int_equal(vb_store_list(fixture->store, "nowhere", &request, stop, NULL, &truncated, next, NULL),
+    assert_int_equal(vb_engine_list(fixture->engine, "nowhere", &request, stop, NULL, &truncated, next, NULL),
                      -ENODEV);
-    assert_listed(fixture->store, "", "", "", 10, "a ", "");
+    assert_listed(fixture->engine, "", "", "", 10, "a ", "");
 }
 
 /* So many keys that a listing which looks at each of them takes many times as long. */
@@ -170,17 +171,17 @@ static int make_many(struct fixture *fixture)
 {
     sqlite3 *handle;
     char path[128];
-    int rc;
+    int r;
 
     snprintf(path, sizeof(path), "%s/index.db", fixture->directory);
     assert_int_equal(sqlite3_open(path, &handle), SQLITE_OK);
-    rc = sqlite3_exec(handle,
-                      "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99999)"
-                      " INSERT INTO objects (bucket_id, key, blob_id, size, last_modified_ms, etag, parts)"
-                      " SELECT 1, printf('p%d/%06d', i % 4, i), 0, 1, 1, printf('%032d', i), 0 FROM n",
-                      NULL, NULL, NULL);
+    r = sqlite3_exec(handle,
+                     "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99999)"
+                     " INSERT INTO objects (bucket_id, key, blob_id, size, last_modified_ms, etag, parts)"
+                     " SELECT 1, printf('p%d/%06d', i % 4, i), 0, 1, 1, printf('%032d', i), 0 FROM n",
+                     NULL, NULL, NULL);
     sqlite3_close(handle);
-    return rc;
+    return r;
 }
 
 static void common_prefixes_are_skipped_not_scanned(void **state)
@@ -193,7 +194,7 @@ static void common_prefixes_are_skipped_not_scanned(void **state)
     assert_int_equal(make_many(fixture), SQLITE_OK);
     scan_us = vb_clock_monotonic_us();
     do { /* all keys */
-        page = list(fixture->store, "", "", page.next, 100);
+        page = list(fixture->engine, "", "", page.next, 100);
         count += page.count;
     } while (page.truncated);
     scan_us = vb_clock_monotonic_us() - scan_us;
@@ -201,7 +202,7 @@ static void common_prefixes_are_skipped_not_scanned(void **state)
 
     skip_us = vb_clock_monotonic_us();
     for (int i = 0; i < 10; i++)
-        assert_listed(fixture->store, "", "/", "", 1000, "p0/* p1/* p2/* p3/* ", "");
+        assert_listed(fixture->engine, "", "/", "", 1000, "p0/* p1/* p2/* p3/* ", "");
     skip_us = vb_clock_monotonic_us() - skip_us;
     assert_true(skip_us / 10 < scan_us / 20);
 }

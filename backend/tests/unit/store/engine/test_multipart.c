@@ -6,38 +6,38 @@
 
 #define PART (5 * MIB)
 
-static void create(struct vb_store *store, const char *key, char id[VB_STORE_UPLOAD_ID_SIZE])
+static void create(struct vb_engine *engine, const char *key, char id[VB_ENGINE_UPLOAD_ID_SIZE])
 {
-    struct vb_store_meta meta = {.content_type = (char *)"video/mp4"};
+    struct vb_engine_meta meta = {.content_type = (char *)"video/mp4"};
 
-    assert_int_equal(vb_store_multipart_create(store, "photos", key, &meta, id, NULL), 0);
+    assert_int_equal(vb_engine_multipart_create(engine, "photos", key, &meta, id, NULL), 0);
 }
 
-static int put_part(struct vb_store *store, const char *key, const char *id, unsigned number, uint64_t seed,
-                    size_t size, struct vb_store_part *ret_part)
+static int put_part(struct vb_engine *engine, const char *key, const char *id, unsigned number, uint64_t seed,
+                    size_t size, struct vb_engine_part *ret_part)
 {
     unsigned char *bytes = make_bytes(seed, size);
-    struct vb_store_writer *writer = write_bytes(store, bytes, size);
+    struct vb_engine_writer *writer = write_bytes(engine, bytes, size);
 
     free(bytes);
-    *ret_part = (struct vb_store_part){.number = number};
-    return vb_store_multipart_put(writer, "photos", key, id, number, NULL, ret_part->etag, NULL);
+    *ret_part = (struct vb_engine_part){.number = number};
+    return vb_engine_multipart_put(writer, "photos", key, id, number, NULL, ret_part->etag, NULL);
 }
 
-static int complete(struct vb_store *store, const char *key, const char *id,
-                    const struct vb_store_part *parts, size_t count, struct vb_store_meta *ret_meta)
+static int complete(struct vb_engine *engine, const char *key, const char *id,
+                    const struct vb_engine_part *parts, size_t count, struct vb_engine_meta *ret_meta)
 {
-    return vb_store_multipart_complete(store, "photos", key, id, parts, count, NULL, NULL, ret_meta, NULL);
+    return vb_engine_multipart_complete(engine, "photos", key, id, parts, count, NULL, NULL, ret_meta, NULL);
 }
 
 /* Three parts, the last of them small enough for the index. */
-static void upload_three(struct vb_store *store, const char *key, char id[VB_STORE_UPLOAD_ID_SIZE],
-                         struct vb_store_part parts[3])
+static void upload_three(struct vb_engine *engine, const char *key, char id[VB_ENGINE_UPLOAD_ID_SIZE],
+                         struct vb_engine_part parts[3])
 {
-    create(store, key, id);
-    assert_int_equal(put_part(store, key, id, 7, 3, 1000, &parts[2]), 0);
-    assert_int_equal(put_part(store, key, id, 1, 1, PART, &parts[0]), 0);
-    assert_int_equal(put_part(store, key, id, 3, 2, PART + 1, &parts[1]), 0);
+    create(engine, key, id);
+    assert_int_equal(put_part(engine, key, id, 7, 3, 1000, &parts[2]), 0);
+    assert_int_equal(put_part(engine, key, id, 1, 1, PART, &parts[0]), 0);
+    assert_int_equal(put_part(engine, key, id, 3, 2, PART + 1, &parts[1]), 0);
 }
 
 static unsigned char *three_bytes(size_t *ret_size)
@@ -53,42 +53,42 @@ static unsigned char *three_bytes(size_t *ret_size)
     return all;
 }
 
-static void assert_is_three(struct vb_store *store, const char *key)
+static void assert_is_three(struct vb_engine *engine, const char *key)
 {
-    struct vb_store_reader *reader = NULL;
+    struct vb_engine_reader *reader = NULL;
     size_t size;
     unsigned char *bytes = three_bytes(&size), buffer[100];
     const void *data;
     int fd;
 
-    assert_int_equal(vb_store_get(store, "photos", key, NULL, &reader, NULL), 0);
-    vb_store_reader_source(reader, &data, &fd);
+    assert_int_equal(vb_engine_get(engine, "photos", key, NULL, &reader, NULL), 0);
+    vb_engine_reader_source(reader, &data, &fd);
     assert_null(data);
     assert_int_equal(fd, -1);
     assert_reader_gives(reader, bytes, size);
     /* a range over the border of two parts comes in two pieces */
-    assert_int_equal(vb_store_reader_read(reader, (int64_t)PART - 10, buffer, 100), 10);
+    assert_int_equal(vb_engine_reader_read(reader, (int64_t)PART - 10, buffer, 100), 10);
     assert_memory_equal(buffer, bytes + PART - 10, 10);
-    assert_int_equal(vb_store_reader_read(reader, (int64_t)PART, buffer, 100), 100);
+    assert_int_equal(vb_engine_reader_read(reader, (int64_t)PART, buffer, 100), 100);
     assert_memory_equal(buffer, bytes + PART, 100);
-    assert_int_equal(vb_store_reader_read(reader, (int64_t)size, buffer, 100), 0);
-    vb_store_reader_close(reader);
+    assert_int_equal(vb_engine_reader_read(reader, (int64_t)size, buffer, 100), 0);
+    vb_engine_reader_close(reader);
     free(bytes);
 }
 
 static void parts_become_one_object(void **state)
 {
     struct fixture *fixture = *state;
-    struct vb_store *store = fixture->store;
-    struct vb_store_part parts[3];
-    char id[VB_STORE_UPLOAD_ID_SIZE];
-    struct vb_store_meta meta = {0}, got = {0};
+    struct vb_engine *engine = fixture->engine;
+    struct vb_engine_part parts[3];
+    char id[VB_ENGINE_UPLOAD_ID_SIZE];
+    struct vb_engine_meta meta = {0}, got = {0};
     unsigned char md5s[48], md5[16];
-    char etag[VB_STORE_ETAG_SIZE];
+    char etag[VB_ENGINE_ETAG_SIZE];
 
-    upload_three(store, "v", id, parts);
-    assert_int_equal(get_result(store, "v", NULL), -ENOENT);
-    assert_int_equal(complete(store, "v", id, parts, 3, &meta), 0);
+    upload_three(engine, "v", id, parts);
+    assert_int_equal(get_result(engine, "v", NULL), -ENOENT);
+    assert_int_equal(complete(engine, "v", id, parts, 3, &meta), 0);
     for (int i = 0; i < 3; i++)
         assert_int_equal(vb_hex_decode(parts[i].etag, 32, md5s + 16 * i, 16), 0);
     vb_hash_data(VB_HASH_MD5, md5s, sizeof(md5s), md5);
@@ -97,149 +97,149 @@ static void parts_become_one_object(void **state)
     assert_string_equal(meta.etag, etag);
     assert_int_equal(meta.parts, 3);
     assert_string_equal(meta.content_type, "video/mp4");
-    vb_store_meta_release(&meta);
+    vb_engine_meta_release(&meta);
 
     reopen(fixture);
-    assert_is_three(fixture->store, "v");
-    assert_int_equal(vb_store_head(fixture->store, "photos", "v", &got, NULL), 0);
+    assert_is_three(fixture->engine, "v");
+    assert_int_equal(vb_engine_stat(fixture->engine, "photos", "v", &got, NULL), 0);
     assert_string_equal(got.etag, etag);
     assert_int_equal(got.size, 2 * PART + 1001);
-    vb_store_meta_release(&got);
+    vb_engine_meta_release(&got);
     assert_blob_files(fixture->directory, 2);
-    assert_int_equal(vb_store_delete(fixture->store, "photos", "v", NULL, NULL, NULL), 0);
+    assert_int_equal(vb_engine_delete(fixture->engine, "photos", "v", NULL, NULL, NULL), 0);
     assert_blob_files(fixture->directory, 0);
 }
 
 static void complete_twice_gives_the_same_answer(void **state)
 {
     struct fixture *fixture = *state;
-    struct vb_store_part parts[3];
-    char id[VB_STORE_UPLOAD_ID_SIZE];
-    struct vb_store_meta first = {0}, second = {0};
+    struct vb_engine_part parts[3];
+    char id[VB_ENGINE_UPLOAD_ID_SIZE];
+    struct vb_engine_meta first = {0}, second = {0};
 
-    upload_three(fixture->store, "v", id, parts);
-    assert_int_equal(complete(fixture->store, "v", id, parts, 3, &first), 0);
-    assert_int_equal(complete(fixture->store, "v", id, parts, 3, &second), 0);
+    upload_three(fixture->engine, "v", id, parts);
+    assert_int_equal(complete(fixture->engine, "v", id, parts, 3, &first), 0);
+    assert_int_equal(complete(fixture->engine, "v", id, parts, 3, &second), 0);
     assert_string_equal(first.etag, second.etag);
     assert_int_equal(first.last_modified_ms, second.last_modified_ms);
     assert_int_equal(first.size, second.size);
-    vb_store_meta_release(&first);
-    vb_store_meta_release(&second);
+    vb_engine_meta_release(&first);
+    vb_engine_meta_release(&second);
     /* other parts are another call; another object is not the one it made */
-    assert_int_equal(complete(fixture->store, "v", id, parts, 2, NULL), -ESRCH);
-    put_made(fixture->store, "v", 1, 10);
-    assert_int_equal(complete(fixture->store, "v", id, parts, 3, NULL), -ESRCH);
+    assert_int_equal(complete(fixture->engine, "v", id, parts, 2, NULL), -ESRCH);
+    put_made(fixture->engine, "v", 1, 10);
+    assert_int_equal(complete(fixture->engine, "v", id, parts, 3, NULL), -ESRCH);
 }
 
 static void what_is_named_must_have_been_uploaded(void **state)
 {
     struct fixture *fixture = *state;
-    struct vb_store *store = fixture->store;
-    struct vb_store_part parts[3], wrong[3];
-    char id[VB_STORE_UPLOAD_ID_SIZE];
-    struct vb_store_condition none = {.if_none_match_any = true};
+    struct vb_engine *engine = fixture->engine;
+    struct vb_engine_part parts[3], wrong[3];
+    char id[VB_ENGINE_UPLOAD_ID_SIZE];
+    struct vb_engine_condition none = {.absent = true};
 
-    upload_three(store, "v", id, parts);
+    upload_three(engine, "v", id, parts);
     memcpy(wrong, parts, sizeof(parts));
     wrong[1].number = 4;
-    assert_int_equal(complete(store, "v", id, wrong, 3, NULL), -EINVAL);
+    assert_int_equal(complete(engine, "v", id, wrong, 3, NULL), -EINVAL);
     memcpy(wrong, parts, sizeof(parts));
     memcpy(wrong[1].etag, parts[0].etag, sizeof(wrong[1].etag));
-    assert_int_equal(complete(store, "v", id, wrong, 3, NULL), -EINVAL);
+    assert_int_equal(complete(engine, "v", id, wrong, 3, NULL), -EINVAL);
     strcpy(wrong[1].etag, "not an etag");
-    assert_int_equal(complete(store, "v", id, wrong, 3, NULL), -EINVAL);
+    assert_int_equal(complete(engine, "v", id, wrong, 3, NULL), -EINVAL);
     memcpy(wrong, parts, sizeof(parts));
     wrong[0] = parts[1];
     wrong[1] = parts[0];
-    assert_int_equal(complete(store, "v", id, wrong, 3, NULL), -EDOM);
-    assert_int_equal(complete(store, "v", id, parts, 0, NULL), -EINVAL);
-    assert_int_equal(complete(store, "v", "0123", parts, 3, NULL), -ESRCH);
-    assert_int_equal(complete(store, "other", id, parts, 3, NULL), -ESRCH);
-    put_made(store, "v", 1, 5);
-    assert_int_equal(vb_store_multipart_complete(store, "photos", "v", id, parts, 3, NULL, &none, NULL, NULL),
-                     -EEXIST);
-    assert_object_is(store, "v", 1, 5);
+    assert_int_equal(complete(engine, "v", id, wrong, 3, NULL), -EDOM);
+    assert_int_equal(complete(engine, "v", id, parts, 0, NULL), -EINVAL);
+    assert_int_equal(complete(engine, "v", "0123", parts, 3, NULL), -ESRCH);
+    assert_int_equal(complete(engine, "other", id, parts, 3, NULL), -ESRCH);
+    put_made(engine, "v", 1, 5);
+    assert_int_equal(
+        vb_engine_multipart_complete(engine, "photos", "v", id, parts, 3, NULL, &none, NULL, NULL), -EEXIST);
+    assert_object_is(engine, "v", 1, 5);
     /* none of that has harmed the upload */
-    assert_int_equal(complete(store, "v", id, parts, 3, NULL), 0);
-    assert_is_three(store, "v");
+    assert_int_equal(complete(engine, "v", id, parts, 3, NULL), 0);
+    assert_is_three(engine, "v");
 }
 
 static void only_the_last_part_may_be_small(void **state)
 {
     struct fixture *fixture = *state;
-    struct vb_store_part parts[2];
-    char id[VB_STORE_UPLOAD_ID_SIZE];
+    struct vb_engine_part parts[2];
+    char id[VB_ENGINE_UPLOAD_ID_SIZE];
 
-    create(fixture->store, "v", id);
-    assert_int_equal(put_part(fixture->store, "v", id, 1, 1, PART - 1, &parts[0]), 0);
-    assert_int_equal(put_part(fixture->store, "v", id, 2, 2, 10, &parts[1]), 0);
-    assert_int_equal(complete(fixture->store, "v", id, parts, 2, NULL), -ERANGE);
-    assert_int_equal(complete(fixture->store, "v", id, parts, 1, NULL), 0);
-    assert_object_is(fixture->store, "v", 1, PART - 1);
-    assert_int_equal(put_part(fixture->store, "v", id, 1, 1, 10, &parts[0]), -ESRCH);
-    assert_int_equal(put_part(fixture->store, "v", id, 0, 1, 10, &parts[0]), -EINVAL);
-    assert_int_equal(put_part(fixture->store, "v", id, 10001, 1, 10, &parts[0]), -EINVAL);
+    create(fixture->engine, "v", id);
+    assert_int_equal(put_part(fixture->engine, "v", id, 1, 1, PART - 1, &parts[0]), 0);
+    assert_int_equal(put_part(fixture->engine, "v", id, 2, 2, 10, &parts[1]), 0);
+    assert_int_equal(complete(fixture->engine, "v", id, parts, 2, NULL), -ERANGE);
+    assert_int_equal(complete(fixture->engine, "v", id, parts, 1, NULL), 0);
+    assert_object_is(fixture->engine, "v", 1, PART - 1);
+    assert_int_equal(put_part(fixture->engine, "v", id, 1, 1, 10, &parts[0]), -ESRCH);
+    assert_int_equal(put_part(fixture->engine, "v", id, 0, 1, 10, &parts[0]), -EINVAL);
+    assert_int_equal(put_part(fixture->engine, "v", id, 10001, 1, 10, &parts[0]), -EINVAL);
 }
 
 static void parts_put_again_and_parts_not_named_are_removed(void **state)
 {
     struct fixture *fixture = *state;
-    struct vb_store_part parts[2], unused;
-    char id[VB_STORE_UPLOAD_ID_SIZE];
+    struct vb_engine_part parts[2], unused;
+    char id[VB_ENGINE_UPLOAD_ID_SIZE];
 
-    create(fixture->store, "v", id);
-    assert_int_equal(put_part(fixture->store, "v", id, 1, 9, PART, &parts[0]), 0);
-    assert_int_equal(put_part(fixture->store, "v", id, 1, 1, PART, &parts[0]), 0);
+    create(fixture->engine, "v", id);
+    assert_int_equal(put_part(fixture->engine, "v", id, 1, 9, PART, &parts[0]), 0);
+    assert_int_equal(put_part(fixture->engine, "v", id, 1, 1, PART, &parts[0]), 0);
     assert_blob_files(fixture->directory, 1);
-    assert_int_equal(put_part(fixture->store, "v", id, 2, 5, LARGE, &unused), 0);
-    assert_int_equal(put_part(fixture->store, "v", id, 3, 6, LARGE, &unused), 0);
-    assert_int_equal(complete(fixture->store, "v", id, parts, 1, NULL), 0);
+    assert_int_equal(put_part(fixture->engine, "v", id, 2, 5, LARGE, &unused), 0);
+    assert_int_equal(put_part(fixture->engine, "v", id, 3, 6, LARGE, &unused), 0);
+    assert_int_equal(complete(fixture->engine, "v", id, parts, 1, NULL), 0);
     assert_blob_files(fixture->directory, 1);
-    assert_object_is(fixture->store, "v", 1, PART);
+    assert_object_is(fixture->engine, "v", 1, PART);
 }
 
 static void abort_and_bucket_deletion_remove_the_parts(void **state)
 {
     struct fixture *fixture = *state;
-    struct vb_store_part parts[3];
-    char id[VB_STORE_UPLOAD_ID_SIZE];
-    struct vb_store_meta meta = {0};
+    struct vb_engine_part parts[3];
+    char id[VB_ENGINE_UPLOAD_ID_SIZE];
+    struct vb_engine_meta meta = {0};
 
-    upload_three(fixture->store, "v", id, parts);
-    assert_int_equal(vb_store_multipart_get(fixture->store, "photos", "v", id, &meta, NULL), 0);
+    upload_three(fixture->engine, "v", id, parts);
+    assert_int_equal(vb_engine_multipart_get(fixture->engine, "photos", "v", id, &meta, NULL), 0);
     assert_string_equal(meta.content_type, "video/mp4");
-    vb_store_meta_release(&meta);
-    assert_int_equal(vb_store_multipart_abort(fixture->store, "photos", "v", id, NULL), 0);
-    assert_int_equal(vb_store_multipart_abort(fixture->store, "photos", "v", id, NULL), -ESRCH);
-    assert_int_equal(vb_store_multipart_get(fixture->store, "photos", "v", id, &meta, NULL), -ESRCH);
+    vb_engine_meta_release(&meta);
+    assert_int_equal(vb_engine_multipart_abort(fixture->engine, "photos", "v", id, NULL), 0);
+    assert_int_equal(vb_engine_multipart_abort(fixture->engine, "photos", "v", id, NULL), -ESRCH);
+    assert_int_equal(vb_engine_multipart_get(fixture->engine, "photos", "v", id, &meta, NULL), -ESRCH);
     assert_blob_files(fixture->directory, 0);
 
-    upload_three(fixture->store, "v", id, parts);
-    assert_int_equal(vb_store_bucket_delete(fixture->store, "photos", NULL), 0);
+    upload_three(fixture->engine, "v", id, parts);
+    assert_int_equal(vb_engine_bucket_delete(fixture->engine, "photos", NULL), 0);
     assert_blob_files(fixture->directory, 0);
 }
 
 static void readers_of_many_parts_keep_them(void **state)
 {
     struct fixture *fixture = *state;
-    struct vb_store *store = fixture->store;
-    struct vb_store_part parts[3];
-    char id[VB_STORE_UPLOAD_ID_SIZE];
-    struct vb_store_reader *first = NULL, *second = NULL;
+    struct vb_engine *engine = fixture->engine;
+    struct vb_engine_part parts[3];
+    char id[VB_ENGINE_UPLOAD_ID_SIZE];
+    struct vb_engine_reader *first = NULL, *second = NULL;
     size_t size;
     unsigned char *bytes = three_bytes(&size);
 
-    upload_three(store, "v", id, parts);
-    assert_int_equal(complete(store, "v", id, parts, 3, NULL), 0);
-    assert_int_equal(vb_store_get(store, "photos", "v", NULL, &first, NULL), 0);
-    assert_int_equal(vb_store_get(store, "photos", "v", NULL, &second, NULL), 0);
-    assert_int_equal(vb_store_delete(store, "photos", "v", NULL, NULL, NULL), 0);
-    vb_store_reader_close(first);
-    while (!vb_blobs_idle(store->blobs))
+    upload_three(engine, "v", id, parts);
+    assert_int_equal(complete(engine, "v", id, parts, 3, NULL), 0);
+    assert_int_equal(vb_engine_get(engine, "photos", "v", NULL, &first, NULL), 0);
+    assert_int_equal(vb_engine_get(engine, "photos", "v", NULL, &second, NULL), 0);
+    assert_int_equal(vb_engine_delete(engine, "photos", "v", NULL, NULL, NULL), 0);
+    vb_engine_reader_close(first);
+    while (!vb_engine_blobs_idle(engine->blobs))
         ;
     assert_reader_gives(second, bytes, size);
     assert_int_equal(count_blob_files(fixture->directory), 2);
-    vb_store_reader_close(second);
+    vb_engine_reader_close(second);
     assert_blob_files(fixture->directory, 0);
     free(bytes);
 }
@@ -247,27 +247,28 @@ static void readers_of_many_parts_keep_them(void **state)
 static void copies_of_many_parts_share_them(void **state)
 {
     struct fixture *fixture = *state;
-    struct vb_store_part parts[3];
-    char id[VB_STORE_UPLOAD_ID_SIZE];
+    struct vb_engine_part parts[3];
+    char id[VB_ENGINE_UPLOAD_ID_SIZE];
 
-    upload_three(fixture->store, "v", id, parts);
-    assert_int_equal(complete(fixture->store, "v", id, parts, 3, NULL), 0);
-    assert_int_equal(vb_store_copy(fixture->store, "photos", "v", NULL, "photos", "w", NULL, NULL, NULL), 0);
-    assert_int_equal(vb_store_delete(fixture->store, "photos", "v", NULL, NULL, NULL), 0);
+    upload_three(fixture->engine, "v", id, parts);
+    assert_int_equal(complete(fixture->engine, "v", id, parts, 3, NULL), 0);
+    assert_int_equal(vb_engine_copy(fixture->engine, "photos", "v", NULL, "photos", "w", NULL, NULL, NULL),
+                     0);
+    assert_int_equal(vb_engine_delete(fixture->engine, "photos", "v", NULL, NULL, NULL), 0);
     reopen(fixture);
-    assert_is_three(fixture->store, "w");
+    assert_is_three(fixture->engine, "w");
     assert_blob_files(fixture->directory, 2);
-    assert_int_equal(vb_store_delete(fixture->store, "photos", "w", NULL, NULL, NULL), 0);
+    assert_int_equal(vb_engine_delete(fixture->engine, "photos", "w", NULL, NULL, NULL), 0);
     assert_blob_files(fixture->directory, 0);
 }
 
-static int collect_part(void *context, const struct vb_store_part *part)
+static int collect_part(void *context, const struct vb_engine_part *part)
 {
     sprintf((char *)context + strlen(context), "%u:%lld ", part->number, (long long)part->size);
     return 0;
 }
 
-static int collect_upload(void *context, const struct vb_store_upload *upload)
+static int collect_upload(void *context, const struct vb_engine_upload *upload)
 {
     assert_true(upload->created_ms > 0);
     strcat(context, upload->key);
@@ -278,28 +279,28 @@ static int collect_upload(void *context, const struct vb_store_upload *upload)
 static void parts_and_uploads_are_listed_in_pages(void **state)
 {
     struct fixture *fixture = *state;
-    struct vb_store *store = fixture->store;
-    struct vb_store_part parts[3];
-    char id[VB_STORE_UPLOAD_ID_SIZE], a1[VB_STORE_UPLOAD_ID_SIZE], a2[VB_STORE_UPLOAD_ID_SIZE],
+    struct vb_engine *engine = fixture->engine;
+    struct vb_engine_part parts[3];
+    char id[VB_ENGINE_UPLOAD_ID_SIZE], a1[VB_ENGINE_UPLOAD_ID_SIZE], a2[VB_ENGINE_UPLOAD_ID_SIZE],
         text[200] = "";
     bool truncated;
 
-    upload_three(store, "v", id, parts);
+    upload_three(engine, "v", id, parts);
     assert_int_equal(
-        vb_store_multipart_list_parts(store, "photos", "v", id, 0, 2, collect_part, text, &truncated, NULL),
+        vb_engine_multipart_list_parts(engine, "photos", "v", id, 0, 2, collect_part, text, &truncated, NULL),
         0);
     assert_string_equal(text, "1:5242880 3:5242881 ");
     assert_true(truncated);
     text[0] = '\0';
     assert_int_equal(
-        vb_store_multipart_list_parts(store, "photos", "v", id, 3, 2, collect_part, text, &truncated, NULL),
+        vb_engine_multipart_list_parts(engine, "photos", "v", id, 3, 2, collect_part, text, &truncated, NULL),
         0);
     assert_string_equal(text, "7:1000 ");
     assert_false(truncated);
 
-    create(store, "a", a1);
-    create(store, "a", a2);
-    create(store, "x/1", id);
+    create(engine, "a", a1);
+    create(engine, "a", a2);
+    create(engine, "x/1", id);
     const struct {
         const char *prefix, *key_marker, *id_marker;
         unsigned max;
@@ -311,9 +312,9 @@ static void parts_and_uploads_are_listed_in_pages(void **state)
                  {"", "x/1", "", 10, "", false},        {"a", "", "", 1, "a ", true}};
     for (size_t i = 0; i < VB_ARRAY_SIZE(cases); i++) {
         text[0] = '\0';
-        assert_int_equal(vb_store_multipart_list(store, "photos", cases[i].prefix, cases[i].key_marker,
-                                                 cases[i].id_marker, cases[i].max, collect_upload, text,
-                                                 &truncated, NULL),
+        assert_int_equal(vb_engine_multipart_list(engine, "photos", cases[i].prefix, cases[i].key_marker,
+                                                  cases[i].id_marker, cases[i].max, collect_upload, text,
+                                                  &truncated, NULL),
                          0);
         assert_string_equal(text, cases[i].expected);
         assert_int_equal(truncated, cases[i].truncated);

@@ -1,0 +1,38 @@
+/*
+ * The parts that make up the engine. For the engine alone; everybody else includes engine.h.
+ */
+#ifndef VB_STORE_ENGINE_INTERNAL_H
+#define VB_STORE_ENGINE_INTERNAL_H
+
+#include "store/engine/blob.h"
+#include "store/engine/committer.h"
+#include "store/engine/engine.h"
+#include "store/engine/index.h"
+#include "store/engine/rows.h"
+
+struct vb_engine {
+    int lock_fd;
+    struct vb_engine_index_pool *readers;
+    struct vb_engine_blobs *blobs;
+    struct vb_engine_committer *committer;
+};
+
+/* What a finished writer holds, to be put into the index. */
+struct vb_engine_written {
+    enum vb_engine_blob_kind kind;
+    int64_t size;
+    const void *data;
+    const char *file;
+    char etag[VB_ENGINE_ETAG_SIZE];
+};
+/* Ends the writing; a file is on disk when it returns. */
+int vb_engine_writer_finish(struct vb_engine_writer *writer, struct vb_engine_written *ret_written,
+                            struct vb_error *err);
+/* Frees the writer; what it wrote belongs to the index now, or may (keep_file), or is to go. */
+void vb_engine_writer_free(struct vb_engine_writer *writer, bool keep_file);
+struct vb_engine *vb_engine_writer_engine(const struct vb_engine_writer *writer);
+/* In a transaction: the written bytes as a new blob. */
+int64_t vb_engine_written_insert(struct vb_engine_transaction *transaction,
+                                 const struct vb_engine_written *written);
+
+#endif
