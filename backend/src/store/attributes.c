@@ -71,8 +71,8 @@ void vb_store_get_object_attributes(struct vb_store_call *call)
 
     vb_http_headers(call->http, search_attribute, &search);
     if (!search.any) {
-        vb_s3_fail(call->http, VB_S3_INVALID_REQUEST,
-                   "Missing required header for this request: x-amz-object-attributes");
+        vb_store_fail(call->http, VB_STORE_INVALID_REQUEST,
+                      "Missing required header for this request: x-amz-object-attributes");
         return;
     }
     if (!vb_store_call_check_version(call))

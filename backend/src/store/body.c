@@ -38,7 +38,7 @@ static bool begin_payload_hash(struct vb_store_call *call)
         strcmp(hash, VB_SIGV4_UNSIGNED_TRAILER) == 0) {
         body->chunked = vb_s3_chunked_create(&call->verified);
         if (!body->chunked)
-            vb_s3_fail(call->http, VB_S3_SLOW_DOWN, NULL);
+            vb_store_fail(call->http, VB_STORE_SLOW_DOWN, NULL);
         return body->chunked != NULL;
     }
     vb_assert(vb_hex_decode(hash, strlen(hash), digest, sizeof(digest)) ==
@@ -60,22 +60,22 @@ static bool begin_length(struct vb_store_call *call)
         const char *decoded = vb_http_header(http, "x-amz-decoded-content-length");
 
         if (!decoded || parse_size(decoded, &body->expected_size) < 0) {
-            vb_s3_fail(
-                http, VB_S3_MISSING_CONTENT_LENGTH,
+            vb_store_fail(
+                http, VB_STORE_MISSING_CONTENT_LENGTH,
                 "You must provide the x-amz-decoded-content-length HTTP header with an aws-chunked body.");
             return false;
         }
     } else if (http->content_length == VB_HTTP_LENGTH_UNKNOWN ||
                (object && http->content_length == 0 && !vb_http_header(http, "Content-Length"))) {
-        vb_s3_fail(http, VB_S3_MISSING_CONTENT_LENGTH, NULL);
+        vb_store_fail(http, VB_STORE_MISSING_CONTENT_LENGTH, NULL);
         return false;
     } else {
         body->expected_size = http->content_length;
     }
     if (body->expected_size > max) {
-        vb_s3_fail_fields(
-            http, VB_S3_ENTITY_TOO_LARGE,
-            (const struct vb_s3_error_field[]){
+        vb_store_fail_fields(
+            http, VB_STORE_ENTITY_TOO_LARGE,
+            (const struct vb_store_error_field[]){
                 {"ProposedSize", vb_arena_printf(&http->arena, "%lld", (long long)body->expected_size)},
                 {"MaxSizeAllowed", vb_arena_printf(&http->arena, "%lld", (long long)max)},
                 {NULL, NULL}},
@@ -95,8 +95,9 @@ static bool begin_md5(struct vb_store_call *call)
         return true;
     if (vb_base64_decode(header, strlen(header), body->expected_md5, sizeof(body->expected_md5), &size) < 0 ||
         size != sizeof(body->expected_md5)) {
-        vb_s3_fail_fields(call->http, VB_S3_INVALID_DIGEST,
-                          (const struct vb_s3_error_field[]){{"Content-MD5", header}, {NULL, NULL}}, NULL);
+        vb_store_fail_fields(call->http, VB_STORE_INVALID_DIGEST,
+                             (const struct vb_store_error_field[]){{"Content-MD5", header}, {NULL, NULL}},
+                             NULL);
         return false;
     }
     body->want_md5 = true;
@@ -117,19 +118,20 @@ static bool begin_checksum_header(struct vb_store_call *call)
 {
     struct vb_store_body *body = &call->body;
 
-    for (const enum vb_hash_algorithm *a = vb_checksum_algorithms; *a != VB_HASH_ALGORITHMS; a++) {
-        const char *value = vb_http_header(call->http, vb_checksum_header(*a));
+    for (const enum vb_hash_algorithm *a = vb_store_checksum_algorithms; *a != VB_HASH_ALGORITHMS; a++) {
+        const char *value = vb_http_header(call->http, vb_store_checksum_header(*a));
 
         if (!value)
             continue;
         if (body->hashing) {
-            vb_s3_fail(call->http, VB_S3_INVALID_REQUEST,
-                       "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
+            vb_store_fail(
+                call->http, VB_STORE_INVALID_REQUEST,
+                "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
             return false;
         }
-        if (!vb_checksum_value_valid(*a, value)) {
-            vb_s3_fail(call->http, VB_S3_INVALID_REQUEST, "Value for %s header is invalid.",
-                       vb_checksum_header(*a));
+        if (!vb_store_checksum_value_valid(*a, value)) {
+            vb_store_fail(call->http, VB_STORE_INVALID_REQUEST, "Value for %s header is invalid.",
+                          vb_store_checksum_header(*a));
             return false;
         }
         body->expected_checksum = value;
@@ -148,18 +150,19 @@ static bool begin_checksum(struct vb_store_call *call)
     if (!begin_checksum_header(call))
         return false;
     if (trailer) {
-        if (!body->chunked || body->hashing || vb_checksum_parse_header(trailer, &algorithm) < 0) {
-            vb_s3_fail(call->http, VB_S3_INVALID_REQUEST,
-                       "The value specified in the x-amz-trailer header is not supported");
+        if (!body->chunked || body->hashing || vb_store_checksum_parse_header(trailer, &algorithm) < 0) {
+            vb_store_fail(call->http, VB_STORE_INVALID_REQUEST,
+                          "The value specified in the x-amz-trailer header is not supported");
             return false;
         }
         body->checksum_in_trailer = true;
         vb_store_body_compute(body, algorithm);
     }
-    if (sdk && vb_checksum_parse_name(sdk, &algorithm) < 0) {
-        vb_s3_fail(call->http, VB_S3_INVALID_REQUEST,
-                   "Checksum algorithm provided is unsupported. "
-                   "Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]");
+    if (sdk && vb_store_checksum_parse_name(sdk, &algorithm) < 0) {
+        vb_store_fail(
+            call->http, VB_STORE_INVALID_REQUEST,
+            "Checksum algorithm provided is unsupported. "
+            "Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]");
         return false;
     }
     if (sdk && !body->hashing)
@@ -207,9 +210,9 @@ static int sink(void *context, const char *data, size_t size)
     int r = 0;
 
     if ((int64_t)size > body->expected_size - body->size) {
-        vb_s3_fail(call->http, VB_S3_INCOMPLETE_BODY,
-                   "The body is longer than the %lld bytes that were announced",
-                   (long long)body->expected_size);
+        vb_store_fail(call->http, VB_STORE_INCOMPLETE_BODY,
+                      "The body is longer than the %lld bytes that were announced",
+                      (long long)body->expected_size);
         return -ECANCELED;
     }
     if (body->want_sha256)
@@ -236,9 +239,9 @@ static int sink(void *context, const char *data, size_t size)
 static void fail_decoding(struct vb_store_call *call, int code)
 {
     if (code == -EACCES)
-        vb_s3_fail(call->http, VB_S3_SIGNATURE_MISMATCH, NULL);
+        vb_store_fail(call->http, VB_STORE_SIGNATURE_MISMATCH, NULL);
     else
-        vb_s3_fail(call->http, VB_S3_INCOMPLETE_BODY, "The aws-chunked body is cut short or malformed");
+        vb_store_fail(call->http, VB_STORE_INCOMPLETE_BODY, "The aws-chunked body is cut short or malformed");
 }
 
 void vb_store_body_write(struct vb_store_call *call, const char *data, size_t size)
@@ -267,11 +270,11 @@ static bool finish_sha256(struct vb_store_call *call)
     vb_hex_encode(digest, sizeof(digest), hex);
     if (strcmp(hex, call->body.expected_sha256) == 0)
         return true;
-    vb_s3_fail_fields(
-        call->http, VB_S3_SHA256_MISMATCH,
-        (const struct vb_s3_error_field[]){{"ClientComputedContentSHA256", call->body.expected_sha256},
-                                           {"S3ComputedContentSHA256", hex},
-                                           {NULL, NULL}},
+    vb_store_fail_fields(
+        call->http, VB_STORE_SHA256_MISMATCH,
+        (const struct vb_store_error_field[]){{"ClientComputedContentSHA256", call->body.expected_sha256},
+                                              {"S3ComputedContentSHA256", hex},
+                                              {NULL, NULL}},
         NULL);
     return false;
 }
@@ -293,10 +296,10 @@ static bool finish_md5(struct vb_store_call *call)
         return true;
     vb_base64_encode(body->expected_md5, sizeof(digest), expected);
     vb_base64_encode(digest, sizeof(digest), calculated);
-    vb_s3_fail_fields(call->http, VB_S3_BAD_DIGEST,
-                      (const struct vb_s3_error_field[]){
-                          {"ExpectedDigest", expected}, {"CalculatedDigest", calculated}, {NULL, NULL}},
-                      NULL);
+    vb_store_fail_fields(call->http, VB_STORE_BAD_DIGEST,
+                         (const struct vb_store_error_field[]){
+                             {"ExpectedDigest", expected}, {"CalculatedDigest", calculated}, {NULL, NULL}},
+                         NULL);
     return false;
 }
 
@@ -311,23 +314,23 @@ static bool finish_checksum(struct vb_store_call *call)
         return true;
     body->hashing = false;
     vb_hash_final(&body->checksum_hash, digest);
-    vb_checksum_set(&body->checksum, algorithm, digest);
+    vb_store_checksum_set(&body->checksum, algorithm, digest);
     if (body->checksum_in_trailer) {
-        expected = vb_s3_chunked_trailer(body->chunked, vb_checksum_header(algorithm));
+        expected = vb_s3_chunked_trailer(body->chunked, vb_store_checksum_header(algorithm));
         if (!expected) {
-            vb_s3_fail(call->http, VB_S3_MALFORMED_TRAILER, NULL);
+            vb_store_fail(call->http, VB_STORE_MALFORMED_TRAILER, NULL);
             return false;
         }
-        if (!vb_checksum_value_valid(algorithm, expected)) {
-            vb_s3_fail(call->http, VB_S3_INVALID_REQUEST, "Value for %s trailing header is invalid.",
-                       vb_checksum_header(algorithm));
+        if (!vb_store_checksum_value_valid(algorithm, expected)) {
+            vb_store_fail(call->http, VB_STORE_INVALID_REQUEST, "Value for %s trailing header is invalid.",
+                          vb_store_checksum_header(algorithm));
             return false;
         }
     }
     if (expected && strcmp(expected, body->checksum.value) != 0) {
-        vb_s3_fail(call->http, VB_S3_BAD_DIGEST,
-                   "The %s you specified did not match the calculated checksum.",
-                   vb_checksum_name(algorithm));
+        vb_store_fail(call->http, VB_STORE_BAD_DIGEST,
+                      "The %s you specified did not match the calculated checksum.",
+                      vb_store_checksum_name(algorithm));
         return false;
     }
     return true;
@@ -350,7 +353,7 @@ bool vb_store_body_finish(struct vb_store_call *call)
         }
     }
     if (body->size != body->expected_size) {
-        vb_s3_fail(call->http, VB_S3_INCOMPLETE_BODY, NULL);
+        vb_store_fail(call->http, VB_STORE_INCOMPLETE_BODY, NULL);
         return false;
     }
     return finish_sha256(call) && finish_md5(call) && finish_checksum(call);

@@ -70,7 +70,7 @@ static bool read_location(struct vb_store_call *call, const char **ret_location)
 
     if (call->body.collected.length > 0 &&
         vb_xml_read(&reader, call->body.collected.data, call->body.collected.length, NULL) < 0) {
-        vb_s3_fail(call->http, VB_S3_MALFORMED_XML, NULL);
+        vb_store_fail(call->http, VB_STORE_MALFORMED_XML, NULL);
         return false;
     }
     *ret_location = create.location;
@@ -87,9 +87,9 @@ void vb_store_create_bucket(struct vb_store_call *call)
         return;
     if (*location && strcmp(location, call->server->region) != 0 &&
         !(strcmp(location, "US") == 0 && strcmp(call->server->region, "us-east-1") == 0)) {
-        vb_s3_fail_fields(
-            call->http, VB_S3_ILLEGAL_LOCATION,
-            (const struct vb_s3_error_field[]){{"LocationConstraint", location}, {NULL, NULL}},
+        vb_store_fail_fields(
+            call->http, VB_STORE_ILLEGAL_LOCATION,
+            (const struct vb_store_error_field[]){{"LocationConstraint", location}, {NULL, NULL}},
             "The %.100s location constraint is incompatible for the region specific endpoint this "
             "request was sent to: this store is in %s.",
             location, call->server->region);
@@ -97,9 +97,9 @@ void vb_store_create_bucket(struct vb_store_call *call)
     }
     r = vb_engine_bucket_create(call->engine, call->target.bucket, &err);
     if (r == -EEXIST) {
-        vb_s3_fail_fields(
-            call->http, VB_S3_BUCKET_ALREADY_OWNED,
-            (const struct vb_s3_error_field[]){{"BucketName", call->target.bucket}, {NULL, NULL}}, NULL);
+        vb_store_fail_fields(
+            call->http, VB_STORE_BUCKET_ALREADY_OWNED,
+            (const struct vb_store_error_field[]){{"BucketName", call->target.bucket}, {NULL, NULL}}, NULL);
     } else if (r < 0) {
         vb_store_call_fail(call, r, &err);
     } else {
@@ -134,9 +134,9 @@ void vb_store_delete_bucket(struct vb_store_call *call)
     int r = vb_engine_bucket_delete(call->engine, call->target.bucket, &err);
 
     if (r == -ENOTEMPTY) {
-        vb_s3_fail_fields(
-            call->http, VB_S3_BUCKET_NOT_EMPTY,
-            (const struct vb_s3_error_field[]){{"BucketName", call->target.bucket}, {NULL, NULL}}, NULL);
+        vb_store_fail_fields(
+            call->http, VB_STORE_BUCKET_NOT_EMPTY,
+            (const struct vb_store_error_field[]){{"BucketName", call->target.bucket}, {NULL, NULL}}, NULL);
     } else if (r < 0) {
         vb_store_call_fail(call, r, &err);
     } else {

@@ -42,10 +42,10 @@ bool vb_store_call_query_number(struct vb_store_call *call, const char *name, un
     }
     for (const char *digit = text; *digit; digit++) {
         if (!isdigit((unsigned char)*digit) || digit - text >= 10) {
-            vb_s3_fail_fields(call->http, VB_S3_INVALID_ARGUMENT,
-                              (const struct vb_s3_error_field[]){
-                                  {"ArgumentName", name}, {"ArgumentValue", text}, {NULL, NULL}},
-                              "Provided %s not an integer or within integer range", name);
+            vb_store_fail_fields(call->http, VB_STORE_INVALID_ARGUMENT,
+                                 (const struct vb_store_error_field[]){
+                                     {"ArgumentName", name}, {"ArgumentValue", text}, {NULL, NULL}},
+                                 "Provided %s not an integer or within integer range", name);
             return false;
         }
         value = value * 10 + (uint64_t)(*digit - '0');
@@ -54,51 +54,52 @@ bool vb_store_call_query_number(struct vb_store_call *call, const char *name, un
     return true;
 }
 
-static enum vb_s3_error error_of(int code)
+static enum vb_store_error error_of(int code)
 {
     switch (-code) {
     case ENOENT:
-        return VB_S3_NO_SUCH_KEY;
+        return VB_STORE_NO_SUCH_KEY;
     case ENODEV:
-        return VB_S3_NO_SUCH_BUCKET;
+        return VB_STORE_NO_SUCH_BUCKET;
     case ESRCH:
-        return VB_S3_NO_SUCH_UPLOAD;
+        return VB_STORE_NO_SUCH_UPLOAD;
     case ENOSPC:
     case EDQUOT:
-        return VB_S3_INSUFFICIENT_STORAGE;
+        return VB_STORE_INSUFFICIENT_STORAGE;
     case EEXIST:
     case EKEYREJECTED:
-        return VB_S3_PRECONDITION_FAILED;
+        return VB_STORE_PRECONDITION_FAILED;
     case EFBIG:
-        return VB_S3_ENTITY_TOO_LARGE;
+        return VB_STORE_ENTITY_TOO_LARGE;
     case EAGAIN:
     case EBUSY:
     case EMFILE:
     case ENFILE:
     case ENOMEM:
-        return VB_S3_SLOW_DOWN;
+        return VB_STORE_SLOW_DOWN;
     default:
-        return VB_S3_INTERNAL_ERROR;
+        return VB_STORE_INTERNAL_ERROR;
     }
 }
 
 void vb_store_call_fail(struct vb_store_call *call, int code, const struct vb_error *err)
 {
-    enum vb_s3_error error = error_of(code);
-    struct vb_s3_error_field fields[2] = {{NULL, NULL}, {NULL, NULL}};
+    enum vb_store_error error = error_of(code);
+    struct vb_store_error_field fields[2] = {{NULL, NULL}, {NULL, NULL}};
 
-    if (error == VB_S3_NO_SUCH_KEY)
-        fields[0] = (struct vb_s3_error_field){"Key", call->target.key};
-    else if (error == VB_S3_NO_SUCH_BUCKET)
-        fields[0] = (struct vb_s3_error_field){"BucketName", call->target.bucket};
-    else if (error == VB_S3_NO_SUCH_UPLOAD)
-        fields[0] = (struct vb_s3_error_field){"UploadId", vb_store_call_query(call, "uploadId")};
-    else if (error == VB_S3_PRECONDITION_FAILED)
-        fields[0] = (struct vb_s3_error_field){"Condition", code == -EEXIST ? "If-None-Match" : "If-Match"};
-    else if (error == VB_S3_INTERNAL_ERROR || error == VB_S3_INSUFFICIENT_STORAGE)
+    if (error == VB_STORE_NO_SUCH_KEY)
+        fields[0] = (struct vb_store_error_field){"Key", call->target.key};
+    else if (error == VB_STORE_NO_SUCH_BUCKET)
+        fields[0] = (struct vb_store_error_field){"BucketName", call->target.bucket};
+    else if (error == VB_STORE_NO_SUCH_UPLOAD)
+        fields[0] = (struct vb_store_error_field){"UploadId", vb_store_call_query(call, "uploadId")};
+    else if (error == VB_STORE_PRECONDITION_FAILED)
+        fields[0] =
+            (struct vb_store_error_field){"Condition", code == -EEXIST ? "If-None-Match" : "If-Match"};
+    else if (error == VB_STORE_INTERNAL_ERROR || error == VB_STORE_INSUFFICIENT_STORAGE)
         vb_log(VB_LOG_ERROR, err && *err->message ? err->message : "the store failed",
                VB_LOG_STR("requestId", call->http->id), VB_LOG_INT("errno", -code));
-    vb_s3_fail_fields(call->http, error, fields, NULL);
+    vb_store_fail_fields(call->http, error, fields, NULL);
 }
 
 void vb_store_call_answer_xml(struct vb_store_call *call, struct vb_strbuf *document)
@@ -196,18 +197,18 @@ static bool read_user_metadata(struct vb_store_call *call, char **ret_metadata)
         add_metadata_of_query(call, &metadata);
     *ret_metadata = NULL;
     if (metadata.size > 2048 || vb_strbuf_failed(&metadata.pairs)) {
-        vb_s3_fail_fields(call->http, VB_S3_METADATA_TOO_LARGE,
-                          (const struct vb_s3_error_field[]){
-                              {"Size", vb_arena_printf(&call->http->arena, "%zu", metadata.size)},
-                              {"MaxSizeAllowed", "2048"},
-                              {NULL, NULL}},
-                          NULL);
+        vb_store_fail_fields(call->http, VB_STORE_METADATA_TOO_LARGE,
+                             (const struct vb_store_error_field[]){
+                                 {"Size", vb_arena_printf(&call->http->arena, "%zu", metadata.size)},
+                                 {"MaxSizeAllowed", "2048"},
+                                 {NULL, NULL}},
+                             NULL);
         ok = false;
     } else if (metadata.pairs.length > 0) {
         *ret_metadata = vb_arena_strndup(&call->http->arena, metadata.pairs.data, metadata.pairs.length);
         ok = *ret_metadata != NULL;
         if (!ok)
-            vb_s3_fail(call->http, VB_S3_SLOW_DOWN, NULL);
+            vb_store_fail(call->http, VB_STORE_SLOW_DOWN, NULL);
     }
     vb_strbuf_release(&metadata.pairs);
     return ok;
@@ -285,25 +286,27 @@ bool vb_store_call_check_write_headers(struct vb_store_call *call)
 
     for (const char *const *name = unsupported; *name; name++) {
         if (vb_store_call_header(call, *name)) {
-            vb_s3_fail_fields(call->http, VB_S3_NOT_IMPLEMENTED,
-                              (const struct vb_s3_error_field[]){{"Header", *name}, {NULL, NULL}}, NULL);
+            vb_store_fail_fields(call->http, VB_STORE_NOT_IMPLEMENTED,
+                                 (const struct vb_store_error_field[]){{"Header", *name}, {NULL, NULL}},
+                                 NULL);
             return false;
         }
     }
     for (const char *const *name = grants; *name; name++) {
         if (vb_store_call_header(call, *name)) {
-            vb_s3_fail(call->http, VB_S3_ACL_NOT_SUPPORTED, NULL);
+            vb_store_fail(call->http, VB_STORE_ACL_NOT_SUPPORTED, NULL);
             return false;
         }
     }
     if (acl && !word_in(acl, private_acls)) {
-        vb_s3_fail(call->http, VB_S3_ACL_NOT_SUPPORTED, NULL);
+        vb_store_fail(call->http, VB_STORE_ACL_NOT_SUPPORTED, NULL);
         return false;
     }
     if (storage_class && !word_in(storage_class, storage_classes)) {
-        vb_s3_fail_fields(
-            call->http, VB_S3_INVALID_STORAGE_CLASS,
-            (const struct vb_s3_error_field[]){{"StorageClassRequested", storage_class}, {NULL, NULL}}, NULL);
+        vb_store_fail_fields(
+            call->http, VB_STORE_INVALID_STORAGE_CLASS,
+            (const struct vb_store_error_field[]){{"StorageClassRequested", storage_class}, {NULL, NULL}},
+            NULL);
         return false;
     }
     return true;
@@ -316,10 +319,10 @@ bool vb_store_call_read_condition(struct vb_store_call *call, struct vb_engine_c
     struct vb_engine_condition condition = {0};
 
     if ((if_none_match && strcmp(if_none_match, "*") != 0) || (if_match && strcmp(if_match, "*") == 0)) {
-        vb_s3_fail_fields(call->http, VB_S3_NOT_IMPLEMENTED,
-                          (const struct vb_s3_error_field[]){
-                              {"Header", if_none_match ? "If-None-Match" : "If-Match"}, {NULL, NULL}},
-                          NULL);
+        vb_store_fail_fields(call->http, VB_STORE_NOT_IMPLEMENTED,
+                             (const struct vb_store_error_field[]){
+                                 {"Header", if_none_match ? "If-None-Match" : "If-Match"}, {NULL, NULL}},
+                             NULL);
         return false;
     }
     condition.absent = if_none_match != NULL;
@@ -329,7 +332,7 @@ bool vb_store_call_read_condition(struct vb_store_call *call, struct vb_engine_c
         if (length >= 2 && if_match[0] == '"' && if_match[length - 1] == '"')
             if_match = vb_arena_strndup(&call->http->arena, if_match + 1, length - 2);
         if (!if_match) {
-            vb_s3_fail(call->http, VB_S3_SLOW_DOWN, NULL);
+            vb_store_fail(call->http, VB_STORE_SLOW_DOWN, NULL);
             return false;
         }
         condition.etag = if_match;
@@ -344,10 +347,10 @@ bool vb_store_call_check_version(struct vb_store_call *call)
 
     if (!*version || strcmp(version, "null") == 0)
         return true;
-    vb_s3_fail_fields(
-        call->http, VB_S3_NO_SUCH_VERSION,
-        (const struct vb_s3_error_field[]){{"Key", call->target.key}, {"VersionId", version}, {NULL, NULL}},
-        NULL);
+    vb_store_fail_fields(call->http, VB_STORE_NO_SUCH_VERSION,
+                         (const struct vb_store_error_field[]){
+                             {"Key", call->target.key}, {"VersionId", version}, {NULL, NULL}},
+                         NULL);
     return false;
 }
 
@@ -355,8 +358,8 @@ void vb_store_call_add_checksum(struct vb_store_call *call, const struct vb_engi
 {
     if (!checksum->present || !*checksum->value)
         return;
-    vb_http_add_header(call->http, vb_checksum_header(checksum->algorithm), checksum->value);
-    vb_http_add_header(call->http, "x-amz-checksum-type", vb_checksum_type(checksum));
+    vb_http_add_header(call->http, vb_store_checksum_header(checksum->algorithm), checksum->value);
+    vb_http_add_header(call->http, "x-amz-checksum-type", vb_store_checksum_type(checksum));
 }
 
 void vb_store_xml_checksum(struct vb_strbuf *document, const struct vb_engine_checksum *checksum,
@@ -364,7 +367,7 @@ void vb_store_xml_checksum(struct vb_strbuf *document, const struct vb_engine_ch
 {
     if (!checksum->present || !*checksum->value)
         return;
-    vb_xml_element(document, vb_checksum_element(checksum->algorithm), checksum->value);
+    vb_xml_element(document, vb_store_checksum_element(checksum->algorithm), checksum->value);
     if (with_type)
-        vb_xml_element(document, "ChecksumType", vb_checksum_type(checksum));
+        vb_xml_element(document, "ChecksumType", vb_store_checksum_type(checksum));
 }

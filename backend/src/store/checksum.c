@@ -9,8 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
-const enum vb_hash_algorithm vb_checksum_algorithms[] = {VB_HASH_CRC32, VB_HASH_CRC32C, VB_HASH_CRC64NVME,
-                                                         VB_HASH_SHA1,  VB_HASH_SHA256, VB_HASH_ALGORITHMS};
+const enum vb_hash_algorithm vb_store_checksum_algorithms[] = {
+    VB_HASH_CRC32, VB_HASH_CRC32C, VB_HASH_CRC64NVME, VB_HASH_SHA1, VB_HASH_SHA256, VB_HASH_ALGORITHMS};
 
 static const struct {
     const char *name, *header, *element;
@@ -22,32 +22,32 @@ static const struct {
     [VB_HASH_SHA256] = {"SHA256", "x-amz-checksum-sha256", "ChecksumSHA256"},
 };
 
-const char *vb_checksum_name(enum vb_hash_algorithm algorithm)
+const char *vb_store_checksum_name(enum vb_hash_algorithm algorithm)
 {
     vb_assert((unsigned)algorithm < VB_HASH_ALGORITHMS && names[algorithm].name);
     return names[algorithm].name;
 }
 
-const char *vb_checksum_header(enum vb_hash_algorithm algorithm)
+const char *vb_store_checksum_header(enum vb_hash_algorithm algorithm)
 {
     vb_assert((unsigned)algorithm < VB_HASH_ALGORITHMS && names[algorithm].header);
     return names[algorithm].header;
 }
 
-const char *vb_checksum_element(enum vb_hash_algorithm algorithm)
+const char *vb_store_checksum_element(enum vb_hash_algorithm algorithm)
 {
     vb_assert((unsigned)algorithm < VB_HASH_ALGORITHMS && names[algorithm].element);
     return names[algorithm].element;
 }
 
-const char *vb_checksum_type(const struct vb_engine_checksum *checksum)
+const char *vb_store_checksum_type(const struct vb_engine_checksum *checksum)
 {
     return checksum->full_object ? "FULL_OBJECT" : "COMPOSITE";
 }
 
-int vb_checksum_parse_name(const char *name, enum vb_hash_algorithm *ret_algorithm)
+int vb_store_checksum_parse_name(const char *name, enum vb_hash_algorithm *ret_algorithm)
 {
-    for (const enum vb_hash_algorithm *a = vb_checksum_algorithms; *a != VB_HASH_ALGORITHMS; a++) {
+    for (const enum vb_hash_algorithm *a = vb_store_checksum_algorithms; *a != VB_HASH_ALGORITHMS; a++) {
         if (strcasecmp(name, names[*a].name) == 0) {
             *ret_algorithm = *a;
             return 0;
@@ -56,9 +56,9 @@ int vb_checksum_parse_name(const char *name, enum vb_hash_algorithm *ret_algorit
     return -EINVAL;
 }
 
-int vb_checksum_parse_header(const char *header, enum vb_hash_algorithm *ret_algorithm)
+int vb_store_checksum_parse_header(const char *header, enum vb_hash_algorithm *ret_algorithm)
 {
-    for (const enum vb_hash_algorithm *a = vb_checksum_algorithms; *a != VB_HASH_ALGORITHMS; a++) {
+    for (const enum vb_hash_algorithm *a = vb_store_checksum_algorithms; *a != VB_HASH_ALGORITHMS; a++) {
         if (strcasecmp(header, names[*a].header) == 0) {
             *ret_algorithm = *a;
             return 0;
@@ -67,7 +67,7 @@ int vb_checksum_parse_header(const char *header, enum vb_hash_algorithm *ret_alg
     return -EINVAL;
 }
 
-bool vb_checksum_value_valid(enum vb_hash_algorithm algorithm, const char *value)
+bool vb_store_checksum_value_valid(enum vb_hash_algorithm algorithm, const char *value)
 {
     unsigned char digest[VB_HASH_MAX_SIZE];
     size_t size;
@@ -76,8 +76,8 @@ bool vb_checksum_value_valid(enum vb_hash_algorithm algorithm, const char *value
            size == vb_hash_size(algorithm);
 }
 
-void vb_checksum_set(struct vb_engine_checksum *checksum, enum vb_hash_algorithm algorithm,
-                     const unsigned char *digest)
+void vb_store_checksum_set(struct vb_engine_checksum *checksum, enum vb_hash_algorithm algorithm,
+                           const unsigned char *digest)
 {
     *checksum = (struct vb_engine_checksum){.present = true, .algorithm = algorithm, .full_object = true};
     vb_base64_encode(digest, vb_hash_size(algorithm), checksum->value);
@@ -118,8 +118,8 @@ static uint64_t multiply(const struct crc_field *field, uint64_t a, uint64_t b)
     return product;
 }
 
-uint64_t vb_checksum_combine(enum vb_hash_algorithm algorithm, uint64_t crc_a, uint64_t crc_b,
-                             uint64_t size_b_bytes)
+uint64_t vb_store_checksum_combine(enum vb_hash_algorithm algorithm, uint64_t crc_a, uint64_t crc_b,
+                                   uint64_t size_b_bytes)
 {
     const struct crc_field field = crc_field(algorithm);
     uint64_t shift = field.one;      /* x^(8 · size_b_bytes) in the end */
@@ -133,15 +133,15 @@ uint64_t vb_checksum_combine(enum vb_hash_algorithm algorithm, uint64_t crc_a, u
     return multiply(&field, shift, crc_a) ^ crc_b;
 }
 
-void vb_checksum_parts_init(struct vb_checksum_parts *parts, enum vb_hash_algorithm algorithm,
-                            bool full_object)
+void vb_store_checksum_parts_init(struct vb_store_checksum_parts *parts, enum vb_hash_algorithm algorithm,
+                                  bool full_object)
 {
-    *parts = (struct vb_checksum_parts){.algorithm = algorithm, .full_object = full_object};
+    *parts = (struct vb_store_checksum_parts){.algorithm = algorithm, .full_object = full_object};
     vb_hash_init(&parts->hash, algorithm);
 }
 
-int vb_checksum_parts_add(struct vb_checksum_parts *parts, const struct vb_engine_checksum *checksum,
-                          int64_t size_bytes)
+int vb_store_checksum_parts_add(struct vb_store_checksum_parts *parts,
+                                const struct vb_engine_checksum *checksum, int64_t size_bytes)
 {
     unsigned char digest[VB_HASH_MAX_SIZE];
     size_t size = 0;
@@ -157,7 +157,7 @@ int vb_checksum_parts_add(struct vb_checksum_parts *parts, const struct vb_engin
             crc = crc << 8 | digest[i];
         parts->crc = parts->count == 0
                          ? crc
-                         : vb_checksum_combine(parts->algorithm, parts->crc, crc, (uint64_t)size_bytes);
+                         : vb_store_checksum_combine(parts->algorithm, parts->crc, crc, (uint64_t)size_bytes);
     } else {
         vb_hash_update(&parts->hash, digest, size);
     }
@@ -165,7 +165,8 @@ int vb_checksum_parts_add(struct vb_checksum_parts *parts, const struct vb_engin
     return 0;
 }
 
-void vb_checksum_parts_final(struct vb_checksum_parts *parts, struct vb_engine_checksum *ret_checksum)
+void vb_store_checksum_parts_final(struct vb_store_checksum_parts *parts,
+                                   struct vb_engine_checksum *ret_checksum)
 {
     unsigned char digest[VB_HASH_MAX_SIZE];
     size_t size = vb_hash_size(parts->algorithm);
@@ -178,7 +179,7 @@ void vb_checksum_parts_final(struct vb_checksum_parts *parts, struct vb_engine_c
     if (parts->full_object)
         for (size_t i = 0; i < size; i++)
             digest[i] = (unsigned char)(parts->crc >> (8 * (size - 1 - i)));
-    vb_checksum_set(ret_checksum, parts->algorithm, digest);
+    vb_store_checksum_set(ret_checksum, parts->algorithm, digest);
     ret_checksum->full_object = parts->full_object;
     if (!parts->full_object) {
         size_t length = strlen(ret_checksum->value);

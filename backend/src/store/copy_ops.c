@@ -16,16 +16,17 @@
 static bool read_source(struct vb_store_call *call, struct vb_store_target *ret_source)
 {
     const char *header = vb_http_header(call->http, "x-amz-copy-source");
-    enum vb_s3_error error = vb_store_copy_source_parse(&call->http->arena, header, ret_source);
+    enum vb_store_error error = vb_store_copy_source_parse(&call->http->arena, header, ret_source);
 
-    if (error == VB_S3_INVALID_ARGUMENT || error == VB_S3_INVALID_URI)
-        vb_s3_fail_fields(call->http, VB_S3_INVALID_ARGUMENT,
-                          (const struct vb_s3_error_field[]){
-                              {"ArgumentName", "x-amz-copy-source"}, {"ArgumentValue", header}, {NULL, NULL}},
-                          "Copy Source must mention the source bucket and key: sourcebucket/sourcekey");
+    if (error == VB_STORE_INVALID_ARGUMENT || error == VB_STORE_INVALID_URI)
+        vb_store_fail_fields(call->http, VB_STORE_INVALID_ARGUMENT,
+                             (const struct vb_store_error_field[]){{"ArgumentName", "x-amz-copy-source"},
+                                                                   {"ArgumentValue", header},
+                                                                   {NULL, NULL}},
+                             "Copy Source must mention the source bucket and key: sourcebucket/sourcekey");
     else if (error)
-        vb_s3_fail(call->http, error, NULL);
-    return error == VB_S3_OK;
+        vb_store_fail(call->http, error, NULL);
+    return error == VB_STORE_OK;
 }
 
 /* What is missing is the source's, not the target's. */
@@ -54,7 +55,7 @@ static bool source_conditions_hold(struct vb_store_call *call, const struct vb_e
     if (vb_conditions_evaluate(&conditions, true, etag, meta->last_modified_ms / 1000) ==
         VB_CONDITION_PROCEED)
         return true;
-    vb_s3_fail(http, VB_S3_PRECONDITION_FAILED, NULL);
+    vb_store_fail(http, VB_STORE_PRECONDITION_FAILED, NULL);
     return false;
 }
 
@@ -66,11 +67,11 @@ static bool read_directive(struct vb_store_call *call, bool *ret_replace)
     *ret_replace = directive && strcasecmp(directive, "REPLACE") == 0;
     if (!directive || *ret_replace || strcasecmp(directive, "COPY") == 0)
         return true;
-    vb_s3_fail_fields(call->http, VB_S3_INVALID_ARGUMENT,
-                      (const struct vb_s3_error_field[]){{"ArgumentName", "x-amz-metadata-directive"},
-                                                         {"ArgumentValue", directive},
-                                                         {NULL, NULL}},
-                      "Unknown metadata directive.");
+    vb_store_fail_fields(call->http, VB_STORE_INVALID_ARGUMENT,
+                         (const struct vb_store_error_field[]){{"ArgumentName", "x-amz-metadata-directive"},
+                                                               {"ArgumentValue", directive},
+                                                               {NULL, NULL}},
+                         "Unknown metadata directive.");
     return false;
 }
 
@@ -78,13 +79,14 @@ static bool read_directive(struct vb_store_call *call, bool *ret_replace)
 static bool check_copy(struct vb_store_call *call, const struct vb_store_target *source, bool replace)
 {
     if (vb_http_header(call->http, "If-Match") || vb_http_header(call->http, "If-None-Match")) {
-        vb_s3_fail(call->http, VB_S3_NOT_IMPLEMENTED, "This store has no conditions on the target of a copy");
+        vb_store_fail(call->http, VB_STORE_NOT_IMPLEMENTED,
+                      "This store has no conditions on the target of a copy");
         return false;
     }
     if (!replace && strcmp(source->bucket, call->target.bucket) == 0 &&
         strcmp(source->key, call->target.key) == 0) {
-        vb_s3_fail(
-            call->http, VB_S3_INVALID_REQUEST,
+        vb_store_fail(
+            call->http, VB_STORE_INVALID_REQUEST,
             "This copy request is illegal because it is trying to copy an object to itself without changing "
             "the object's metadata, storage class, website redirect location or encryption attributes.");
         return false;
@@ -155,25 +157,25 @@ static bool read_source_range(struct vb_store_call *call, int64_t total, int64_t
     if (header) {
         if (sscanf(header, "bytes=%18lld-%18lld%n", &first, &last, &end) != 2 || header[end] || first < 0 ||
             last < first) {
-            vb_s3_fail_fields(
-                call->http, VB_S3_INVALID_ARGUMENT,
-                (const struct vb_s3_error_field[]){
+            vb_store_fail_fields(
+                call->http, VB_STORE_INVALID_ARGUMENT,
+                (const struct vb_store_error_field[]){
                     {"ArgumentName", "x-amz-copy-source-range"}, {"ArgumentValue", header}, {NULL, NULL}},
                 "The x-amz-copy-source-range value must be of the form bytes=first-last where first and "
                 "last are the zero-based offsets of the first and last bytes to copy");
             return false;
         }
         if (last >= total) {
-            vb_s3_fail(call->http, VB_S3_INVALID_ARGUMENT,
-                       "Range specified is not valid for source object of size: %lld", (long long)total);
+            vb_store_fail(call->http, VB_STORE_INVALID_ARGUMENT,
+                          "Range specified is not valid for source object of size: %lld", (long long)total);
             return false;
         }
         *ret_offset = first;
         *ret_size = last - first + 1;
     }
     if (*ret_size > VB_ENGINE_PUT_MAX) {
-        vb_s3_fail(
-            call->http, VB_S3_INVALID_REQUEST,
+        vb_store_fail(
+            call->http, VB_STORE_INVALID_REQUEST,
             "The specified copy source is larger than the maximum allowable size for a copy source: %lld",
             (long long)VB_ENGINE_PUT_MAX);
         return false;
@@ -222,7 +224,7 @@ static void copy_part(struct vb_store_call *call, const struct vb_engine_meta *f
         if (body->hashing) {
             body->hashing = false;
             vb_hash_final(&body->checksum_hash, digest);
-            vb_checksum_set(&body->checksum, body->checksum.algorithm, digest);
+            vb_store_checksum_set(&body->checksum, body->checksum.algorithm, digest);
         }
         r = vb_engine_multipart_put(VB_TAKE(body->writer), call->target.bucket, call->target.key,
                                     vb_store_call_query(call, "uploadId"), number, &body->checksum, etag,

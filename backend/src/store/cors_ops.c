@@ -65,9 +65,9 @@ void vb_store_call_apply_cors(struct vb_store_call *call, bool from_cache)
 
 static void fail_preflight(struct vb_store_call *call, const char *method, const char *message)
 {
-    vb_s3_fail_fields(
-        call->http, VB_S3_ACCESS_FORBIDDEN,
-        (const struct vb_s3_error_field[]){
+    vb_store_fail_fields(
+        call->http, VB_STORE_ACCESS_FORBIDDEN,
+        (const struct vb_store_error_field[]){
             {"Method", method}, {"ResourceType", call->target.key ? "OBJECT" : "BUCKET"}, {NULL, NULL}},
         "%s", message);
 }
@@ -84,13 +84,13 @@ void vb_store_preflight(struct vb_store_call *call)
     int r;
 
     if (!origin || !method) {
-        vb_s3_fail(http, VB_S3_BAD_REQUEST, "Insufficient information. %s request header needed.",
-                   origin ? "Access-Control-Request-Method" : "Origin");
+        vb_store_fail(http, VB_STORE_BAD_REQUEST, "Insufficient information. %s request header needed.",
+                      origin ? "Access-Control-Request-Method" : "Origin");
         return;
     }
     r = call->target.bucket ? load_rules(call, &cors, &err) : -ENOENT;
     if (r == -ENOENT) {
-        fail_preflight(call, method, vb_s3_error_message(VB_S3_ACCESS_FORBIDDEN));
+        fail_preflight(call, method, vb_store_error_message(VB_STORE_ACCESS_FORBIDDEN));
         return;
     }
     if (r < 0) {
@@ -121,15 +121,16 @@ void vb_store_put_cors(struct vb_store_call *call)
                                 &cors, &err);
 
     if (r == -EINVAL || r == -EDOM) {
-        vb_s3_fail(call->http, r == -EDOM ? VB_S3_INVALID_REQUEST : VB_S3_MALFORMED_XML, "%s", err.message);
+        vb_store_fail(call->http, r == -EDOM ? VB_STORE_INVALID_REQUEST : VB_STORE_MALFORMED_XML, "%s",
+                      err.message);
         return;
     }
     vb_strbuf_init(&xml, VB_STORE_CORS_SIZE_MAX);
     if (r == 0)
         vb_store_cors_write(&cors, &xml);
     if (vb_strbuf_failed(&xml))
-        vb_s3_fail(call->http, VB_S3_MALFORMED_XML, "The CORS configuration is larger than %zu bytes",
-                   VB_STORE_CORS_SIZE_MAX);
+        vb_store_fail(call->http, VB_STORE_MALFORMED_XML, "The CORS configuration is larger than %zu bytes",
+                      VB_STORE_CORS_SIZE_MAX);
     else if (r == 0)
         r = vb_engine_bucket_set_cors(call->engine, call->target.bucket, xml.data, &err);
     if (r < 0)
@@ -147,9 +148,9 @@ void vb_store_get_cors(struct vb_store_call *call)
     int r = load_rules(call, &cors, &err);
 
     if (r == -ENOENT) {
-        vb_s3_fail_fields(
-            call->http, VB_S3_NO_SUCH_CORS,
-            (const struct vb_s3_error_field[]){{"BucketName", call->target.bucket}, {NULL, NULL}}, NULL);
+        vb_store_fail_fields(
+            call->http, VB_STORE_NO_SUCH_CORS,
+            (const struct vb_store_error_field[]){{"BucketName", call->target.bucket}, {NULL, NULL}}, NULL);
         return;
     }
     if (r < 0) {

@@ -12,7 +12,7 @@
 struct delete_item {
     const char *key;
     const char *version, *etag; /* NULL: not given */
-    enum vb_s3_error error;
+    enum vb_store_error error;
 };
 
 struct delete_request {
@@ -84,9 +84,9 @@ static void judge_items(struct delete_request *request)
         struct delete_item *item = &request->items[i];
 
         if (strlen(item->key) > VB_ENGINE_KEY_MAX)
-            item->error = VB_S3_KEY_TOO_LONG;
+            item->error = VB_STORE_KEY_TOO_LONG;
         else if (item->version && *item->version && strcmp(item->version, "null") != 0)
-            item->error = VB_S3_NO_SUCH_VERSION;
+            item->error = VB_STORE_NO_SUCH_VERSION;
     }
 }
 
@@ -109,9 +109,9 @@ static int delete_items(struct vb_store_call *call, struct delete_request *reque
         }
         r = vb_engine_delete(call->engine, call->target.bucket, item->key, &condition, NULL, err);
         if (r == -ENOENT)
-            item->error = VB_S3_NO_SUCH_KEY;
+            item->error = VB_STORE_NO_SUCH_KEY;
         else if (r == -EKEYREJECTED)
-            item->error = VB_S3_PRECONDITION_FAILED;
+            item->error = VB_STORE_PRECONDITION_FAILED;
         else if (r < 0)
             return r;
     }
@@ -134,8 +134,8 @@ static void answer(struct vb_store_call *call, const struct delete_request *requ
         if (item->version && *item->version)
             vb_xml_element(&document, "VersionId", item->version);
         if (item->error) {
-            vb_xml_element(&document, "Code", vb_s3_error_code(item->error));
-            vb_xml_element(&document, "Message", vb_s3_error_message(item->error));
+            vb_xml_element(&document, "Code", vb_store_error_code(item->error));
+            vb_xml_element(&document, "Message", vb_store_error_message(item->error));
         }
         vb_xml_end(&document, element);
     }
@@ -155,18 +155,18 @@ void vb_store_delete_objects(struct vb_store_call *call)
     int r;
 
     if (!request) {
-        vb_s3_fail(call->http, VB_S3_SLOW_DOWN, NULL);
+        vb_store_fail(call->http, VB_STORE_SLOW_DOWN, NULL);
         return;
     }
     vb_arena_init(&request->arena, 2 * VB_STORE_XML_BODY_MAX);
     r = vb_xml_read(&reader, call->body.collected.data, call->body.collected.length, &err);
     if (r == -ENOMEM) {
-        vb_s3_fail(call->http, VB_S3_SLOW_DOWN, NULL);
+        vb_store_fail(call->http, VB_STORE_SLOW_DOWN, NULL);
     } else if (r == -EOPNOTSUPP) {
-        vb_s3_fail(call->http, VB_S3_NOT_IMPLEMENTED,
-                   "This store deletes under the condition of an ETag, not of LastModifiedTime or Size");
+        vb_store_fail(call->http, VB_STORE_NOT_IMPLEMENTED,
+                      "This store deletes under the condition of an ETag, not of LastModifiedTime or Size");
     } else if (r < 0 || request->count == 0) {
-        vb_s3_fail(call->http, VB_S3_MALFORMED_XML, NULL);
+        vb_store_fail(call->http, VB_STORE_MALFORMED_XML, NULL);
     } else {
         judge_items(request);
         r = delete_items(call, request, &err);

@@ -95,9 +95,9 @@ static bool conditions_hold(struct vb_store_call *call, const struct served *ser
     case VB_CONDITION_FAILED:
         break;
     }
-    vb_s3_fail_fields(
-        http, VB_S3_PRECONDITION_FAILED,
-        (const struct vb_s3_error_field[]){
+    vb_store_fail_fields(
+        http, VB_STORE_PRECONDITION_FAILED,
+        (const struct vb_store_error_field[]){
             {"Condition", conditions.if_match ? "If-Match" : "If-Unmodified-Since"}, {NULL, NULL}},
         NULL);
     return false;
@@ -109,10 +109,10 @@ static void fail_range(struct vb_store_call *call, const char *range, int64_t to
 
     snprintf(size, sizeof(size), "%lld", (long long)total);
     vb_http_add_headerf(call->http, "Content-Range", "bytes */%s", size);
-    vb_s3_fail_fields(call->http, VB_S3_INVALID_RANGE,
-                      (const struct vb_s3_error_field[]){
-                          {"RangeRequested", range}, {"ActualObjectSize", size}, {NULL, NULL}},
-                      NULL);
+    vb_store_fail_fields(call->http, VB_STORE_INVALID_RANGE,
+                         (const struct vb_store_error_field[]){
+                             {"RangeRequested", range}, {"ActualObjectSize", size}, {NULL, NULL}},
+                         NULL);
 }
 
 /* partNumber of an object that was put whole: the first part is all of it. The bounds of the parts of others
@@ -124,23 +124,23 @@ static bool select_part(struct vb_store_call *call, struct served *served)
     if (!vb_store_call_query_number(call, "partNumber", VB_ENGINE_PARTS_MAX + 1, 0, &number))
         return false;
     if (vb_http_header(call->http, "Range")) {
-        vb_s3_fail(call->http, VB_S3_INVALID_REQUEST,
-                   "Cannot specify both Range header and partNumber query parameter");
+        vb_store_fail(call->http, VB_STORE_INVALID_REQUEST,
+                      "Cannot specify both Range header and partNumber query parameter");
         return false;
     }
     if (number == 0 || number > VB_ENGINE_PARTS_MAX) {
-        vb_s3_fail(call->http, VB_S3_INVALID_ARGUMENT,
-                   "Part number must be an integer between 1 and 10000, inclusive");
+        vb_store_fail(call->http, VB_STORE_INVALID_ARGUMENT,
+                      "Part number must be an integer between 1 and 10000, inclusive");
         return false;
     }
     if (number > (served->meta.parts ? served->meta.parts : 1)) {
-        vb_s3_fail(call->http, VB_S3_INVALID_PART_NUMBER, NULL);
+        vb_store_fail(call->http, VB_STORE_INVALID_PART_NUMBER, NULL);
         return false;
     }
     if (served->meta.parts > 1) {
-        vb_s3_fail(call->http, VB_S3_NOT_IMPLEMENTED,
-                   "This store does not keep the bounds of the parts of a completed multipart upload; ask "
-                   "for a Range");
+        vb_store_fail(call->http, VB_STORE_NOT_IMPLEMENTED,
+                      "This store does not keep the bounds of the parts of a completed multipart upload; ask "
+                      "for a Range");
         return false;
     }
     served->status = served->meta.size > 0 ? 206 : 200;
@@ -179,7 +179,7 @@ static bool prepare(struct vb_store_call *call, struct served *served)
 {
     served->etag = vb_arena_printf(&call->http->arena, "\"%s\"", served->meta.etag);
     if (!served->etag) {
-        vb_s3_fail(call->http, VB_S3_SLOW_DOWN, NULL);
+        vb_store_fail(call->http, VB_STORE_SLOW_DOWN, NULL);
         return false;
     }
     if (!conditions_hold(call, served) || !select_bytes(call, served))
@@ -232,7 +232,7 @@ static void answer_segments(struct vb_store_call *call, const struct served *ser
 
     if (!segments) {
         vb_engine_reader_close(reader);
-        vb_s3_fail(call->http, VB_S3_SLOW_DOWN, NULL);
+        vb_store_fail(call->http, VB_STORE_SLOW_DOWN, NULL);
         return;
     }
     *segments = (struct segments){reader, served->offset, served->size};
@@ -262,7 +262,7 @@ static void answer_bytes(struct vb_store_call *call, const struct served *served
         fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
         vb_engine_reader_close(reader);
         if (fd < 0)
-            vb_s3_fail(call->http, VB_S3_SLOW_DOWN, NULL);
+            vb_store_fail(call->http, VB_STORE_SLOW_DOWN, NULL);
         else
             vb_http_answer_fd(call->http, served->status, served->content_type, fd, served->offset,
                               served->size);

@@ -46,8 +46,8 @@ static void add_object(struct listing *listing, const struct vb_engine_entry *en
     vb_store_xml_time(out, "LastModified", entry->last_modified_ms);
     vb_store_xml_etag(out, entry->etag);
     if (entry->checksum.present) {
-        vb_xml_element(out, "ChecksumAlgorithm", vb_checksum_name(entry->checksum.algorithm));
-        vb_xml_element(out, "ChecksumType", vb_checksum_type(&entry->checksum));
+        vb_xml_element(out, "ChecksumAlgorithm", vb_store_checksum_name(entry->checksum.algorithm));
+        vb_xml_element(out, "ChecksumType", vb_store_checksum_type(&entry->checksum));
     }
     vb_xml_element_int(out, "Size", entry->size);
     if (listing->with_owner)
@@ -86,10 +86,11 @@ static bool begin(struct vb_store_call *call, const char *root, struct listing *
     request->prefix = vb_store_call_query(call, "prefix");
     request->delimiter = vb_store_call_query(call, "delimiter");
     if (*encoding && !listing->url_encoded) {
-        vb_s3_fail_fields(call->http, VB_S3_INVALID_ARGUMENT,
-                          (const struct vb_s3_error_field[]){
-                              {"ArgumentName", "encoding-type"}, {"ArgumentValue", encoding}, {NULL, NULL}},
-                          "Invalid Encoding Method specified in Request");
+        vb_store_fail_fields(call->http, VB_STORE_INVALID_ARGUMENT,
+                             (const struct vb_store_error_field[]){{"ArgumentName", "encoding-type"},
+                                                                   {"ArgumentValue", encoding},
+                                                                   {NULL, NULL}},
+                             "Invalid Encoding Method specified in Request");
         return false;
     }
     if (!vb_store_call_query_number(call, "max-keys", KEYS_MAX, KEYS_MAX, &request->max_keys))
@@ -175,9 +176,9 @@ static const char *read_token(struct vb_store_call *call, const char *token)
         return NULL;
     if (vb_base64url_decode(token, strlen(token), key, VB_ENGINE_KEY_MAX, &size) < 0 || size == 0 ||
         strlen(key) != size || !vb_utf8_valid(key, size)) {
-        vb_s3_fail_fields(
-            call->http, VB_S3_INVALID_ARGUMENT,
-            (const struct vb_s3_error_field[]){{"ArgumentName", "continuation-token"}, {NULL, NULL}},
+        vb_store_fail_fields(
+            call->http, VB_STORE_INVALID_ARGUMENT,
+            (const struct vb_store_error_field[]){{"ArgumentName", "continuation-token"}, {NULL, NULL}},
             "The continuation token provided is incorrect");
         return NULL;
     }
@@ -196,7 +197,7 @@ void vb_store_list_objects_v2(struct vb_store_call *call)
 
     request.start_after = *token ? read_token(call, token) : start_after;
     if (!request.start_after) {
-        vb_s3_fail(call->http, VB_S3_SLOW_DOWN, NULL);
+        vb_store_fail(call->http, VB_STORE_SLOW_DOWN, NULL);
         return;
     }
     if (!begin(call, root, &listing, &request))

@@ -90,8 +90,8 @@ static int on_end(void *context, const char *path, const char *text)
         return parse_number(text, &part->number);
     if (strcmp(path, "ETag") == 0)
         copy_etag(text, part->etag);
-    for (const enum vb_hash_algorithm *a = vb_checksum_algorithms; *a != VB_HASH_ALGORITHMS; a++) {
-        if (strcmp(path, vb_checksum_element(*a)) == 0) {
+    for (const enum vb_hash_algorithm *a = vb_store_checksum_algorithms; *a != VB_HASH_ALGORITHMS; a++) {
+        if (strcmp(path, vb_store_checksum_element(*a)) == 0) {
             part->checksum = (struct vb_engine_checksum){.present = true, .algorithm = *a};
             snprintf(part->checksum.value, sizeof(part->checksum.value), "%s", text);
         }
@@ -110,12 +110,12 @@ static bool read_parts(struct vb_store_call *call, struct complete_request *requ
 
     if (vb_xml_read(&reader, call->body.collected.data, call->body.collected.length, NULL) < 0 ||
         request->named.count == 0) {
-        vb_s3_fail(call->http, VB_S3_MALFORMED_XML, NULL);
+        vb_store_fail(call->http, VB_STORE_MALFORMED_XML, NULL);
         return false;
     }
     for (size_t i = 1; i < request->named.count; i++) {
         if (request->named.parts[i].number <= request->named.parts[i - 1].number) {
-            vb_s3_fail(call->http, VB_S3_INVALID_PART_ORDER, NULL);
+            vb_store_fail(call->http, VB_STORE_INVALID_PART_ORDER, NULL);
             return false;
         }
     }
@@ -137,12 +137,13 @@ static void fail_part(struct vb_store_call *call, const struct vb_engine_part *p
     char number[16];
 
     snprintf(number, sizeof(number), "%u", part->number);
-    vb_s3_fail_fields(call->http, VB_S3_INVALID_PART,
-                      (const struct vb_s3_error_field[]){{"UploadId", vb_store_call_query(call, "uploadId")},
-                                                         {"PartNumber", number},
-                                                         {"ETag", part->etag},
-                                                         {NULL, NULL}},
-                      NULL);
+    vb_store_fail_fields(
+        call->http, VB_STORE_INVALID_PART,
+        (const struct vb_store_error_field[]){{"UploadId", vb_store_call_query(call, "uploadId")},
+                                              {"PartNumber", number},
+                                              {"ETag", part->etag},
+                                              {NULL, NULL}},
+        NULL);
 }
 
 /* Puts size and checksum of the stored parts next to those that the client named. Returns false having
@@ -183,17 +184,18 @@ static bool size_holds(struct vb_store_call *call, const struct part_array *part
     snprintf(text, sizeof(text), "%lld", (long long)total);
     if (!header || strcmp(header, text) == 0)
         return true;
-    vb_s3_fail(call->http, VB_S3_INVALID_REQUEST,
-               "The provided 'x-amz-mp-object-size' header value %.20s does not match what was computed: %s",
-               header, text);
+    vb_store_fail(
+        call->http, VB_STORE_INVALID_REQUEST,
+        "The provided 'x-amz-mp-object-size' header value %.20s does not match what was computed: %s", header,
+        text);
     return false;
 }
 
 /* The checksum that the client expects of the whole; NULL: none. Returns its algorithm. */
 static const char *expected_checksum(struct vb_store_call *call, enum vb_hash_algorithm *ret_algorithm)
 {
-    for (const enum vb_hash_algorithm *a = vb_checksum_algorithms; *a != VB_HASH_ALGORITHMS; a++) {
-        const char *value = vb_http_header(call->http, vb_checksum_header(*a));
+    for (const enum vb_hash_algorithm *a = vb_store_checksum_algorithms; *a != VB_HASH_ALGORITHMS; a++) {
+        const char *value = vb_http_header(call->http, vb_store_checksum_header(*a));
 
         if (value) {
             *ret_algorithm = *a;
@@ -221,16 +223,16 @@ static bool compute_checksum(struct vb_store_call *call, const struct vb_engine_
     enum vb_hash_algorithm algorithm = upload->algorithm, expected_algorithm = VB_HASH_ALGORITHMS;
     const char *expected = expected_checksum(call, &expected_algorithm);
     bool full_object = upload->full_object;
-    struct vb_checksum_parts sum;
+    struct vb_store_checksum_parts sum;
 
     if (!upload->present && !expected)
         return true;
-    if (upload->present && type && strcasecmp(type, vb_checksum_type(upload)) != 0) {
-        vb_s3_fail(call->http, VB_S3_INVALID_REQUEST,
-                   "The upload was created using the %s checksum mode. The complete request must use the "
-                   "same checksum "
-                   "mode.",
-                   vb_checksum_type(upload));
+    if (upload->present && type && strcasecmp(type, vb_store_checksum_type(upload)) != 0) {
+        vb_store_fail(call->http, VB_STORE_INVALID_REQUEST,
+                      "The upload was created using the %s checksum mode. The complete request must use the "
+                      "same checksum "
+                      "mode.",
+                      vb_store_checksum_type(upload));
         return false;
     }
     if (!upload->present) {
@@ -238,27 +240,27 @@ static bool compute_checksum(struct vb_store_call *call, const struct vb_engine_
         full_object = algorithm >= VB_HASH_CRC32; /* what can be combined is: SHA sums cannot */
     }
     if (expected && expected_algorithm != algorithm) {
-        vb_s3_fail(call->http, VB_S3_INVALID_REQUEST,
-                   "Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s",
-                   vb_checksum_name(algorithm), vb_checksum_name(expected_algorithm));
+        vb_store_fail(call->http, VB_STORE_INVALID_REQUEST,
+                      "Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s",
+                      vb_store_checksum_name(algorithm), vb_store_checksum_name(expected_algorithm));
         return false;
     }
-    vb_checksum_parts_init(&sum, algorithm, full_object);
+    vb_store_checksum_parts_init(&sum, algorithm, full_object);
     for (size_t i = 0; i < parts->count; i++) {
-        if (vb_checksum_parts_add(&sum, &parts->parts[i].checksum, parts->parts[i].size) < 0) {
-            vb_checksum_parts_final(&sum, NULL);
-            vb_s3_fail(call->http, VB_S3_INVALID_REQUEST,
-                       "Part %u was uploaded without a %s checksum; name x-amz-checksum-algorithm when "
-                       "creating the upload",
-                       parts->parts[i].number, vb_checksum_name(algorithm));
+        if (vb_store_checksum_parts_add(&sum, &parts->parts[i].checksum, parts->parts[i].size) < 0) {
+            vb_store_checksum_parts_final(&sum, NULL);
+            vb_store_fail(call->http, VB_STORE_INVALID_REQUEST,
+                          "Part %u was uploaded without a %s checksum; name x-amz-checksum-algorithm when "
+                          "creating the upload",
+                          parts->parts[i].number, vb_store_checksum_name(algorithm));
             return false;
         }
     }
-    vb_checksum_parts_final(&sum, ret_checksum);
+    vb_store_checksum_parts_final(&sum, ret_checksum);
     if (expected && !same_checksum(expected, ret_checksum)) {
-        vb_s3_fail(call->http, VB_S3_BAD_DIGEST,
-                   "The %s you specified did not match the calculated checksum.",
-                   vb_checksum_name(algorithm));
+        vb_store_fail(call->http, VB_STORE_BAD_DIGEST,
+                      "The %s you specified did not match the calculated checksum.",
+                      vb_store_checksum_name(algorithm));
         return false;
     }
     return true;
@@ -323,11 +325,11 @@ static void complete(struct vb_store_call *call, struct part_array *named)
                                      vb_store_call_query(call, "uploadId"), named->parts, named->count,
                                      checksum.present ? &checksum : NULL, &condition, &meta, &err);
     if (r == -EINVAL) {
-        vb_s3_fail(call->http, VB_S3_INVALID_PART, NULL);
+        vb_store_fail(call->http, VB_STORE_INVALID_PART, NULL);
     } else if (r == -EDOM) {
-        vb_s3_fail(call->http, VB_S3_INVALID_PART_ORDER, NULL);
+        vb_store_fail(call->http, VB_STORE_INVALID_PART_ORDER, NULL);
     } else if (r == -ERANGE) {
-        vb_s3_fail(call->http, VB_S3_ENTITY_TOO_SMALL, NULL);
+        vb_store_fail(call->http, VB_STORE_ENTITY_TOO_SMALL, NULL);
     } else if (r < 0) {
         vb_store_call_fail(call, r, &err);
     } else {

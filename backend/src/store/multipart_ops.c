@@ -19,24 +19,24 @@ static bool read_checksum_settings(struct vb_store_call *call, struct vb_engine_
 
     if (!name) {
         if (type)
-            vb_s3_fail(
-                call->http, VB_S3_INVALID_REQUEST,
+            vb_store_fail(
+                call->http, VB_STORE_INVALID_REQUEST,
                 "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.");
         return type == NULL;
     }
-    if (vb_checksum_parse_name(name, &checksum.algorithm) < 0) {
-        vb_s3_fail(call->http, VB_S3_INVALID_REQUEST,
-                   "Checksum algorithm provided is unsupported. Please try again with "
-                   "any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]");
+    if (vb_store_checksum_parse_name(name, &checksum.algorithm) < 0) {
+        vb_store_fail(call->http, VB_STORE_INVALID_REQUEST,
+                      "Checksum algorithm provided is unsupported. Please try again with "
+                      "any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]");
         return false;
     }
     is_crc = checksum.algorithm == VB_HASH_CRC32 || checksum.algorithm == VB_HASH_CRC32C ||
              checksum.algorithm == VB_HASH_CRC64NVME;
     if ((type && !full_object && strcasecmp(type, "COMPOSITE") != 0) || (full_object && !is_crc) ||
         (type && !full_object && checksum.algorithm == VB_HASH_CRC64NVME)) {
-        vb_s3_fail(call->http, VB_S3_INVALID_REQUEST,
-                   "The %.50s checksum type cannot be used with the %s checksum algorithm.", type,
-                   vb_checksum_name(checksum.algorithm));
+        vb_store_fail(call->http, VB_STORE_INVALID_REQUEST,
+                      "The %.50s checksum type cannot be used with the %s checksum algorithm.", type,
+                      vb_store_checksum_name(checksum.algorithm));
         return false;
     }
     checksum.present = true;
@@ -65,8 +65,9 @@ void vb_store_create_multipart_upload(struct vb_store_call *call)
         return;
     }
     if (checksum.present) {
-        vb_http_add_header(call->http, "x-amz-checksum-algorithm", vb_checksum_name(checksum.algorithm));
-        vb_http_add_header(call->http, "x-amz-checksum-type", vb_checksum_type(&checksum));
+        vb_http_add_header(call->http, "x-amz-checksum-algorithm",
+                           vb_store_checksum_name(checksum.algorithm));
+        vb_http_add_header(call->http, "x-amz-checksum-type", vb_store_checksum_type(&checksum));
     }
     vb_store_document_begin(&document, "InitiateMultipartUploadResult");
     vb_xml_element(&document, "Bucket", call->target.bucket);
@@ -84,10 +85,10 @@ bool vb_store_call_part_number(struct vb_store_call *call, unsigned *ret_number)
         return false;
     if (*ret_number >= 1 && *ret_number <= VB_ENGINE_PARTS_MAX)
         return true;
-    vb_s3_fail_fields(call->http, VB_S3_INVALID_ARGUMENT,
-                      (const struct vb_s3_error_field[]){
-                          {"ArgumentName", "partNumber"}, {"ArgumentValue", text}, {NULL, NULL}},
-                      "Part number must be an integer between 1 and 10000, inclusive");
+    vb_store_fail_fields(call->http, VB_STORE_INVALID_ARGUMENT,
+                         (const struct vb_store_error_field[]){
+                             {"ArgumentName", "partNumber"}, {"ArgumentValue", text}, {NULL, NULL}},
+                         "Part number must be an integer between 1 and 10000, inclusive");
     return false;
 }
 
@@ -107,9 +108,10 @@ bool vb_store_upload_part_begin(struct vb_store_call *call)
     if (upload.checksum.present && !body->hashing) {
         vb_store_body_compute(body, upload.checksum.algorithm);
     } else if (upload.checksum.present && body->checksum.algorithm != upload.checksum.algorithm) {
-        vb_s3_fail(call->http, VB_S3_INVALID_REQUEST,
-                   "Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s",
-                   vb_checksum_name(upload.checksum.algorithm), vb_checksum_name(body->checksum.algorithm));
+        vb_store_fail(call->http, VB_STORE_INVALID_REQUEST,
+                      "Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s",
+                      vb_store_checksum_name(upload.checksum.algorithm),
+                      vb_store_checksum_name(body->checksum.algorithm));
         ok = false;
     }
     vb_engine_meta_release(&upload);
@@ -141,7 +143,7 @@ void vb_store_upload_part(struct vb_store_call *call)
     }
     vb_http_add_headerf(call->http, "ETag", "\"%s\"", etag);
     if (call->body.checksum.present)
-        vb_http_add_header(call->http, vb_checksum_header(call->body.checksum.algorithm),
+        vb_http_add_header(call->http, vb_store_checksum_header(call->body.checksum.algorithm),
                            call->body.checksum.value);
     vb_store_call_answer_empty(call, 200);
 }
@@ -176,8 +178,8 @@ static void write_parts_head(struct vb_store_call *call, struct vb_strbuf *docum
     vb_store_xml_owner(document, "Owner", call->server);
     vb_xml_element(document, "StorageClass", "STANDARD");
     if (upload->checksum.present) {
-        vb_xml_element(document, "ChecksumAlgorithm", vb_checksum_name(upload->checksum.algorithm));
-        vb_xml_element(document, "ChecksumType", vb_checksum_type(&upload->checksum));
+        vb_xml_element(document, "ChecksumAlgorithm", vb_store_checksum_name(upload->checksum.algorithm));
+        vb_xml_element(document, "ChecksumType", vb_store_checksum_type(&upload->checksum));
     }
 }
 

@@ -62,8 +62,8 @@ static size_t bucket_length_in_host(const char *host)
 }
 
 /* Decodes a part of the path. *ret_text is in the arena. */
-static enum vb_s3_error decode(struct vb_arena *arena, const char *text, size_t length, size_t max,
-                               enum vb_s3_error too_long, const char **ret_text)
+static enum vb_store_error decode(struct vb_arena *arena, const char *text, size_t length, size_t max,
+                                  enum vb_store_error too_long, const char **ret_text)
 {
     struct vb_strbuf decoded VB_CLEANUP(vb_strbuf_release);
     char *copy;
@@ -71,65 +71,66 @@ static enum vb_s3_error decode(struct vb_arena *arena, const char *text, size_t 
     vb_strbuf_init(&decoded, 3 * length);
     if (vb_percent_decode(&decoded, text, length, false) < 0 || memchr(decoded.data, '\0', decoded.length) ||
         !vb_utf8_valid(decoded.data, decoded.length))
-        return VB_S3_INVALID_URI;
+        return VB_STORE_INVALID_URI;
     if (vb_strbuf_failed(&decoded))
-        return VB_S3_SLOW_DOWN;
+        return VB_STORE_SLOW_DOWN;
     if (decoded.length > max)
         return too_long;
     copy = vb_arena_strndup(arena, decoded.data, decoded.length);
     if (!copy)
-        return VB_S3_SLOW_DOWN;
+        return VB_STORE_SLOW_DOWN;
     *ret_text = copy;
-    return VB_S3_OK;
+    return VB_STORE_OK;
 }
 
-static enum vb_s3_error decode_key(struct vb_arena *arena, const char *text, size_t length,
-                                   const char **ret_key)
+static enum vb_store_error decode_key(struct vb_arena *arena, const char *text, size_t length,
+                                      const char **ret_key)
 {
-    return decode(arena, text, length, VB_ENGINE_KEY_MAX, VB_S3_KEY_TOO_LONG, ret_key);
+    return decode(arena, text, length, VB_ENGINE_KEY_MAX, VB_STORE_KEY_TOO_LONG, ret_key);
 }
 
-static enum vb_s3_error decode_bucket(struct vb_arena *arena, const char *text, size_t length,
-                                      const char **ret_bucket)
+static enum vb_store_error decode_bucket(struct vb_arena *arena, const char *text, size_t length,
+                                         const char **ret_bucket)
 {
     const char *bucket;
-    enum vb_s3_error error = decode(arena, text, length, BUCKET_NAME_MAX, VB_S3_INVALID_BUCKET_NAME, &bucket);
+    enum vb_store_error error =
+        decode(arena, text, length, BUCKET_NAME_MAX, VB_STORE_INVALID_BUCKET_NAME, &bucket);
 
     if (error)
         return error;
     if (!vb_store_bucket_name_valid(bucket, strlen(bucket)))
-        return VB_S3_INVALID_BUCKET_NAME;
+        return VB_STORE_INVALID_BUCKET_NAME;
     *ret_bucket = bucket;
-    return VB_S3_OK;
+    return VB_STORE_OK;
 }
 
 /* "bucket", "bucket/", "bucket/key" */
-static enum vb_s3_error parse_path_style(struct vb_arena *arena, const char *path, size_t length,
-                                         struct vb_store_target *target)
+static enum vb_store_error parse_path_style(struct vb_arena *arena, const char *path, size_t length,
+                                            struct vb_store_target *target)
 {
     const char *slash = memchr(path, '/', length);
     size_t bucket_length = slash ? (size_t)(slash - path) : length;
-    enum vb_s3_error error = decode_bucket(arena, path, bucket_length, &target->bucket);
+    enum vb_store_error error = decode_bucket(arena, path, bucket_length, &target->bucket);
 
     if (error || !slash || bucket_length + 1 == length)
         return error;
     return decode_key(arena, slash + 1, length - bucket_length - 1, &target->key);
 }
 
-enum vb_s3_error vb_store_target_parse(struct vb_arena *arena, const char *path, const char *host,
-                                       struct vb_store_target *ret_target)
+enum vb_store_error vb_store_target_parse(struct vb_arena *arena, const char *path, const char *host,
+                                          struct vb_store_target *ret_target)
 {
     struct vb_store_target target = {0};
     size_t bucket_length = bucket_length_in_host(host);
-    enum vb_s3_error error = VB_S3_OK;
+    enum vb_store_error error = VB_STORE_OK;
 
     if (path[0] != '/')
-        return VB_S3_INVALID_URI;
+        return VB_STORE_INVALID_URI;
     path++;
     if (bucket_length) {
         target.bucket = vb_arena_strndup(arena, host, bucket_length);
         if (!target.bucket)
-            return VB_S3_SLOW_DOWN;
+            return VB_STORE_SLOW_DOWN;
         target.in_host = true;
         if (*path)
             error = decode_key(arena, path, strlen(path), &target.key);
@@ -141,16 +142,16 @@ enum vb_s3_error vb_store_target_parse(struct vb_arena *arena, const char *path,
     return error;
 }
 
-enum vb_s3_error vb_store_copy_source_parse(struct vb_arena *arena, const char *source,
-                                            struct vb_store_target *ret_target)
+enum vb_store_error vb_store_copy_source_parse(struct vb_arena *arena, const char *source,
+                                               struct vb_store_target *ret_target)
 {
     struct vb_store_target target = {0};
     const char *query = strchr(source, '?');
     size_t length = query ? (size_t)(query - source) : strlen(source);
-    enum vb_s3_error error;
+    enum vb_store_error error;
 
     if (query && strcmp(query, "?versionId=null") != 0)
-        return strncmp(query, "?versionId=", 11) == 0 ? VB_S3_NO_SUCH_VERSION : VB_S3_INVALID_ARGUMENT;
+        return strncmp(query, "?versionId=", 11) == 0 ? VB_STORE_NO_SUCH_VERSION : VB_STORE_INVALID_ARGUMENT;
     /* some clients encode even the slash between bucket and key */
     if (length > 0 && source[0] == '/') {
         source++;
@@ -160,7 +161,7 @@ enum vb_s3_error vb_store_copy_source_parse(struct vb_arena *arena, const char *
         const char *encoded = strcasestr(source, "%2F");
 
         if (!encoded || encoded >= source + length)
-            return VB_S3_INVALID_ARGUMENT;
+            return VB_STORE_INVALID_ARGUMENT;
         error = decode_bucket(arena, source, (size_t)(encoded - source), &target.bucket);
         if (!error)
             error = decode_key(arena, encoded + 3, length - (size_t)(encoded - source) - 3, &target.key);
@@ -170,7 +171,7 @@ enum vb_s3_error vb_store_copy_source_parse(struct vb_arena *arena, const char *
     if (error)
         return error;
     if (!target.key || !*target.key)
-        return VB_S3_INVALID_ARGUMENT;
+        return VB_STORE_INVALID_ARGUMENT;
     *ret_target = target;
-    return VB_S3_OK;
+    return VB_STORE_OK;
 }

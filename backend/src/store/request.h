@@ -18,16 +18,16 @@ struct vb_store_target {
 };
 
 /* path: percent-encoded, as sent. host: the Host header or "": "{bucket}.localhost[:port]" and
- * "{bucket}.s3.*" name a bucket. Returns VB_S3_OK, VB_S3_INVALID_URI (bad percent-encoding, NUL, not UTF-8),
- * VB_S3_KEY_TOO_LONG, VB_S3_INVALID_BUCKET_NAME or VB_S3_SLOW_DOWN (memory). The result's strings are in the
+ * "{bucket}.s3.*" name a bucket. Returns VB_STORE_OK, VB_STORE_INVALID_URI (bad percent-encoding, NUL, not UTF-8),
+ * VB_STORE_KEY_TOO_LONG, VB_STORE_INVALID_BUCKET_NAME or VB_STORE_SLOW_DOWN (memory). The result's strings are in the
  * arena. */
-enum vb_s3_error vb_store_target_parse(struct vb_arena *arena, const char *path, const char *host,
-                                       struct vb_store_target *ret_target);
+enum vb_store_error vb_store_target_parse(struct vb_arena *arena, const char *path, const char *host,
+                                          struct vb_store_target *ret_target);
 
 /* x-amz-copy-source: "[/]bucket/key[?versionId=null]", percent-encoded. Errors as above, and
- * VB_S3_INVALID_ARGUMENT. */
-enum vb_s3_error vb_store_copy_source_parse(struct vb_arena *arena, const char *source,
-                                            struct vb_store_target *ret_target);
+ * VB_STORE_INVALID_ARGUMENT. */
+enum vb_store_error vb_store_copy_source_parse(struct vb_arena *arena, const char *source,
+                                               struct vb_store_target *ret_target);
 
 bool vb_store_bucket_name_valid(const char *name, size_t length);
 

@@ -68,22 +68,22 @@ static void fail_skewed(struct vb_store_call *call, const char *detail)
     if (!date)
         date = vb_http_header(call->http, "Date");
     vb_clock_format_iso8601(vb_clock_realtime_ms(), now);
-    vb_s3_fail_fields(call->http, VB_S3_REQUEST_TIME_TOO_SKEWED,
-                      (const struct vb_s3_error_field[]){{"RequestTime", date},
-                                                         {"ServerTime", now},
-                                                         {"MaxAllowedSkewMilliseconds", "900000"},
-                                                         {NULL, NULL}},
-                      "%s", detail);
+    vb_store_fail_fields(call->http, VB_STORE_REQUEST_TIME_TOO_SKEWED,
+                         (const struct vb_store_error_field[]){{"RequestTime", date},
+                                                               {"ServerTime", now},
+                                                               {"MaxAllowedSkewMilliseconds", "900000"},
+                                                               {NULL, NULL}},
+                         "%s", detail);
 }
 
 static void fail_region(struct vb_store_call *call, bool query_form)
 {
     vb_http_add_header(call->http, "x-amz-bucket-region", call->server->region);
-    vb_s3_fail_fields(call->http,
-                      query_form ? VB_S3_AUTHORIZATION_QUERY_ERROR : VB_S3_AUTHORIZATION_HEADER_MALFORMED,
-                      (const struct vb_s3_error_field[]){{"Region", call->server->region}, {NULL, NULL}},
-                      "The authorization %s malformed; the region is wrong; expecting '%s'",
-                      query_form ? "query parameters are" : "header is", call->server->region);
+    vb_store_fail_fields(
+        call->http, query_form ? VB_STORE_AUTHORIZATION_QUERY_ERROR : VB_STORE_AUTHORIZATION_HEADER_MALFORMED,
+        (const struct vb_store_error_field[]){{"Region", call->server->region}, {NULL, NULL}},
+        "The authorization %s malformed; the region is wrong; expecting '%s'",
+        query_form ? "query parameters are" : "header is", call->server->region);
 }
 
 static void fail_authentication(struct vb_store_call *call, enum vb_sigv4_result result, bool query_form)
@@ -95,39 +95,40 @@ static void fail_authentication(struct vb_store_call *call, enum vb_sigv4_result
     case VB_SIGV4_OK:
         break;
     case VB_SIGV4_ANONYMOUS:
-        vb_s3_fail(http, VB_S3_ACCESS_DENIED, NULL);
+        vb_store_fail(http, VB_STORE_ACCESS_DENIED, NULL);
         return;
     case VB_SIGV4_MALFORMED:
-        vb_s3_fail(http, query_form ? VB_S3_AUTHORIZATION_QUERY_ERROR : VB_S3_AUTHORIZATION_HEADER_MALFORMED,
-                   detail ? "%s" : NULL, detail);
+        vb_store_fail(
+            http, query_form ? VB_STORE_AUTHORIZATION_QUERY_ERROR : VB_STORE_AUTHORIZATION_HEADER_MALFORMED,
+            detail ? "%s" : NULL, detail);
         return;
     case VB_SIGV4_UNKNOWN_KEY:
-        vb_s3_fail(http, VB_S3_INVALID_ACCESS_KEY, NULL);
+        vb_store_fail(http, VB_STORE_INVALID_ACCESS_KEY, NULL);
         return;
     case VB_SIGV4_MISMATCH:
-        vb_s3_fail_fields(
-            http, VB_S3_SIGNATURE_MISMATCH,
-            (const struct vb_s3_error_field[]){{"AWSAccessKeyId", call->server->access_key_id}, {NULL, NULL}},
-            NULL);
+        vb_store_fail_fields(http, VB_STORE_SIGNATURE_MISMATCH,
+                             (const struct vb_store_error_field[]){
+                                 {"AWSAccessKeyId", call->server->access_key_id}, {NULL, NULL}},
+                             NULL);
         return;
     case VB_SIGV4_EXPIRED:
-        vb_s3_fail(http, VB_S3_ACCESS_DENIED, "Request has expired");
+        vb_store_fail(http, VB_STORE_ACCESS_DENIED, "Request has expired");
         return;
     case VB_SIGV4_NOT_YET_VALID:
-        vb_s3_fail(http, VB_S3_ACCESS_DENIED, "Request is not valid yet");
+        vb_store_fail(http, VB_STORE_ACCESS_DENIED, "Request is not valid yet");
         return;
     case VB_SIGV4_SKEWED:
-        fail_skewed(call, vb_s3_error_message(VB_S3_REQUEST_TIME_TOO_SKEWED));
+        fail_skewed(call, vb_store_error_message(VB_STORE_REQUEST_TIME_TOO_SKEWED));
         return;
     case VB_SIGV4_BAD_TOKEN:
-        vb_s3_fail(http, VB_S3_INVALID_TOKEN, NULL);
+        vb_store_fail(http, VB_STORE_INVALID_TOKEN, NULL);
         return;
     case VB_SIGV4_WRONG_REGION:
         fail_region(call, query_form);
         return;
     case VB_SIGV4_UNSIGNED_HEADER:
-        vb_s3_fail(http, VB_S3_ACCESS_DENIED,
-                   "There were headers present in the request which were not signed");
+        vb_store_fail(http, VB_STORE_ACCESS_DENIED,
+                      "There were headers present in the request which were not signed");
         return;
     }
     vb_assert(!"a failed verification");
@@ -159,20 +160,20 @@ static bool authenticate(struct vb_store_call *call)
     enum vb_sigv4_result result;
 
     if (authorization && strncmp(authorization, "AWS ", 4) == 0) {
-        vb_s3_fail(http, VB_S3_INVALID_REQUEST,
-                   "The authorization mechanism you have provided is not supported. "
-                   "Please use AWS4-HMAC-SHA256.");
+        vb_store_fail(http, VB_STORE_INVALID_REQUEST,
+                      "The authorization mechanism you have provided is not supported. "
+                      "Please use AWS4-HMAC-SHA256.");
         return false;
     }
     vb_http_headers(http, collect_header, &list);
     request.header_count = list.count;
     if (list.overflow) {
-        vb_s3_fail(http, VB_S3_REQUEST_HEADER_TOO_LARGE, NULL);
+        vb_store_fail(http, VB_STORE_REQUEST_HEADER_TOO_LARGE, NULL);
         return false;
     }
     if (authorization && !vb_http_header(http, "x-amz-content-sha256")) {
-        vb_s3_fail(http, VB_S3_INVALID_REQUEST,
-                   "Missing required header for this request: x-amz-content-sha256");
+        vb_store_fail(http, VB_STORE_INVALID_REQUEST,
+                      "Missing required header for this request: x-amz-content-sha256");
         return false;
     }
     result = verify(call, &request);
@@ -206,19 +207,20 @@ static enum vb_store_level level_of(const struct vb_store_target *target)
     return target->key ? VB_STORE_OBJECT : target->bucket ? VB_STORE_BUCKET : VB_STORE_SERVICE;
 }
 
-static void fail_target(struct vb_store_call *call, enum vb_s3_error error)
+static void fail_target(struct vb_store_call *call, enum vb_store_error error)
 {
-    if (error == VB_S3_KEY_TOO_LONG)
-        vb_s3_fail_fields(call->http, error,
-                          (const struct vb_s3_error_field[]){{"MaxSizeAllowed", "1024"}, {NULL, NULL}}, NULL);
+    if (error == VB_STORE_KEY_TOO_LONG)
+        vb_store_fail_fields(call->http, error,
+                             (const struct vb_store_error_field[]){{"MaxSizeAllowed", "1024"}, {NULL, NULL}},
+                             NULL);
     else
-        vb_s3_fail(call->http, error, NULL);
+        vb_store_fail(call->http, error, NULL);
 }
 
 static void begin(struct vb_store_call *call)
 {
     struct vb_http_request *http = call->http;
-    enum vb_s3_error error = vb_store_target_parse(&http->arena, http->path, http->host, &call->target);
+    enum vb_store_error error = vb_store_target_parse(&http->arena, http->path, http->host, &call->target);
 
     if (error) {
         fail_target(call, error);
@@ -232,9 +234,9 @@ static void begin(struct vb_store_call *call)
     if (!authenticate(call))
         return;
     if (!call->operation)
-        vb_s3_fail_fields(http, VB_S3_METHOD_NOT_ALLOWED,
-                          (const struct vb_s3_error_field[]){{"Method", http->method_name}, {NULL, NULL}},
-                          NULL);
+        vb_store_fail_fields(
+            http, VB_STORE_METHOD_NOT_ALLOWED,
+            (const struct vb_store_error_field[]){{"Method", http->method_name}, {NULL, NULL}}, NULL);
     else if (vb_store_body_begin(call) && call->operation->prepare)
         call->operation->prepare(call);
 }

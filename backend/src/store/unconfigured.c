@@ -30,36 +30,36 @@ static bool target_exists(struct vb_store_call *call)
 static const struct unconfigured {
     const char *parameter;
     enum vb_store_level level;
-    enum vb_s3_error error;
+    enum vb_store_error error;
     const char *root, *content;
 } unconfigured[] = {
-    {"accelerate", VB_STORE_BUCKET, VB_S3_OK, "AccelerateConfiguration", ""},
-    {"analytics", VB_STORE_BUCKET, VB_S3_OK, "ListBucketAnalyticsConfigurationResult",
+    {"accelerate", VB_STORE_BUCKET, VB_STORE_OK, "AccelerateConfiguration", ""},
+    {"analytics", VB_STORE_BUCKET, VB_STORE_OK, "ListBucketAnalyticsConfigurationResult",
      "<IsTruncated>false</IsTruncated>"},
-    {"encryption", VB_STORE_BUCKET, VB_S3_NO_SUCH_ENCRYPTION, NULL, NULL},
-    {"intelligent-tiering", VB_STORE_BUCKET, VB_S3_OK, "ListBucketIntelligentTieringConfigurationsOutput",
+    {"encryption", VB_STORE_BUCKET, VB_STORE_NO_SUCH_ENCRYPTION, NULL, NULL},
+    {"intelligent-tiering", VB_STORE_BUCKET, VB_STORE_OK, "ListBucketIntelligentTieringConfigurationsOutput",
      "<IsTruncated>false</IsTruncated>"},
-    {"inventory", VB_STORE_BUCKET, VB_S3_OK, "ListInventoryConfigurationsResult",
+    {"inventory", VB_STORE_BUCKET, VB_STORE_OK, "ListInventoryConfigurationsResult",
      "<IsTruncated>false</IsTruncated>"},
-    {"lifecycle", VB_STORE_BUCKET, VB_S3_NO_SUCH_LIFECYCLE, NULL, NULL},
-    {"logging", VB_STORE_BUCKET, VB_S3_OK, "BucketLoggingStatus", ""},
-    {"metrics", VB_STORE_BUCKET, VB_S3_OK, "ListMetricsConfigurationsResult",
+    {"lifecycle", VB_STORE_BUCKET, VB_STORE_NO_SUCH_LIFECYCLE, NULL, NULL},
+    {"logging", VB_STORE_BUCKET, VB_STORE_OK, "BucketLoggingStatus", ""},
+    {"metrics", VB_STORE_BUCKET, VB_STORE_OK, "ListMetricsConfigurationsResult",
      "<IsTruncated>false</IsTruncated>"},
-    {"notification", VB_STORE_BUCKET, VB_S3_OK, "NotificationConfiguration", ""},
-    {"object-lock", VB_STORE_BUCKET, VB_S3_NO_SUCH_OBJECT_LOCK, NULL, NULL},
-    {"ownershipControls", VB_STORE_BUCKET, VB_S3_NO_SUCH_OWNERSHIP_CONTROLS, NULL, NULL},
-    {"policyStatus", VB_STORE_BUCKET, VB_S3_NO_SUCH_BUCKET_POLICY, NULL, NULL},
-    {"policy", VB_STORE_BUCKET, VB_S3_NO_SUCH_BUCKET_POLICY, NULL, NULL},
-    {"publicAccessBlock", VB_STORE_BUCKET, VB_S3_NO_SUCH_PUBLIC_ACCESS_BLOCK, NULL, NULL},
-    {"replication", VB_STORE_BUCKET, VB_S3_NO_SUCH_REPLICATION, NULL, NULL},
-    {"requestPayment", VB_STORE_BUCKET, VB_S3_OK, "RequestPaymentConfiguration",
+    {"notification", VB_STORE_BUCKET, VB_STORE_OK, "NotificationConfiguration", ""},
+    {"object-lock", VB_STORE_BUCKET, VB_STORE_NO_SUCH_OBJECT_LOCK, NULL, NULL},
+    {"ownershipControls", VB_STORE_BUCKET, VB_STORE_NO_SUCH_OWNERSHIP_CONTROLS, NULL, NULL},
+    {"policyStatus", VB_STORE_BUCKET, VB_STORE_NO_SUCH_BUCKET_POLICY, NULL, NULL},
+    {"policy", VB_STORE_BUCKET, VB_STORE_NO_SUCH_BUCKET_POLICY, NULL, NULL},
+    {"publicAccessBlock", VB_STORE_BUCKET, VB_STORE_NO_SUCH_PUBLIC_ACCESS_BLOCK, NULL, NULL},
+    {"replication", VB_STORE_BUCKET, VB_STORE_NO_SUCH_REPLICATION, NULL, NULL},
+    {"requestPayment", VB_STORE_BUCKET, VB_STORE_OK, "RequestPaymentConfiguration",
      "<Payer>BucketOwner</Payer>"},
-    {"tagging", VB_STORE_BUCKET, VB_S3_NO_SUCH_TAG_SET, NULL, NULL},
-    {"versioning", VB_STORE_BUCKET, VB_S3_OK, "VersioningConfiguration", ""},
-    {"website", VB_STORE_BUCKET, VB_S3_NO_SUCH_WEBSITE, NULL, NULL},
-    {"legal-hold", VB_STORE_OBJECT, VB_S3_NO_SUCH_OBJECT_RETENTION, NULL, NULL},
-    {"retention", VB_STORE_OBJECT, VB_S3_NO_SUCH_OBJECT_RETENTION, NULL, NULL},
-    {"tagging", VB_STORE_OBJECT, VB_S3_OK, "Tagging", "<TagSet></TagSet>"},
+    {"tagging", VB_STORE_BUCKET, VB_STORE_NO_SUCH_TAG_SET, NULL, NULL},
+    {"versioning", VB_STORE_BUCKET, VB_STORE_OK, "VersioningConfiguration", ""},
+    {"website", VB_STORE_BUCKET, VB_STORE_NO_SUCH_WEBSITE, NULL, NULL},
+    {"legal-hold", VB_STORE_OBJECT, VB_STORE_NO_SUCH_OBJECT_RETENTION, NULL, NULL},
+    {"retention", VB_STORE_OBJECT, VB_STORE_NO_SUCH_OBJECT_RETENTION, NULL, NULL},
+    {"tagging", VB_STORE_OBJECT, VB_STORE_OK, "Tagging", "<TagSet></TagSet>"},
 };
 
 void vb_store_get_unconfigured(struct vb_store_call *call)
@@ -74,9 +74,9 @@ void vb_store_get_unconfigured(struct vb_store_call *call)
     if (!target_exists(call))
         return;
     if (row->error) {
-        vb_s3_fail_fields(
+        vb_store_fail_fields(
             call->http, row->error,
-            (const struct vb_s3_error_field[]){{"BucketName", call->target.bucket}, {NULL, NULL}}, NULL);
+            (const struct vb_store_error_field[]){{"BucketName", call->target.bucket}, {NULL, NULL}}, NULL);
         return;
     }
     vb_store_document_begin(&document, row->root);
@@ -93,7 +93,7 @@ void vb_store_delete_unconfigured(struct vb_store_call *call)
 
 void vb_store_not_implemented(struct vb_store_call *call)
 {
-    vb_s3_fail(call->http, VB_S3_NOT_IMPLEMENTED, "This store has no %s", call->operation->name);
+    vb_store_fail(call->http, VB_STORE_NOT_IMPLEMENTED, "This store has no %s", call->operation->name);
 }
 
 void vb_store_get_acl(struct vb_store_call *call)

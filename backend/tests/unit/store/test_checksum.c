@@ -30,15 +30,15 @@ static void names_are_those_of_s3(void **state)
     enum vb_hash_algorithm algorithm;
 
     (void)state;
-    assert_int_equal(vb_checksum_parse_name("crc64nvme", &algorithm), 0);
+    assert_int_equal(vb_store_checksum_parse_name("crc64nvme", &algorithm), 0);
     assert_int_equal(algorithm, VB_HASH_CRC64NVME);
-    assert_string_equal(vb_checksum_name(algorithm), "CRC64NVME");
-    assert_string_equal(vb_checksum_header(algorithm), "x-amz-checksum-crc64nvme");
-    assert_string_equal(vb_checksum_element(algorithm), "ChecksumCRC64NVME");
-    assert_int_equal(vb_checksum_parse_header("X-Amz-Checksum-Sha1", &algorithm), 0);
+    assert_string_equal(vb_store_checksum_name(algorithm), "CRC64NVME");
+    assert_string_equal(vb_store_checksum_header(algorithm), "x-amz-checksum-crc64nvme");
+    assert_string_equal(vb_store_checksum_element(algorithm), "ChecksumCRC64NVME");
+    assert_int_equal(vb_store_checksum_parse_header("X-Amz-Checksum-Sha1", &algorithm), 0);
     assert_int_equal(algorithm, VB_HASH_SHA1);
-    assert_int_equal(vb_checksum_parse_name("MD5", &algorithm), -EINVAL);
-    assert_int_equal(vb_checksum_parse_header("x-amz-checksum-mode", &algorithm), -EINVAL);
+    assert_int_equal(vb_store_checksum_parse_name("MD5", &algorithm), -EINVAL);
+    assert_int_equal(vb_store_checksum_parse_header("x-amz-checksum-mode", &algorithm), -EINVAL);
 }
 
 static void known_values_are_written_as_s3_writes_them(void **state)
@@ -56,7 +56,7 @@ static void known_values_are_written_as_s3_writes_them(void **state)
         struct vb_engine_checksum checksum;
 
         vb_hash_data(cases[i].algorithm, "123456789", 9, digest);
-        vb_checksum_set(&checksum, cases[i].algorithm, digest);
+        vb_store_checksum_set(&checksum, cases[i].algorithm, digest);
         assert_string_equal(checksum.value, cases[i].value);
         assert_true(checksum.present && checksum.full_object);
     }
@@ -65,12 +65,12 @@ static void known_values_are_written_as_s3_writes_them(void **state)
 static void a_value_must_have_the_length_of_its_digest(void **state)
 {
     (void)state;
-    assert_true(vb_checksum_value_valid(VB_HASH_CRC32, "y/Q5Jg=="));
-    assert_false(vb_checksum_value_valid(VB_HASH_CRC32, "y/Q5Jg"));
-    assert_false(vb_checksum_value_valid(VB_HASH_CRC32, "rosUhgp5mIg="));
-    assert_false(vb_checksum_value_valid(VB_HASH_CRC64NVME, "y/Q5Jg=="));
-    assert_false(vb_checksum_value_valid(VB_HASH_CRC32, ""));
-    assert_false(vb_checksum_value_valid(VB_HASH_CRC32, "y/Q5Jg==\n"));
+    assert_true(vb_store_checksum_value_valid(VB_HASH_CRC32, "y/Q5Jg=="));
+    assert_false(vb_store_checksum_value_valid(VB_HASH_CRC32, "y/Q5Jg"));
+    assert_false(vb_store_checksum_value_valid(VB_HASH_CRC32, "rosUhgp5mIg="));
+    assert_false(vb_store_checksum_value_valid(VB_HASH_CRC64NVME, "y/Q5Jg=="));
+    assert_false(vb_store_checksum_value_valid(VB_HASH_CRC32, ""));
+    assert_false(vb_store_checksum_value_valid(VB_HASH_CRC32, "y/Q5Jg==\n"));
 }
 
 static void combining_equals_the_crc_of_the_whole_at_every_cut(void **state)
@@ -81,8 +81,8 @@ static void combining_equals_the_crc_of_the_whole_at_every_cut(void **state)
     (void)state;
     for (size_t i = 0; i < 3; i++)
         for (size_t cut = 0; cut <= size; cut++)
-            assert_int_equal(vb_checksum_combine(crcs[i], crc_of(crcs[i], text, cut),
-                                                 crc_of(crcs[i], text + cut, size - cut), size - cut),
+            assert_int_equal(vb_store_checksum_combine(crcs[i], crc_of(crcs[i], text, cut),
+                                                       crc_of(crcs[i], text + cut, size - cut), size - cut),
                              crc_of(crcs[i], text, size));
 }
 
@@ -93,27 +93,28 @@ static void combining_holds_for_lengths_beyond_32_bits(void **state)
     uint64_t crc = 0x9ae0daaf, zeros = 0x12345678;
 
     (void)state;
-    assert_int_equal(
-        vb_checksum_combine(VB_HASH_CRC32, vb_checksum_combine(VB_HASH_CRC32, crc, 0, half), 0, half) ^ zeros,
-        vb_checksum_combine(VB_HASH_CRC32, crc, zeros, 2 * half));
+    assert_int_equal(vb_store_checksum_combine(
+                         VB_HASH_CRC32, vb_store_checksum_combine(VB_HASH_CRC32, crc, 0, half), 0, half) ^
+                         zeros,
+                     vb_store_checksum_combine(VB_HASH_CRC32, crc, zeros, 2 * half));
 }
 
 static void sum_parts(struct vb_engine_checksum *ret_checksum, enum vb_hash_algorithm algorithm,
                       bool full_object)
 {
     const size_t cuts[] = {0, 10, 11, sizeof(text) - 1};
-    struct vb_checksum_parts parts;
+    struct vb_store_checksum_parts parts;
 
-    vb_checksum_parts_init(&parts, algorithm, full_object);
+    vb_store_checksum_parts_init(&parts, algorithm, full_object);
     for (size_t i = 0; i < 3; i++) {
         unsigned char digest[VB_HASH_MAX_SIZE];
         struct vb_engine_checksum checksum;
 
         vb_hash_data(algorithm, text + cuts[i], cuts[i + 1] - cuts[i], digest);
-        vb_checksum_set(&checksum, algorithm, digest);
-        assert_int_equal(vb_checksum_parts_add(&parts, &checksum, (int64_t)(cuts[i + 1] - cuts[i])), 0);
+        vb_store_checksum_set(&checksum, algorithm, digest);
+        assert_int_equal(vb_store_checksum_parts_add(&parts, &checksum, (int64_t)(cuts[i + 1] - cuts[i])), 0);
     }
-    vb_checksum_parts_final(&parts, ret_checksum);
+    vb_store_checksum_parts_final(&parts, ret_checksum);
 }
 
 static void full_object_of_parts_equals_that_of_one_put(void **state)
@@ -123,10 +124,10 @@ static void full_object_of_parts_equals_that_of_one_put(void **state)
 
     (void)state;
     vb_hash_data(VB_HASH_CRC64NVME, text, sizeof(text) - 1, digest);
-    vb_checksum_set(&whole, VB_HASH_CRC64NVME, digest);
+    vb_store_checksum_set(&whole, VB_HASH_CRC64NVME, digest);
     sum_parts(&summed, VB_HASH_CRC64NVME, true);
     assert_string_equal(summed.value, whole.value);
-    assert_string_equal(vb_checksum_type(&summed), "FULL_OBJECT");
+    assert_string_equal(vb_store_checksum_type(&summed), "FULL_OBJECT");
 }
 
 static void composite_is_the_digest_of_the_digests_and_the_count(void **state)
@@ -143,20 +144,20 @@ static void composite_is_the_digest_of_the_digests_and_the_count(void **state)
     strcpy(expected + vb_base64_encode(digest, sizeof(digest), expected), "-3");
     sum_parts(&summed, VB_HASH_SHA256, false);
     assert_string_equal(summed.value, expected);
-    assert_string_equal(vb_checksum_type(&summed), "COMPOSITE");
+    assert_string_equal(vb_store_checksum_type(&summed), "COMPOSITE");
 }
 
 static void a_part_without_the_checksum_is_refused(void **state)
 {
     struct vb_engine_checksum other = {.present = true, .algorithm = VB_HASH_CRC32, .value = "y/Q5Jg=="};
     struct vb_engine_checksum none = {0};
-    struct vb_checksum_parts parts;
+    struct vb_store_checksum_parts parts;
 
     (void)state;
-    vb_checksum_parts_init(&parts, VB_HASH_SHA256, false);
-    assert_int_equal(vb_checksum_parts_add(&parts, &none, 1), -EINVAL);
-    assert_int_equal(vb_checksum_parts_add(&parts, &other, 1), -EINVAL);
-    vb_checksum_parts_final(&parts, NULL);
+    vb_store_checksum_parts_init(&parts, VB_HASH_SHA256, false);
+    assert_int_equal(vb_store_checksum_parts_add(&parts, &none, 1), -EINVAL);
+    assert_int_equal(vb_store_checksum_parts_add(&parts, &other, 1), -EINVAL);
+    vb_store_checksum_parts_final(&parts, NULL);
 }
 
 int main(void)

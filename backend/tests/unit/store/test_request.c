@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-static enum vb_s3_error parse(struct vb_arena *arena, const char *path, const char *host,
-                              struct vb_store_target *target)
+static enum vb_store_error parse(struct vb_arena *arena, const char *path, const char *host,
+                                 struct vb_store_target *target)
 {
     vb_arena_init(arena, 64 * 1024);
     *target = (struct vb_store_target){0};
@@ -22,7 +22,7 @@ static void assert_target(const char *path, const char *host, const char *bucket
     struct vb_arena arena;
     struct vb_store_target target;
 
-    assert_int_equal(parse(&arena, path, host, &target), VB_S3_OK);
+    assert_int_equal(parse(&arena, path, host, &target), VB_STORE_OK);
     if (bucket)
         assert_string_equal(target.bucket, bucket);
     else
@@ -34,12 +34,12 @@ static void assert_target(const char *path, const char *host, const char *bucket
     vb_arena_release(&arena);
 }
 
-static void assert_refused(const char *path, const char *host, enum vb_s3_error error)
+static void assert_refused(const char *path, const char *host, enum vb_store_error error)
 {
     struct vb_arena arena;
     struct vb_store_target target;
 
-    assert_string_equal(vb_s3_error_code(parse(&arena, path, host, &target)), vb_s3_error_code(error));
+    assert_string_equal(vb_store_error_code(parse(&arena, path, host, &target)), vb_store_error_code(error));
     assert_null(target.bucket);
     vb_arena_release(&arena);
 }
@@ -68,19 +68,19 @@ static void keys_are_utf8(void **state)
     (void)state;
     assert_target("/photos/%E2%98%83.jpg", "", "photos", "\xe2\x98\x83.jpg");
     assert_target("/photos/%01", "", "photos", "\x01");
-    assert_refused("/photos/%ff", "", VB_S3_INVALID_URI);
-    assert_refused("/photos/%c0%af", "", VB_S3_INVALID_URI);    /* an over-long slash */
-    assert_refused("/photos/%ed%a0%80", "", VB_S3_INVALID_URI); /* a lone surrogate */
+    assert_refused("/photos/%ff", "", VB_STORE_INVALID_URI);
+    assert_refused("/photos/%c0%af", "", VB_STORE_INVALID_URI);    /* an over-long slash */
+    assert_refused("/photos/%ed%a0%80", "", VB_STORE_INVALID_URI); /* a lone surrogate */
 }
 
 static void nul_and_broken_percent_encoding_are_refused(void **state)
 {
     (void)state;
-    assert_refused("/photos/a%00b", "", VB_S3_INVALID_URI);
-    assert_refused("/photos/%", "", VB_S3_INVALID_URI);
-    assert_refused("/photos/%4", "", VB_S3_INVALID_URI);
-    assert_refused("/photos/%zz", "", VB_S3_INVALID_URI);
-    assert_refused("photos", "", VB_S3_INVALID_URI);
+    assert_refused("/photos/a%00b", "", VB_STORE_INVALID_URI);
+    assert_refused("/photos/%", "", VB_STORE_INVALID_URI);
+    assert_refused("/photos/%4", "", VB_STORE_INVALID_URI);
+    assert_refused("/photos/%zz", "", VB_STORE_INVALID_URI);
+    assert_refused("photos", "", VB_STORE_INVALID_URI);
 }
 
 static void a_key_has_at_most_1024_bytes_once_decoded(void **state)
@@ -94,12 +94,12 @@ static void a_key_has_at_most_1024_bytes_once_decoded(void **state)
         struct vb_arena arena;
         struct vb_store_target target;
 
-        assert_int_equal(parse(&arena, path, "", &target), VB_S3_OK);
+        assert_int_equal(parse(&arena, path, "", &target), VB_STORE_OK);
         assert_int_equal(strlen(target.key), 1024);
         vb_arena_release(&arena);
     }
     strcat(path, "b");
-    assert_refused(path, "", VB_S3_KEY_TOO_LONG);
+    assert_refused(path, "", VB_STORE_KEY_TOO_LONG);
 }
 
 static void bucket_names_follow_the_rules(void **state)
@@ -125,9 +125,9 @@ static void bucket_names_follow_the_rules(void **state)
         assert_true(vb_store_bucket_name_valid(good[i], strlen(good[i])));
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         assert_false(vb_store_bucket_name_valid(bad[i], strlen(bad[i])));
-    assert_refused("/UPPER/key", "", VB_S3_INVALID_BUCKET_NAME);
-    assert_refused("//key", "", VB_S3_INVALID_BUCKET_NAME);
-    assert_refused("/../key", "", VB_S3_INVALID_BUCKET_NAME);
+    assert_refused("/UPPER/key", "", VB_STORE_INVALID_BUCKET_NAME);
+    assert_refused("//key", "", VB_STORE_INVALID_BUCKET_NAME);
+    assert_refused("/../key", "", VB_STORE_INVALID_BUCKET_NAME);
 }
 
 static void virtual_hosted_style_names_the_bucket_in_the_host(void **state)
@@ -150,11 +150,11 @@ static void other_hosts_mean_path_style(void **state)
     assert_target("/photos/k", ":.s3.x", "photos", "k");
 }
 
-static enum vb_s3_error parse_source(const char *source, char *ret_text, size_t size)
+static enum vb_store_error parse_source(const char *source, char *ret_text, size_t size)
 {
     struct vb_arena arena;
     struct vb_store_target target = {0};
-    enum vb_s3_error error;
+    enum vb_store_error error;
 
     vb_arena_init(&arena, 64 * 1024);
     error = vb_store_copy_source_parse(&arena, source, &target);
@@ -178,17 +178,17 @@ static void copy_sources_are_read_in_every_form_that_clients_send(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         if (cases[i].target) {
-            assert_int_equal(parse_source(cases[i].source, text, sizeof(text)), VB_S3_OK);
+            assert_int_equal(parse_source(cases[i].source, text, sizeof(text)), VB_STORE_OK);
             assert_string_equal(text, cases[i].target);
         } else {
-            assert_int_not_equal(parse_source(cases[i].source, text, sizeof(text)), VB_S3_OK);
+            assert_int_not_equal(parse_source(cases[i].source, text, sizeof(text)), VB_STORE_OK);
         }
     }
-    assert_int_equal(parse_source("photos", text, sizeof(text)), VB_S3_INVALID_ARGUMENT);
-    assert_int_equal(parse_source("photos/", text, sizeof(text)), VB_S3_INVALID_ARGUMENT);
-    assert_int_equal(parse_source("", text, sizeof(text)), VB_S3_INVALID_ARGUMENT);
-    assert_int_equal(parse_source("photos/a?versionId=abc", text, sizeof(text)), VB_S3_NO_SUCH_VERSION);
-    assert_int_equal(parse_source("photos/a?other", text, sizeof(text)), VB_S3_INVALID_ARGUMENT);
+    assert_int_equal(parse_source("photos", text, sizeof(text)), VB_STORE_INVALID_ARGUMENT);
+    assert_int_equal(parse_source("photos/", text, sizeof(text)), VB_STORE_INVALID_ARGUMENT);
+    assert_int_equal(parse_source("", text, sizeof(text)), VB_STORE_INVALID_ARGUMENT);
+    assert_int_equal(parse_source("photos/a?versionId=abc", text, sizeof(text)), VB_STORE_NO_SUCH_VERSION);
+    assert_int_equal(parse_source("photos/a?other", text, sizeof(text)), VB_STORE_INVALID_ARGUMENT);
 }
 
 int main(void)
