@@ -5,9 +5,9 @@
 #include "base/memory.h"
 #include "jail/jpeg.h"
 #include "jail/resize.h"
+#include "jail/verdict.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,26 +19,10 @@
 #define FRAMES_MAX        1000
 #define WHOLE_FILES_ONLY  "[fail_on=truncated]" /* of the loader */
 
-void vb_picture_unref(VipsImage **image)
+void vb_image_unref(VipsImage **image)
 {
     if (*image)
         g_object_unref(*image);
-}
-
-void vb_picture_bad(struct vb_media_result *result, const char *format, ...)
-{
-    va_list arguments;
-
-    result->status = VB_MEDIA_BAD;
-    va_start(arguments, format);
-    vsnprintf(result->problem, sizeof(result->problem), format, arguments);
-    va_end(arguments);
-}
-
-void vb_picture_trouble(struct vb_media_result *result, const char *what)
-{
-    result->status = VB_MEDIA_TROUBLE;
-    snprintf(result->problem, sizeof(result->problem), "%s", what);
 }
 
 /* libvips says in its error buffer what a decoder found; it speaks of the file, in English. */
@@ -51,8 +35,7 @@ static void bad_file(struct vb_media_result *result, enum vb_media_type type)
     for (char *at = reason; *at; at++)
         if ((unsigned char)*at < ' ' || (unsigned char)*at > '~')
             *at = ' ';
-    vb_picture_bad(result, "The picture is damaged and cannot be read as %s (%s)", vb_media_mime(type),
-                   reason);
+    vb_jail_bad(result, "The picture is damaged and cannot be read as %s (%s)", vb_media_mime(type), reason);
 }
 
 /* The loader of each type: the one that libvips must find by the bytes, too. */
@@ -66,7 +49,7 @@ static const struct {
     {VB_MEDIA_GIF, "VipsForeignLoadNsgifBuffer"},
 };
 
-void vb_picture_prepare(void)
+void vb_image_block_loaders(void)
 {
     vips_block_untrusted_set(TRUE);
     vips_operation_block_set("VipsForeignLoad", TRUE);
@@ -102,7 +85,7 @@ static bool has_position(VipsImage *image)
 }
 
 /* What the header says, and whether it keeps our limits. */
-static bool check(struct vb_picture *picture, struct vb_media_result *result)
+static bool check(struct vb_image_source *picture, struct vb_media_result *result)
 {
     VipsImage *image = picture->header;
     unsigned width = (unsigned)vips_image_get_width(image), height = (unsigned)vips_image_get_height(image);
@@ -119,24 +102,24 @@ static bool check(struct vb_picture *picture, struct vb_media_result *result)
     result->source_height = picture->height;
     result->has_position = has_position(image);
     if (width > SIDE_LIMIT || height > SIDE_LIMIT || pixels > VB_MEDIA_PIXELS_MAX)
-        vb_picture_bad(result,
-                       "The picture has %u x %u pixels: at most %u million, and %d on a side, are allowed",
-                       width, height, VB_MEDIA_PIXELS_MAX / 1000000, SIDE_LIMIT);
+        vb_jail_bad(result,
+                    "The picture has %u x %u pixels: at most %u million, and %d on a side, are allowed",
+                    width, height, VB_MEDIA_PIXELS_MAX / 1000000, SIDE_LIMIT);
     else if (interlaced && pixels > INTERLACED_PIXELS_MAX)
-        vb_picture_bad(result,
-                       "The picture has %u x %u pixels: at most %u million are allowed in a progressive one",
-                       width, height, INTERLACED_PIXELS_MAX / 1000000);
-    else if (picture->type == VB_MEDIA_JPEG && vb_jpeg_has_too_many_scans(picture->data, picture->size))
-        vb_picture_bad(result, "The picture is made of more scans than any camera writes");
+        vb_jail_bad(result,
+                    "The picture has %u x %u pixels: at most %u million are allowed in a progressive one",
+                    width, height, INTERLACED_PIXELS_MAX / 1000000);
+    else if (picture->type == VB_MEDIA_JPEG && vb_image_jpeg_has_too_many_scans(picture->data, picture->size))
+        vb_jail_bad(result, "The picture is made of more scans than any camera writes");
     else if (int_field(image, VIPS_META_N_PAGES, 1) > FRAMES_MAX)
-        vb_picture_bad(result, "The picture has more than %d frames", FRAMES_MAX);
+        vb_jail_bad(result, "The picture has more than %d frames", FRAMES_MAX);
     return result->status == VB_MEDIA_OK;
 }
 
-bool vb_picture_open(struct vb_picture *picture, const void *data, size_t size, enum vb_media_type type,
-                     struct vb_media_result *result)
+bool vb_image_open(struct vb_image_source *picture, const void *data, size_t size, enum vb_media_type type,
+                   struct vb_media_result *result)
 {
-    *picture = (struct vb_picture){.data = data, .size = size, .type = type};
+    *picture = (struct vb_image_source){.data = data, .size = size, .type = type};
     if (loader_fits(data, size, type))
         picture->header = vips_image_new_from_buffer(data, size, "", "access", VIPS_ACCESS_SEQUENTIAL, NULL);
     if (picture->header)
@@ -145,17 +128,17 @@ bool vb_picture_open(struct vb_picture *picture, const void *data, size_t size, 
     return false;
 }
 
-void vb_picture_release(struct vb_picture *picture)
+void vb_image_source_release(struct vb_image_source *picture)
 {
-    vb_picture_unref(&picture->header);
+    vb_image_unref(&picture->header);
     picture->header = NULL;
 }
 
 /* Brings what a decoder gave to opaque 8-bit sRGB, all of it in memory: it is read more than once. */
 static VipsImage *to_plain_rgb(VipsImage *image)
 {
-    VipsImage *srgb VB_CLEANUP(vb_picture_unref) = NULL, *flat VB_CLEANUP(vb_picture_unref) = NULL;
-    VipsImage *bytes VB_CLEANUP(vb_picture_unref) = NULL;
+    VipsImage *srgb VB_CLEANUP(vb_image_unref) = NULL, *flat VB_CLEANUP(vb_image_unref) = NULL;
+    VipsImage *bytes VB_CLEANUP(vb_image_unref) = NULL;
     VipsArrayDouble *white = vips_array_double_newv(1, 255.0);
     int r = vips_colourspace(image, &srgb, VIPS_INTERPRETATION_sRGB, NULL);
 
@@ -174,22 +157,19 @@ static VipsImage *to_plain_rgb(VipsImage *image)
  * Nearly everything is 8-bit R G B: scaled by resize.h, then converted and turned.
  */
 
-static bool is_sideways(const struct vb_picture *picture)
+static bool is_sideways(const struct vb_image_source *picture)
 {
     return picture->orientation >= 5;
 }
 
 /* The size of what is stored: not yet turned. */
-static struct vb_resize_size as_stored(const struct vb_picture *picture, struct vb_picture_size size)
+static struct vb_image_size as_stored(const struct vb_image_source *picture, struct vb_image_size size)
 {
-    unsigned width = (unsigned)size.width, height = (unsigned)size.height;
-
-    return is_sideways(picture) ? (struct vb_resize_size){height, width}
-                                : (struct vb_resize_size){width, height};
+    return is_sideways(picture) ? (struct vb_image_size){size.height, size.width} : size;
 }
 
 /* The decoder can leave out pixels at no cost: it is asked for a half, a quarter or an eighth, if that is enough. */
-static unsigned find_shrink(struct vb_resize_size stored, struct vb_resize_size wanted)
+static unsigned find_shrink(struct vb_image_size stored, struct vb_image_size wanted)
 {
     unsigned shrink = 8;
 
@@ -199,7 +179,7 @@ static unsigned find_shrink(struct vb_resize_size stored, struct vb_resize_size 
     return shrink;
 }
 
-static bool is_plain(const struct vb_picture *picture)
+static bool is_plain(const struct vb_image_source *picture)
 {
     VipsImage *header = picture->header;
     bool rgb = vips_image_get_bands(header) == 3 && vips_image_get_format(header) == VIPS_FORMAT_UCHAR &&
@@ -212,14 +192,14 @@ static bool is_plain(const struct vb_picture *picture)
 }
 
 /* How much its decoder is to leave out. */
-static unsigned shrink_of(const struct vb_picture *picture, struct vb_resize_size stored,
-                          struct vb_resize_size wanted)
+static unsigned shrink_of(const struct vb_image_source *picture, struct vb_image_size stored,
+                          struct vb_image_size wanted)
 {
     return picture->type == VB_MEDIA_JPEG ? find_shrink(stored, wanted) : 1;
 }
 
 /* Brings the pixels to that size. The decoder rounds up: a line that it gave for that is no reason to scale. */
-static int bring_to(struct vb_jpeg_pixels *pixels, struct vb_resize_size size, unsigned shrink)
+static int bring_to(struct vb_image_pixels *pixels, struct vb_image_size size, unsigned shrink)
 {
     unsigned spare = shrink > 1 ? 1 : 0;
     uint8_t *result;
@@ -228,22 +208,22 @@ static int bring_to(struct vb_jpeg_pixels *pixels, struct vb_resize_size size, u
     if (pixels->width - size.width <= spare && pixels->height - size.height <= spare)
         return 0;
     result = malloc((size_t)size.width * size.height * 3);
-    r = result
-            ? vb_resize_rgb(pixels->rgb, (struct vb_resize_size){pixels->width, pixels->height}, result, size)
-            : -ENOMEM;
+    r = result ? vb_image_resize(pixels->rgb, (struct vb_image_size){pixels->width, pixels->height}, result,
+                                 size)
+               : -ENOMEM;
     if (r < 0) {
         free(result);
         return r;
     }
     free(pixels->rgb);
-    *pixels = (struct vb_jpeg_pixels){.rgb = result, .width = size.width, .height = size.height};
+    *pixels = (struct vb_image_pixels){.rgb = result, .width = size.width, .height = size.height};
     return 0;
 }
 
 /* An image that owns the pixels. */
-static VipsImage *wrap(struct vb_jpeg_pixels *pixels)
+static VipsImage *wrap(struct vb_image_pixels *pixels)
 {
-    VipsImage *image VB_CLEANUP(vb_picture_unref) = NULL, *tagged = NULL;
+    VipsImage *image VB_CLEANUP(vb_image_unref) = NULL, *tagged = NULL;
 
     image = vips_image_new_from_memory(pixels->rgb, (size_t)pixels->width * pixels->height * 3,
                                        (int)pixels->width, (int)pixels->height, 3, VIPS_FORMAT_UCHAR);
@@ -255,23 +235,23 @@ static VipsImage *wrap(struct vb_jpeg_pixels *pixels)
     return vips_copy(image, &tagged, "interpretation", VIPS_INTERPRETATION_sRGB, NULL) ? NULL : tagged;
 }
 
-static int decode_jpeg(const struct vb_picture *picture, unsigned shrink, struct vb_jpeg_pixels *ret)
+static int decode_jpeg(const struct vb_image_source *picture, unsigned shrink, struct vb_image_pixels *ret)
 {
-    int r = vb_jpeg_decode(picture->data, picture->size, shrink, ret);
+    int r = vb_image_jpeg_decode(picture->data, picture->size, shrink, ret);
 
     if (r < 0)
         vips_error("jpeg", "%s", ret->problem);
     return r;
 }
 
-static int decode_whole(const struct vb_picture *picture, struct vb_jpeg_pixels *ret)
+static int decode_whole(const struct vb_image_source *picture, struct vb_image_pixels *ret)
 {
-    VipsImage *image VB_CLEANUP(vb_picture_unref) =
+    VipsImage *image VB_CLEANUP(vb_image_unref) =
         vips_image_new_from_buffer(picture->data, picture->size, "", "access", VIPS_ACCESS_SEQUENTIAL,
                                    "fail_on", VIPS_FAIL_ON_TRUNCATED, NULL);
     size_t size = 0;
 
-    *ret = (struct vb_jpeg_pixels){0};
+    *ret = (struct vb_image_pixels){0};
     if (!image)
         return -EBADMSG;
     ret->width = (unsigned)vips_image_get_width(image);
@@ -283,11 +263,11 @@ static int decode_whole(const struct vb_picture *picture, struct vb_jpeg_pixels 
     return 0;
 }
 
-static VipsImage *decode_scaled(const struct vb_picture *picture, struct vb_resize_size stored,
-                                struct vb_resize_size wanted)
+static VipsImage *decode_scaled(const struct vb_image_source *picture, struct vb_image_size stored,
+                                struct vb_image_size wanted)
 {
     unsigned shrink = shrink_of(picture, stored, wanted);
-    struct vb_jpeg_pixels pixels;
+    struct vb_image_pixels pixels;
     int r = picture->type == VB_MEDIA_JPEG ? decode_jpeg(picture, shrink, &pixels)
                                            : decode_whole(picture, &pixels);
 
@@ -301,7 +281,7 @@ static VipsImage *decode_scaled(const struct vb_picture *picture, struct vb_resi
 }
 
 /* From the picture's own profile; one without has sRGB's colours, which a conversion would shift. */
-static VipsImage *convert(const struct vb_picture *picture, VipsImage *image)
+static VipsImage *convert(const struct vb_image_source *picture, VipsImage *image)
 {
     VipsImage *converted = NULL;
     const void *profile;
@@ -315,7 +295,7 @@ static VipsImage *convert(const struct vb_picture *picture, VipsImage *image)
     return vips_icc_transform(image, &converted, "srgb", "embedded", TRUE, NULL) ? NULL : converted;
 }
 
-static VipsImage *turn(const struct vb_picture *picture, VipsImage *image)
+static VipsImage *turn(const struct vb_image_source *picture, VipsImage *image)
 {
     VipsImage *turned = NULL;
 
@@ -323,34 +303,34 @@ static VipsImage *turn(const struct vb_picture *picture, VipsImage *image)
     return vips_autorot(image, &turned, NULL) ? NULL : turned;
 }
 
-static VipsImage *decode_plain(const struct vb_picture *picture, struct vb_resize_size stored,
-                               struct vb_resize_size wanted)
+static VipsImage *decode_plain(const struct vb_image_source *picture, struct vb_image_size stored,
+                               struct vb_image_size wanted)
 {
-    VipsImage *decoded VB_CLEANUP(vb_picture_unref) = decode_scaled(picture, stored, wanted);
-    VipsImage *converted VB_CLEANUP(vb_picture_unref) = decoded ? convert(picture, decoded) : NULL;
-    VipsImage *turned VB_CLEANUP(vb_picture_unref) = converted ? turn(picture, converted) : NULL;
+    VipsImage *decoded VB_CLEANUP(vb_image_unref) = decode_scaled(picture, stored, wanted);
+    VipsImage *converted VB_CLEANUP(vb_image_unref) = decoded ? convert(picture, decoded) : NULL;
+    VipsImage *turned VB_CLEANUP(vb_image_unref) = converted ? turn(picture, converted) : NULL;
 
     return turned ? vips_image_copy_memory(turned) : NULL;
 }
 
 /* Anything else, as libvips does it. */
-static VipsImage *decode_other(const struct vb_picture *picture, struct vb_picture_size size)
+static VipsImage *decode_other(const struct vb_image_source *picture, struct vb_image_size size)
 {
-    VipsImage *scaled VB_CLEANUP(vb_picture_unref) = NULL;
+    VipsImage *scaled VB_CLEANUP(vb_image_unref) = NULL;
     bool has_profile = has_field(picture->header, VIPS_META_ICC_NAME);
 
-    if (vips_thumbnail_buffer((void *)picture->data, picture->size, &scaled, size.width, "height",
-                              size.height, "size", VIPS_SIZE_FORCE, "option_string", WHOLE_FILES_ONLY,
+    if (vips_thumbnail_buffer((void *)picture->data, picture->size, &scaled, (int)size.width, "height",
+                              (int)size.height, "size", VIPS_SIZE_FORCE, "option_string", WHOLE_FILES_ONLY,
                               has_profile ? "export_profile" : NULL, "srgb", NULL))
         return NULL;
     return to_plain_rgb(scaled);
 }
 
-VipsImage *vb_picture_decode(const struct vb_picture *picture, struct vb_picture_size size,
-                             struct vb_media_result *result)
+VipsImage *vb_image_decode(const struct vb_image_source *picture, struct vb_image_size size,
+                           struct vb_media_result *result)
 {
-    const struct vb_picture_size whole = {(int)picture->width, (int)picture->height};
-    struct vb_resize_size stored = as_stored(picture, whole), wanted = as_stored(picture, size);
+    const struct vb_image_size whole = {picture->width, picture->height};
+    struct vb_image_size stored = as_stored(picture, whole), wanted = as_stored(picture, size);
     unsigned shrink = shrink_of(picture, stored, wanted);
     bool fits = (uint64_t)stored.width * stored.height / (shrink * shrink) <= RASTER_PIXELS_MAX;
     VipsImage *decoded;

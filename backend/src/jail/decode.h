@@ -5,11 +5,12 @@
 #ifndef VB_JAIL_DECODE_H
 #define VB_JAIL_DECODE_H
 
+#include "jail/resize.h"
 #include "media/job.h"
 
 #include <vips/vips.h>
 
-struct vb_picture {
+struct vb_image_source {
     const void *data; /* the whole file; not owned */
     size_t size;
     enum vb_media_type type;
@@ -18,30 +19,21 @@ struct vb_picture {
     unsigned width, height; /* upright */
 };
 
-struct vb_picture_size {
-    int width, height; /* > 0 */
-};
-
 /* Lets libvips read no format but ours. */
-void vb_picture_prepare(void);
+void vb_image_block_loaders(void);
 
 /* Reads the header. Fills what result tells of the source. Returns false, with result->status and problem set, if the file
  * is none of that type or exceeds a limit. To be released in either case. */
-bool vb_picture_open(struct vb_picture *picture, const void *data, size_t size, enum vb_media_type type,
-                     struct vb_media_result *result);
-void vb_picture_release(struct vb_picture *picture);
+bool vb_image_open(struct vb_image_source *picture, const void *data, size_t size, enum vb_media_type type,
+                   struct vb_media_result *result);
+void vb_image_source_release(struct vb_image_source *picture);
 
 /* Opaque 8-bit R G B in memory of that size, which is at most the picture's, or one pixel more where the decoder gave one.
  * NULL: the file is damaged; result says so. */
-VipsImage *vb_picture_decode(const struct vb_picture *picture, struct vb_picture_size size,
-                             struct vb_media_result *result);
-
-/* How all functions of image.h say that the file, or we, are at fault. */
-void vb_picture_bad(struct vb_media_result *result, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-void vb_picture_trouble(struct vb_media_result *result, const char *what);
+VipsImage *vb_image_decode(const struct vb_image_source *picture, struct vb_image_size size,
+                           struct vb_media_result *result);
 
 /* For VB_CLEANUP. */
-void vb_picture_unref(VipsImage **image);
+void vb_image_unref(VipsImage **image);
 
 #endif

@@ -42,15 +42,15 @@ static double srgb_oetf(double light)
     return light <= 0.0031308 ? 12.92 * light : 1.055 * pow(light, 1 / 2.4) - 0.055;
 }
 
-static void fill(struct tables *tables, enum vb_hdr_transfer transfer)
+static void fill(struct tables *tables, enum vb_image_hdr transfer)
 {
     const int last = (1 << IN_BITS) - 1;
 
     for (int i = 0; i <= last; i++) {
         double signal = (double)i / last;
 
-        tables->light[i] =
-            (float)(transfer == VB_HDR_HLG ? hlg_inverse_oetf(signal) : pq_eotf(signal) / (double)PAPER);
+        tables->light[i] = (float)(transfer == VB_IMAGE_HDR_HLG ? hlg_inverse_oetf(signal)
+                                                                : pq_eotf(signal) / (double)PAPER);
     }
     for (int i = 0; i <= OUT_STEP; i++)
         tables->srgb[i] = (uint8_t)lrint(255 * srgb_oetf((double)i / OUT_STEP));
@@ -82,7 +82,7 @@ static uint8_t encode(const struct tables *tables, float light)
     return light >= 1 ? 255 : tables->srgb[lrintf(light * OUT_STEP)];
 }
 
-static void convert(const struct tables *tables, enum vb_hdr_transfer transfer, const uint16_t in[3],
+static void convert(const struct tables *tables, enum vb_image_hdr transfer, const uint16_t in[3],
                     uint8_t out[3])
 {
     static const float to_709[3][3] = {
@@ -91,7 +91,7 @@ static void convert(const struct tables *tables, enum vb_hdr_transfer transfer, 
 
     for (int i = 0; i < 3; i++)
         light[i] = tables->light[in[i] >> (16 - IN_BITS)];
-    gain = transfer == VB_HDR_HLG ? hlg_gain(light) : 1;
+    gain = transfer == VB_IMAGE_HDR_HLG ? hlg_gain(light) : 1;
     most = gain * fmaxf(light[0], fmaxf(light[1], light[2]));
     if (most > 0)
         gain *= compress(most) / most; /* of all three: the hue stays */
@@ -100,7 +100,7 @@ static void convert(const struct tables *tables, enum vb_hdr_transfer transfer, 
                         gain * (to_709[i][0] * light[0] + to_709[i][1] * light[1] + to_709[i][2] * light[2]));
 }
 
-int vb_hdr_to_srgb(const uint16_t *rgb, size_t pixels, enum vb_hdr_transfer transfer, uint8_t *ret_rgb)
+int vb_image_hdr_to_srgb(const uint16_t *rgb, size_t pixels, enum vb_image_hdr transfer, uint8_t *ret_rgb)
 {
     struct tables *tables VB_CLEANUP(vb_freep) = malloc(sizeof(*tables));
 

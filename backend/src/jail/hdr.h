@@ -9,12 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum vb_hdr_transfer {
-    VB_HDR_HLG, /* hybrid log-gamma, of an iPhone */
-    VB_HDR_PQ   /* perceptual quantizer, of HDR10 */
+enum vb_image_hdr {
+    VB_IMAGE_HDR_HLG, /* hybrid log-gamma, of an iPhone */
+    VB_IMAGE_HDR_PQ   /* perceptual quantizer, of HDR10 */
 };
 
 /* pixels of R G B with BT.2020's primaries, 0 to 65535, to R G B of 8 bits. Returns 0 or -ENOMEM. */
-int vb_hdr_to_srgb(const uint16_t *rgb, size_t pixels, enum vb_hdr_transfer transfer, uint8_t *ret_rgb);
+int vb_image_hdr_to_srgb(const uint16_t *rgb, size_t pixels, enum vb_image_hdr transfer, uint8_t *ret_rgb);
 
 #endif

@@ -7,6 +7,7 @@
 #include "jail/decode.h"
 #include "jail/resize.h"
 #include "jail/thumbhash.h"
+#include "jail/verdict.h"
 
 #include <errno.h>
 #include <math.h>
@@ -38,7 +39,7 @@ int vb_image_prepare(const char *program)
     g_log_set_writer_func(drop_message, NULL, NULL);
     if (VIPS_INIT(program))
         return -EIO;
-    vb_picture_prepare();
+    vb_image_block_loaders();
     vips_cache_set_max(0);
     vips_vector_set_enabled(
         FALSE); /* it would compile to memory that is writable, then code: not in a jail */
@@ -49,33 +50,34 @@ static bool write_output(int output, const void *data, size_t size, struct vb_me
 {
     if (vb_write_all(output, data, size) == 0)
         return true;
-    vb_picture_trouble(result, "there is no room for the picture");
+    vb_jail_trouble(result, "there is no room for the picture");
     return false;
 }
 
 /* What is drawn before the picture has come is made of a miniature. */
-static struct vb_resize_size miniature_size(unsigned width, unsigned height)
+static struct vb_image_size miniature_size(unsigned width, unsigned height)
 {
-    double scale = VIPS_MIN(1, (double)VB_THUMBHASH_SIDE_MAX / VIPS_MAX(width, height));
+    double scale = VIPS_MIN(1, (double)VB_IMAGE_THUMBHASH_SIDE_MAX / VIPS_MAX(width, height));
 
-    return (struct vb_resize_size){(unsigned)VIPS_MAX(1, VIPS_RINT(width * scale)),
-                                   (unsigned)VIPS_MAX(1, VIPS_RINT(height * scale))};
+    return (struct vb_image_size){(unsigned)VIPS_MAX(1, VIPS_RINT(width * scale)),
+                                  (unsigned)VIPS_MAX(1, VIPS_RINT(height * scale))};
 }
 
 /* Thumbhash and dominant colour of 8-bit R G B. */
 static int describe(VipsImage *image, struct vb_media_result *result)
 {
-    uint8_t miniature[VB_THUMBHASH_SIDE_MAX * VB_THUMBHASH_SIDE_MAX * 3];
-    const struct vb_resize_size size = {(unsigned)vips_image_get_width(image),
-                                        (unsigned)vips_image_get_height(image)};
-    const struct vb_resize_size small = miniature_size(size.width, size.height);
+    uint8_t miniature[VB_IMAGE_THUMBHASH_SIDE_MAX * VB_IMAGE_THUMBHASH_SIDE_MAX * 3];
+    const struct vb_image_size size = {(unsigned)vips_image_get_width(image),
+                                       (unsigned)vips_image_get_height(image)};
+    const struct vb_image_size small = miniature_size(size.width, size.height);
 
     if (vips_image_wio_input(image) ||
-        vb_resize_rgb(VIPS_IMAGE_ADDR(image, 0, 0), size, miniature, small) < 0)
+        vb_image_resize(VIPS_IMAGE_ADDR(image, 0, 0), size, miniature, small) < 0)
         return -EIO;
-    result->thumbhash_size = (uint8_t)vb_thumbhash(miniature, small.width, small.height, result->thumbhash);
+    result->thumbhash_size =
+        (uint8_t)vb_image_thumbhash(miniature, small.width, small.height, result->thumbhash);
     result->has_thumbhash = true;
-    vb_dominant_color(miniature, small.width, small.height, result->dominant);
+    vb_image_dominant_color(miniature, small.width, small.height, result->dominant);
     return 0;
 }
 
@@ -104,7 +106,7 @@ static bool save_canonical(VipsImage *image, size_t original_size, int output, s
     size_t size = 0;
 
     if (describe(image, result) < 0 || encode_canonical(image, original_size, &jpeg, &size)) {
-        vb_picture_trouble(result, "the picture could not be encoded");
+        vb_jail_trouble(result, "the picture could not be encoded");
         return false;
     }
     result->width = (uint32_t)vips_image_get_width(image);
@@ -113,45 +115,45 @@ static bool save_canonical(VipsImage *image, size_t original_size, int output, s
 }
 
 /* What the source is scaled to, never to more than it has. */
-static struct vb_picture_size fit(const struct vb_picture *picture, double scale)
+static struct vb_image_size fit(const struct vb_image_source *picture, double scale)
 {
     scale = VIPS_MIN(1, scale);
-    return (struct vb_picture_size){(int)VIPS_MAX(1, VIPS_RINT(picture->width * scale)),
-                                    (int)VIPS_MAX(1, VIPS_RINT(picture->height * scale))};
+    return (struct vb_image_size){(unsigned)VIPS_MAX(1, VIPS_RINT(picture->width * scale)),
+                                  (unsigned)VIPS_MAX(1, VIPS_RINT(picture->height * scale))};
 }
 
 void vb_image_ingest(const void *data, size_t size, enum vb_media_type type, int output,
                      struct vb_media_result *result)
 {
-    struct vb_picture picture VB_CLEANUP(vb_picture_release) = {0};
-    VipsImage *rgb VB_CLEANUP(vb_picture_unref) = NULL;
+    struct vb_image_source picture VB_CLEANUP(vb_image_source_release) = {0};
+    VipsImage *rgb VB_CLEANUP(vb_image_unref) = NULL;
     double longest;
 
-    if (!vb_picture_open(&picture, data, size, type, result))
+    if (!vb_image_open(&picture, data, size, type, result))
         return;
     longest = VIPS_MAX(picture.width, picture.height);
-    rgb = vb_picture_decode(&picture, fit(&picture, VB_MEDIA_SIDE_MAX / longest), result);
+    rgb = vb_image_decode(&picture, fit(&picture, VB_MEDIA_SIDE_MAX / longest), result);
     if (rgb) /* a picture without loss is not to be judged by its size */
         save_canonical(rgb, type == VB_MEDIA_PNG || type == VB_MEDIA_GIF ? 0 : size, output, result);
 }
 
 void vb_image_inspect(const void *data, size_t size, enum vb_media_type type, struct vb_media_result *result)
 {
-    struct vb_picture picture VB_CLEANUP(vb_picture_release) = {0};
+    struct vb_image_source picture VB_CLEANUP(vb_image_source_release) = {0};
 
-    vb_picture_open(&picture, data, size, type, result);
+    vb_image_open(&picture, data, size, type, result);
 }
 
 void vb_image_poster(const uint8_t *rgb, unsigned width, unsigned height, int output,
                      struct vb_media_result *result)
 {
-    VipsImage *image VB_CLEANUP(vb_picture_unref) = vips_image_new_from_memory(
+    VipsImage *image VB_CLEANUP(vb_image_unref) = vips_image_new_from_memory(
         rgb, (size_t)width * height * 3, (int)width, (int)height, 3, VIPS_FORMAT_UCHAR);
-    VipsImage *tagged VB_CLEANUP(vb_picture_unref) = NULL;
+    VipsImage *tagged VB_CLEANUP(vb_image_unref) = NULL;
     uint32_t video_width = result->width, video_height = result->height;
 
     if (!image || vips_copy(image, &tagged, "interpretation", VIPS_INTERPRETATION_sRGB, NULL)) {
-        vb_picture_trouble(result, "there is no memory for the poster");
+        vb_jail_trouble(result, "there is no memory for the poster");
         return;
     }
     save_canonical(tagged, 0, output, result);
@@ -161,7 +163,7 @@ void vb_image_poster(const uint8_t *rgb, unsigned width, unsigned height, int ou
     result->height = video_height;
 }
 
-static double scale_of(const struct vb_variant *variant, const struct vb_picture *picture)
+static double scale_of(const struct vb_variant *variant, const struct vb_image_source *picture)
 {
     double across = variant->width ? (double)variant->width / picture->width : INFINITY;
     double down = variant->height ? (double)variant->height / picture->height : INFINITY;
@@ -171,23 +173,23 @@ static double scale_of(const struct vb_variant *variant, const struct vb_picture
 }
 
 /* What is left of that: of a picture that is too small for what is to be covered, its aspect ratio. */
-static struct vb_picture_size cut_size(const struct vb_variant *variant, struct vb_picture_size scaled)
+static struct vb_image_size cut_size(const struct vb_variant *variant, struct vb_image_size scaled)
 {
     double w = variant->width, h = variant->height, scale;
 
     if (variant->fit != VB_FIT_COVER || !variant->width || !variant->height)
         return scaled;
     scale = VIPS_MIN(1, VIPS_MIN(scaled.width / w, scaled.height / h));
-    return (struct vb_picture_size){(int)VIPS_CLIP(1, VIPS_RINT(w * scale), scaled.width),
-                                    (int)VIPS_CLIP(1, VIPS_RINT(h * scale), scaled.height)};
+    return (struct vb_image_size){(unsigned)VIPS_CLIP(1, VIPS_RINT(w * scale), scaled.width),
+                                  (unsigned)VIPS_CLIP(1, VIPS_RINT(h * scale), scaled.height)};
 }
 
-static int cut(VipsImage *image, struct vb_picture_size size, VipsImage **ret)
+static int cut(VipsImage *image, struct vb_image_size size, VipsImage **ret)
 {
-    int width = vips_image_get_width(image), height = vips_image_get_height(image);
+    int width = (int)size.width, height = (int)size.height;
 
-    return vips_crop(image, ret, (width - size.width) / 2, (height - size.height) / 2, size.width,
-                     size.height, NULL);
+    return vips_crop(image, ret, (vips_image_get_width(image) - width) / 2,
+                     (vips_image_get_height(image) - height) / 2, width, height, NULL);
 }
 
 static int encode(VipsImage *image, const struct vb_variant *variant, void **ret_data, size_t *ret_size)
@@ -209,20 +211,20 @@ static int encode(VipsImage *image, const struct vb_variant *variant, void **ret
 void vb_image_variant(const void *data, size_t size, const struct vb_variant *variant, int output,
                       struct vb_media_result *result)
 {
-    struct vb_picture picture VB_CLEANUP(vb_picture_release) = {0};
-    VipsImage *rgb VB_CLEANUP(vb_picture_unref) = NULL, *part VB_CLEANUP(vb_picture_unref) = NULL;
+    struct vb_image_source picture VB_CLEANUP(vb_image_source_release) = {0};
+    VipsImage *rgb VB_CLEANUP(vb_image_unref) = NULL, *part VB_CLEANUP(vb_image_unref) = NULL;
     void *encoded VB_CLEANUP(free_buffer) = NULL;
-    struct vb_picture_size scaled;
+    struct vb_image_size scaled;
     size_t encoded_size = 0;
 
-    if (!vb_picture_open(&picture, data, size, VB_MEDIA_JPEG, result))
+    if (!vb_image_open(&picture, data, size, VB_MEDIA_JPEG, result))
         return;
     scaled = fit(&picture, scale_of(variant, &picture));
-    rgb = vb_picture_decode(&picture, scaled, result);
+    rgb = vb_image_decode(&picture, scaled, result);
     if (!rgb)
         return;
     if (cut(rgb, cut_size(variant, scaled), &part) || encode(part, variant, &encoded, &encoded_size)) {
-        vb_picture_trouble(result, "the variant could not be encoded");
+        vb_jail_trouble(result, "the variant could not be encoded");
         return;
     }
     result->width = (uint32_t)vips_image_get_width(part);

@@ -19,7 +19,7 @@ struct decoder {
     struct jpeg_decompress_struct jpeg;
     struct jpeg_error_mgr errors;
     jmp_buf failed;
-    struct vb_jpeg_pixels *pixels;
+    struct vb_image_pixels *pixels;
 };
 
 _Noreturn static void fail(j_common_ptr jpeg)
@@ -55,7 +55,7 @@ static void start(struct decoder *decoder, const void *data, size_t size)
 static int decode(struct decoder *decoder, unsigned shrink)
 {
     struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
-    struct vb_jpeg_pixels *pixels = decoder->pixels;
+    struct vb_image_pixels *pixels = decoder->pixels;
     size_t row_size;
 
     if (jpeg->num_components != 1 && jpeg->num_components != 3)
@@ -82,12 +82,12 @@ static int decode(struct decoder *decoder, unsigned shrink)
     return 0;
 }
 
-int vb_jpeg_decode(const void *data, size_t size, unsigned shrink, struct vb_jpeg_pixels *ret)
+int vb_image_jpeg_decode(const void *data, size_t size, unsigned shrink, struct vb_image_pixels *ret)
 {
     struct decoder decoder = {.pixels = ret};
     volatile int r = -EBADMSG;
 
-    *ret = (struct vb_jpeg_pixels){0};
+    *ret = (struct vb_image_pixels){0};
     if (setjmp(decoder.failed) == 0) {
         start(&decoder, data, size);
         r = decode(&decoder, shrink);
@@ -100,7 +100,7 @@ int vb_jpeg_decode(const void *data, size_t size, unsigned shrink, struct vb_jpe
     return r;
 }
 
-bool vb_jpeg_has_too_many_scans(const void *data, size_t size)
+bool vb_image_jpeg_has_too_many_scans(const void *data, size_t size)
 {
     const unsigned char *bytes = data;
     unsigned scans = 0;

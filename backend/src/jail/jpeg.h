@@ -10,21 +10,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VB_JPEG_PROBLEM_SIZE 200
+#define VB_IMAGE_PROBLEM_SIZE 200
 
-struct vb_jpeg_pixels {
+struct vb_image_pixels {
     uint8_t *rgb; /* height × width of R G B, without padding; to be freed */
     unsigned width, height;
-    char problem[VB_JPEG_PROBLEM_SIZE]; /* when it failed: what libjpeg says */
+    char problem[VB_IMAGE_PROBLEM_SIZE]; /* when it failed: what libjpeg says */
 };
 
 /* Decodes a whole file in memory, grey or of the usual three components, at 1/shrink of its size (1, 2, 4 or 8; rounded
  * up). A file that ends early is an error. Returns 0, -EBADMSG (the file is damaged), -EOPNOTSUPP (four components) or
  * -ENOMEM. */
-int vb_jpeg_decode(const void *data, size_t size, unsigned shrink, struct vb_jpeg_pixels *ret);
+int vb_image_jpeg_decode(const void *data, size_t size, unsigned shrink, struct vb_image_pixels *ret);
 
 /* Whether a JPEG asks for more work than its pixels are worth: many scans, each of which goes over all of the
  * picture. From the file's structure alone. */
-bool vb_jpeg_has_too_many_scans(const void *data, size_t size);
+bool vb_image_jpeg_has_too_many_scans(const void *data, size_t size);
 
 #endif

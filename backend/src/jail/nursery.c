@@ -3,13 +3,12 @@
  * network and files' owners, and forks workers, each of which enters the jail before it reads its first message. The
  * nursery itself never sees a stranger's byte.
  */
+#include "base/memory.h"
 #include "jail/image.h"
 #include "jail/sandbox.h"
 #include "jail/video.h"
-#include "media/wire.h"
 #include "jail/worker.h"
-
-#include "base/memory.h"
+#include "media/wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,11 +22,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PROCESSES_MAX 256
-
 struct nursery {
     unsigned processes, jail_parts;
-    pid_t pids[PROCESSES_MAX]; /* 0: none */
+    pid_t pids[VB_WIRE_PROCESSES_MAX]; /* 0: none */
     sigset_t signals_before;
 };
 
@@ -39,7 +36,7 @@ static void become_worker(const struct nursery *nursery, int socket, pid_t paren
     sigprocmask(SIG_SETMASK, &nursery->signals_before, NULL);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
         _exit(1);
-    vb_media_worker_run(VB_WIRE_CONTROL_FD, nursery->jail_parts);
+    vb_jail_worker_run(VB_WIRE_CONTROL_FD, nursery->jail_parts);
 }
 
 static int fork_worker(struct nursery *nursery, unsigned index)
@@ -142,7 +139,7 @@ int main(int argc, char **argv)
 
     (void)argc;
     if (vb_wire_receive(VB_WIRE_CONTROL_FD, &start, sizeof(start), NULL, 0) != sizeof(start) ||
-        start.processes < 1 || start.processes > PROCESSES_MAX) {
+        start.processes < 1 || start.processes > VB_WIRE_PROCESSES_MAX) {
         fprintf(stderr, "vibe-media is a part of vibe, which starts it by itself: run vibe instead\n");
         return 2;
     }

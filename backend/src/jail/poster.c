@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "jail/hdr.h"
+#include "jail/verdict.h"
 
 #include <libavcodec/avcodec.h>
 #include <libavutil/imgutils.h>
@@ -116,8 +117,9 @@ static int hdr_to_rgb(const AVFrame *frame, struct size size, uint8_t *rgb)
 
     if (r < 0)
         return r;
-    return vb_hdr_to_srgb(deep, pixels, frame->color_trc == AVCOL_TRC_SMPTE2084 ? VB_HDR_PQ : VB_HDR_HLG,
-                          rgb) < 0
+    return vb_image_hdr_to_srgb(deep, pixels,
+                                frame->color_trc == AVCOL_TRC_SMPTE2084 ? VB_IMAGE_HDR_PQ : VB_IMAGE_HDR_HLG,
+                                rgb) < 0
                ? AVERROR(ENOMEM)
                : 0;
 }
@@ -190,9 +192,9 @@ void vb_video_poster(struct vb_video_file *file, struct vb_media_result *result,
     if (r == 0)
         r = draw(frame, result, vb_video_turns(file->video), ret_poster);
     if (r == AVERROR(ENOMEM))
-        vb_video_trouble(result, "there is no memory for the video's pictures");
+        vb_jail_trouble(result, "there is no memory for the video's pictures");
     else if (r < 0)
-        vb_video_bad(result, "The video is damaged: its first picture cannot be decoded");
+        vb_jail_bad(result, "The video is damaged: its first picture cannot be decoded");
     av_frame_free(&frame);
     av_packet_free(&packet);
     avcodec_free_context(&decoder);

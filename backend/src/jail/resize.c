@@ -96,8 +96,8 @@ static void shrink_row(const float *row, const struct axis *across, unsigned wid
     }
 }
 
-int vb_resize_rgb(const uint8_t *source, struct vb_resize_size from, uint8_t *result,
-                  struct vb_resize_size to)
+int vb_image_resize(const uint8_t *source, struct vb_image_size from, uint8_t *result,
+                    struct vb_image_size to)
 {
     struct axis across = {0}, down = {0};
     size_t length = 3 * (size_t)from.width;

@@ -7,13 +7,13 @@
 
 #include <stdint.h>
 
-struct vb_resize_size {
+struct vb_image_size {
     unsigned width, height; /* > 0 */
 };
 
 /* Scales R G B bytes, rows without padding, by the Catmull-Rom kernel, as wide as a pixel of the result covers.
  * source and result do not overlap. Returns 0 or -ENOMEM. */
-int vb_resize_rgb(const uint8_t *source, struct vb_resize_size from, uint8_t *result,
-                  struct vb_resize_size to);
+int vb_image_resize(const uint8_t *source, struct vb_image_size from, uint8_t *result,
+                    struct vb_image_size to);
 
 #endif

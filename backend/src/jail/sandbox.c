@@ -2,6 +2,7 @@
 #include "jail/sandbox.h"
 
 #include "base/memory.h"
+#include "media/wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,12 +34,12 @@ unsigned vb_jail_prepare(void)
 
     /* root's namespaces are made as root: as anybody, a user namespace has to give the right */
     if (unshare(root ? CLONE_NEWNET | CLONE_NEWIPC : CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC) == 0)
-        parts |= VB_JAIL_NAMESPACES;
+        parts |= VB_WIRE_JAIL_NAMESPACES;
     if (!root)
-        return parts | VB_JAIL_USER;
+        return parts | VB_WIRE_JAIL_USER;
     if (setgroups(0, NULL) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0 &&
         setresuid(NOBODY, NOBODY, NOBODY) == 0)
-        parts |= VB_JAIL_USER;
+        parts |= VB_WIRE_JAIL_USER;
     return parts;
 }
 
@@ -221,7 +222,7 @@ static int enter_seccomp(void)
 
 int vb_jail_enter(const struct vb_jail_limits *limits)
 {
-    unsigned parts = VB_JAIL_SECCOMP;
+    unsigned parts = VB_WIRE_JAIL_SECCOMP;
     int r;
 
     prctl(PR_SET_DUMPABLE, 0);
@@ -229,7 +230,7 @@ int vb_jail_enter(const struct vb_jail_limits *limits)
         return -errno;
     set_limits(limits);
     if (enter_landlock())
-        parts |= VB_JAIL_LANDLOCK;
+        parts |= VB_WIRE_JAIL_LANDLOCK;
     r = enter_seccomp();
     return r < 0 ? r : (int)parts;
 }

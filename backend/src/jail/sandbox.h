@@ -11,21 +11,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum vb_jail_part {
-    VB_JAIL_SECCOMP = 1,    /* seccomp-bpf, seccomp(2) */
-    VB_JAIL_LANDLOCK = 2,   /* no rule: no file at all; landlock(7) */
-    VB_JAIL_NAMESPACES = 4, /* user, network and IPC of its own; namespaces(7) */
-    VB_JAIL_USER = 8,       /* not root: nobody, if it was root before */
-    VB_JAIL_ALL = 15
-};
-
 struct vb_jail_limits {
     uint64_t memory_bytes; /* of address space */
     unsigned cpu_s;        /* in all */
     uint64_t output_bytes; /* of a file it writes */
 };
 
-/* Once in the parent of all workers: namespaces and user. Returns the parts that hold. */
+/* Once in the parent of all workers: namespaces and user. Returns the parts that hold (enum vb_wire_jail). */
 unsigned vb_jail_prepare(void);
 /* In a worker: limits, Landlock, the filter. Closes nothing. Returns the parts that hold, or a negative errno when
  * seccomp could not be had: the process must then not go on. */

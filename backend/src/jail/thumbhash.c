@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIDE_MAX   VB_THUMBHASH_SIDE_MAX
+#define SIDE_MAX   VB_IMAGE_THUMBHASH_SIDE_MAX
 #define TERMS_MAX  27 /* of 7 × 7 in the triangle that is kept, without the first */
 #define LUMA_TERMS 7U
 #define BOXES      512
@@ -106,7 +106,8 @@ static void split(const uint8_t *pixels, struct plane planes[3])
     }
 }
 
-size_t vb_thumbhash(const uint8_t *pixels, unsigned width, unsigned height, uint8_t hash[VB_THUMBHASH_MAX])
+size_t vb_image_thumbhash(const uint8_t *pixels, unsigned width, unsigned height,
+                          uint8_t hash[VB_THUMBHASH_MAX])
 {
     struct plane *planes = vb_xcalloc(3, sizeof(*planes));
     unsigned longest = max_unsigned(width, height), at;
@@ -140,7 +141,7 @@ size_t vb_thumbhash(const uint8_t *pixels, unsigned width, unsigned height, uint
     return 5 + (at + 1) / 2;
 }
 
-void vb_dominant_color(const uint8_t *pixels, unsigned width, unsigned height, uint8_t color[3])
+void vb_image_dominant_color(const uint8_t *pixels, unsigned width, unsigned height, uint8_t color[3])
 {
     struct {
         uint32_t count, sum[3];

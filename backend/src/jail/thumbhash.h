@@ -7,13 +7,14 @@
 
 #include "media/job.h"
 
-#define VB_THUMBHASH_SIDE_MAX 100 /* pixels */
+#define VB_IMAGE_THUMBHASH_SIDE_MAX 100 /* pixels */
 
-/* pixels: width × height of R G B, opaque, sRGB; each side 1 to VB_THUMBHASH_SIDE_MAX. Returns the number of
+/* pixels: width × height of R G B, opaque, sRGB; each side 1 to VB_IMAGE_THUMBHASH_SIDE_MAX. Returns the number of
  * bytes written. */
-size_t vb_thumbhash(const uint8_t *pixels, unsigned width, unsigned height, uint8_t hash[VB_THUMBHASH_MAX]);
+size_t vb_image_thumbhash(const uint8_t *pixels, unsigned width, unsigned height,
+                          uint8_t hash[VB_THUMBHASH_MAX]);
 
 /* The colour that most of the picture has, as the mean of the fullest of 512 boxes of the colour cube. */
-void vb_dominant_color(const uint8_t *pixels, unsigned width, unsigned height, uint8_t color[3]);
+void vb_image_dominant_color(const uint8_t *pixels, unsigned width, unsigned height, uint8_t color[3]);
 
 #endif

@@ -4,13 +4,13 @@
 #include "jail/video.h"
 
 #include "base/memory.h"
-#include "media/atoms.h"
+#include "jail/verdict.h"
 #include "jail/video_file.h"
+#include "media/atoms.h"
 
 #include <errno.h>
 #include <libavutil/display.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,22 +20,6 @@
 #define STREAMS_MAX 16
 #define SIDE_LIMIT  8192 /* pixels */
 #define SCAN_AHEAD  ((int64_t)1024 * 1024)
-
-void vb_video_bad(struct vb_media_result *result, const char *format, ...)
-{
-    va_list arguments;
-
-    result->status = VB_MEDIA_BAD;
-    va_start(arguments, format);
-    vsnprintf(result->problem, sizeof(result->problem), format, arguments);
-    va_end(arguments);
-}
-
-void vb_video_trouble(struct vb_media_result *result, const char *what)
-{
-    result->status = VB_MEDIA_TROUBLE;
-    snprintf(result->problem, sizeof(result->problem), "%s", what);
-}
 
 void vb_video_frame_release(struct vb_video_frame *frame)
 {
@@ -190,18 +174,18 @@ static void choose_streams(struct vb_video_file *file, struct vb_media_result *r
     file->video = choose_stream(file->format, AVMEDIA_TYPE_VIDEO);
     file->sound = choose_stream(file->format, AVMEDIA_TYPE_AUDIO);
     if (!file->video) {
-        vb_video_bad(result, "The file has no video in it");
+        vb_jail_bad(result, "The file has no video in it");
         return;
     }
     file->video->discard = AVDISCARD_DEFAULT;
     if (file->sound)
         file->sound->discard = AVDISCARD_DEFAULT;
     if (!is_playable(file->video->codecpar))
-        vb_video_bad(result, "The video is encoded as %s: only H.264 and HEVC can be taken",
-                     avcodec_get_name(file->video->codecpar->codec_id));
+        vb_jail_bad(result, "The video is encoded as %s: only H.264 and HEVC can be taken",
+                    avcodec_get_name(file->video->codecpar->codec_id));
     else if (file->sound && !is_playable(file->sound->codecpar))
-        vb_video_bad(result, "The sound is encoded as %s: only AAC can be taken",
-                     avcodec_get_name(file->sound->codecpar->codec_id));
+        vb_jail_bad(result, "The sound is encoded as %s: only AAC can be taken",
+                    avcodec_get_name(file->sound->codecpar->codec_id));
 }
 
 unsigned vb_video_turns(const AVStream *stream)
@@ -221,9 +205,9 @@ static void measure(const struct vb_video_file *file, struct vb_media_result *re
     bool sideways = vb_video_turns(file->video) & 1;
 
     if (width < 1 || height < 1 || width > SIDE_LIMIT || height > SIDE_LIMIT) {
-        vb_video_bad(result,
-                     "The video has %" PRId64 " x %" PRId64 " pixels: at most %d on a side are allowed",
-                     width, height, SIDE_LIMIT);
+        vb_jail_bad(result,
+                    "The video has %" PRId64 " x %" PRId64 " pixels: at most %d on a side are allowed", width,
+                    height, SIDE_LIMIT);
         return;
     }
     if (shape.num > 0 && shape.den > 0 && shape.num < 64 * shape.den && shape.den < 64 * shape.num)
@@ -238,8 +222,8 @@ static void measure(const struct vb_video_file *file, struct vb_media_result *re
 static void check_duration(int64_t duration_ms, struct vb_media_result *result)
 {
     if (duration_ms > VB_MEDIA_VIDEO_MAX_MS + VB_MEDIA_VIDEO_SLACK_MS)
-        vb_video_bad(result, "The video lasts %.1f seconds: at most %d are allowed",
-                     (double)duration_ms / 1000, VB_MEDIA_VIDEO_MAX_MS / 1000);
+        vb_jail_bad(result, "The video lasts %.1f seconds: at most %d are allowed",
+                    (double)duration_ms / 1000, VB_MEDIA_VIDEO_MAX_MS / 1000);
     else
         result->duration_ms = (uint32_t)(duration_ms > 0 ? duration_ms : 0);
 }
@@ -256,7 +240,7 @@ static int64_t check_samples(const struct vb_video_file *file, AVStream *stream,
         int64_t end = entry->pos + entry->size;
 
         if (entry->pos < 0 || entry->size < 0 || end > file->bytes.size) {
-            vb_video_bad(result, "The video is cut off: it is longer by its own index than the file");
+            vb_jail_bad(result, "The video is cut off: it is longer by its own index than the file");
             return 0;
         }
         sum += entry->size;
@@ -300,21 +284,21 @@ static bool open_file(int input, struct vb_video_file *file, struct vb_media_res
 
     *file = (struct vb_video_file){.bytes = {.file = input, .size = lseek(input, 0, SEEK_END)}};
     if (file->bytes.size > VB_MEDIA_VIDEO_BYTES_MAX) {
-        vb_video_bad(result, "The video has %.1f MB: at most %d are allowed", (double)file->bytes.size / 1e6,
-                     (int)(VB_MEDIA_VIDEO_BYTES_MAX / 1000000));
+        vb_jail_bad(result, "The video has %.1f MB: at most %d are allowed", (double)file->bytes.size / 1e6,
+                    (int)(VB_MEDIA_VIDEO_BYTES_MAX / 1000000));
         return false;
     }
     if (scan_atoms(&file->bytes, &atoms) < 0) {
-        vb_video_bad(result, "The video is damaged or cut off: its boxes do not fit into each other");
+        vb_jail_bad(result, "The video is damaged or cut off: its boxes do not fit into each other");
         return false;
     }
     result->has_position = atoms.has_position;
     r = open_format(file);
     if (r < 0) {
         if (r == AVERROR(ENOMEM))
-            vb_video_trouble(result, "there is no memory for the video");
+            vb_jail_trouble(result, "there is no memory for the video");
         else
-            vb_video_bad(result, "The video is damaged: its index cannot be read");
+            vb_jail_bad(result, "The video is damaged: its index cannot be read");
         return false;
     }
     choose_streams(file, result);
@@ -475,7 +459,7 @@ static int copy_packet(struct vb_video_file *file, struct output *output, AVPack
     if (r == AVERROR_EOF && !file->io->error)
         return r;
     if (r < 0 || packet->flags & AV_PKT_FLAG_CORRUPT) {
-        vb_video_bad(result, "The video is damaged or cut off");
+        vb_jail_bad(result, "The video is damaged or cut off");
         return AVERROR_EOF;
     }
     is_video = packet->stream_index == file->video->index;
@@ -509,7 +493,7 @@ static int copy_packets(struct vb_video_file *file, struct output *output, struc
     }
     av_packet_free(&packet);
     if (r == AVERROR_EOF && !extent.any && result->status == VB_MEDIA_OK)
-        vb_video_bad(result, "The video has no pictures in it");
+        vb_jail_bad(result, "The video has no pictures in it");
     return r == AVERROR_EOF ? 0 : r;
 }
 
@@ -553,11 +537,11 @@ static void write_canonical(struct vb_video_file *file, int output_file, struct 
     if (result->status != VB_MEDIA_OK)
         return;
     if (r == AVERROR(EFBIG) || r == AVERROR(ENOSPC) || r == AVERROR(ENOMEM) || r == AVERROR(EIO))
-        vb_video_trouble(result, "there is no room for the video");
+        vb_jail_trouble(result, "there is no room for the video");
     else if (r < 0)
-        vb_video_bad(result, "The video is damaged: its parts do not make up a file");
+        vb_jail_bad(result, "The video is damaged: its parts do not make up a file");
     else if (!blank_user_data(&output) || !is_clean(&output))
-        vb_video_trouble(result, "the video could not be written without what it says of its owner");
+        vb_jail_trouble(result, "the video could not be written without what it says of its owner");
 }
 
 /* Reads all of it, as writing does. */
@@ -574,7 +558,7 @@ static void read_through(struct vb_video_file *file, struct vb_media_result *res
     }
     av_packet_free(&packet);
     if (r != AVERROR_EOF)
-        vb_video_trouble(result, "there is no memory for the video");
+        vb_jail_trouble(result, "there is no memory for the video");
 }
 
 void vb_video_ingest(int input, int output, struct vb_media_result *result, struct vb_video_frame *ret_poster)

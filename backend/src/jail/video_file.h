@@ -32,8 +32,4 @@ void vb_video_poster(struct vb_video_file *file, struct vb_media_result *result,
 /* Quarter turns clockwise that bring the stream's pictures upright, 0 to 3. */
 unsigned vb_video_turns(const AVStream *stream);
 
-void vb_video_bad(struct vb_media_result *result, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-void vb_video_trouble(struct vb_media_result *result, const char *what);
-
 #endif

@@ -3,10 +3,10 @@
 
 #include "jail/image.h"
 #include "jail/sandbox.h"
+#include "jail/verdict.h"
 #include "jail/video.h"
 #include "media/wire.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -17,12 +17,6 @@
 #define CPU_JOB_S    60 /* a worker that has used more ends, so that each job has that much */
 #define OUTPUT_BYTES ((uint64_t)128 * 1000 * 1000)
 #define NICE         10 /* answering requests goes first */
-
-static void trouble(struct vb_media_result *result, const char *what)
-{
-    result->status = VB_MEDIA_TROUBLE;
-    snprintf(result->problem, sizeof(result->problem), "%s", what);
-}
 
 static void ingest_video(const int files[VB_WIRE_FILES_MAX], struct vb_media_result *result)
 {
@@ -61,11 +55,11 @@ static void work(const struct vb_media_job *job, const int files[VB_WIRE_FILES_M
     } else if (job->work == VB_WORK_INSPECT && vb_media_is_video(job->type)) {
         vb_video_inspect(files[0], result);
     } else if (size <= 0) {
-        trouble(result, "the input has no bytes");
+        vb_jail_trouble(result, "the input has no bytes");
     } else {
         data = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, files[0], 0);
         if (data == MAP_FAILED) {
-            trouble(result, "there is no memory for the input");
+            vb_jail_trouble(result, "there is no memory for the input");
             return;
         }
         work_on_picture(job, data, (size_t)size, files[1], result);
@@ -98,7 +92,7 @@ static bool serve(int socket)
     return vb_wire_send(socket, &result, sizeof(result), NULL, 0) == 0 && job.work == VB_WORK_VARIANT;
 }
 
-_Noreturn void vb_media_worker_run(int socket, unsigned parts)
+_Noreturn void vb_jail_worker_run(int socket, unsigned parts)
 {
     static const struct vb_jail_limits limits = {
         .memory_bytes = MEMORY_BYTES, .cpu_s = CPU_S, .output_bytes = OUTPUT_BYTES};
@@ -110,7 +104,7 @@ _Noreturn void vb_media_worker_run(int socket, unsigned parts)
     if (hello.jail >= 0)
         hello.jail |= (int)parts;
     if (vb_wire_send(socket, &hello, sizeof(hello), NULL, 0) == 0 && hello.jail >= 0)
-        while (serve(socket) && ++jobs < VB_WORKER_VARIANTS_MAX && !used_up())
+        while (serve(socket) && ++jobs < VB_WIRE_VARIANTS_MAX && !used_up())
             ;
     _exit(0);
 }

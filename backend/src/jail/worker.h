@@ -1,11 +1,9 @@
-/* A media worker: what runs in the jail. */
+/* A media worker: one process in the jail, which does one job after the other. Linked into vibe-media alone. */
 #ifndef VB_JAIL_WORKER_H
 #define VB_JAIL_WORKER_H
 
-#define VB_WORKER_VARIANTS_MAX 64 /* jobs, after which one that makes variants ends, too */
-
 /* In a process that has just been forked: enters the jail, does jobs that come by the socket, ends the process. parts:
  * of the jail, that hold already. */
-_Noreturn void vb_media_worker_run(int socket, unsigned parts);
+_Noreturn void vb_jail_worker_run(int socket, unsigned parts);
 
 #endif

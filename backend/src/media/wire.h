@@ -9,8 +9,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define VB_WIRE_CONTROL_FD 3 /* of the nursery; a worker has its own socket there */
-#define VB_WIRE_FILES_MAX  3
+#define VB_WIRE_CONTROL_FD    3 /* of the nursery; a worker has its own socket there */
+#define VB_WIRE_FILES_MAX     3 /* descriptors beside one message */
+#define VB_WIRE_PROCESSES_MAX 256
+#define VB_WIRE_VARIANTS_MAX  64 /* after so many variants a worker ends, and another takes its place */
 
 /* Nursery to service: with the worker's socket, a new worker; without, one that has ended. Service to nursery: it is to be
  * killed. */
@@ -19,7 +21,15 @@ struct vb_wire_worker {
     int32_t signal; /* that ended it; 0: none */
 };
 
-/* A worker's first message: the parts of its jail that hold (enum vb_jail_part), or a negative errno. */
+enum vb_wire_jail {
+    VB_WIRE_JAIL_SECCOMP = 1,    /* seccomp-bpf, seccomp(2) */
+    VB_WIRE_JAIL_LANDLOCK = 2,   /* no rule: no file at all; landlock(7) */
+    VB_WIRE_JAIL_NAMESPACES = 4, /* user, network and IPC of its own; namespaces(7) */
+    VB_WIRE_JAIL_USER = 8,       /* not root: nobody, if it was root before */
+    VB_WIRE_JAIL_ALL = 15
+};
+
+/* A worker's first message: the parts of its jail that hold (enum vb_wire_jail), or a negative errno. */
 struct vb_wire_hello {
     int32_t jail;
 };

@@ -7,9 +7,7 @@
 #include "base/machine.h"
 #include "base/memory.h"
 #include "base/metrics.h"
-#include "jail/sandbox.h"
 #include "media/wire.h"
-#include "jail/worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -360,7 +358,7 @@ static int run_once(struct vb_workers *workers, const struct vb_media_job *job,
     r = exchange(worker, job, files, vb_clock_monotonic_ms() + timeout_ms, ret);
     if (r == -EPIPE && was_killed(workers, &call))
         r = -ENOMEM;
-    if (r == 0 && job->work == VB_WORK_VARIANT && ++worker->jobs < VB_WORKER_VARIANTS_MAX)
+    if (r == 0 && job->work == VB_WORK_VARIANT && ++worker->jobs < VB_WIRE_VARIANTS_MAX)
         offer(workers, worker);
     else
         kill_worker(workers, worker); /* one that read an upload has done its part, whatever it still wants */
@@ -498,7 +496,9 @@ static void note_jail(struct vb_workers *workers, int jail)
     static const struct {
         unsigned part;
         const char *name;
-    } parts[] = {{VB_JAIL_LANDLOCK, "landlock"}, {VB_JAIL_NAMESPACES, "namespaces"}, {VB_JAIL_USER, "user"}};
+    } parts[] = {{VB_WIRE_JAIL_LANDLOCK, "landlock"},
+                 {VB_WIRE_JAIL_NAMESPACES, "namespaces"},
+                 {VB_WIRE_JAIL_USER, "user"}};
     char missing[64] = "";
     bool first;
 

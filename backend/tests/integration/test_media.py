@@ -96,6 +96,21 @@ def fetched(vibe, media):
     return headers, data
 
 
+# ---- the wall: decoders are in vibe-media alone ---------------------------------------------------------------------
+
+def linked(program):
+    out = subprocess.run(["ldd", str(program)], capture_output=True, text=True)
+    if out.returncode:
+        pytest.skip(f"{program} is linked statically")
+    return out.stdout
+
+
+def test_the_service_links_no_decoder():
+    decoders = ("libvips", "libavformat", "libavcodec", "libswscale", "libheif", "libde265")
+    assert "libvips" in linked(BINARY.with_name("vibe-media")) and "libavcodec" in linked(BINARY.with_name("vibe-media"))
+    assert not [name for name in decoders if name in linked(BINARY)]
+
+
 # ---- pictures as they come -----------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("orientation, seen", enumerate(["RGBW", "GRWB", "WBGR", "BWRG", "RBGW", "BRWG", "WGBR", "GWRB"], 1))

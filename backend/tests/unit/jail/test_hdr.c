@@ -8,16 +8,16 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-static void convert(const double signal[3], enum vb_hdr_transfer transfer, uint8_t out[3])
+static void convert(const double signal[3], enum vb_image_hdr transfer, uint8_t out[3])
 {
     uint16_t in[3];
 
     for (int i = 0; i < 3; i++)
         in[i] = (uint16_t)lrint(signal[i] * 65535);
-    assert_int_equal(vb_hdr_to_srgb(in, 1, transfer, out), 0);
+    assert_int_equal(vb_image_hdr_to_srgb(in, 1, transfer, out), 0);
 }
 
-static int grey(double signal, enum vb_hdr_transfer transfer)
+static int grey(double signal, enum vb_image_hdr transfer)
 {
     uint8_t out[3];
 
@@ -31,14 +31,14 @@ static int grey(double signal, enum vb_hdr_transfer transfer)
 static void greys_are_where_they_belong(void **state)
 {
     (void)state;
-    assert_int_equal(grey(0, VB_HDR_HLG), 0);
-    assert_int_equal(grey(0, VB_HDR_PQ), 0);
-    assert_int_equal(grey(1, VB_HDR_HLG), 255);
-    assert_int_equal(grey(1, VB_HDR_PQ), 255);
-    assert_in_range(grey(0.75, VB_HDR_HLG), 220, 232);
-    assert_in_range(grey(0.58, VB_HDR_PQ), 220, 232);
-    assert_in_range(grey(0.38, VB_HDR_HLG), 100, 122);
-    assert_in_range(grey(0.38, VB_HDR_PQ), 100, 122);
+    assert_int_equal(grey(0, VB_IMAGE_HDR_HLG), 0);
+    assert_int_equal(grey(0, VB_IMAGE_HDR_PQ), 0);
+    assert_int_equal(grey(1, VB_IMAGE_HDR_HLG), 255);
+    assert_int_equal(grey(1, VB_IMAGE_HDR_PQ), 255);
+    assert_in_range(grey(0.75, VB_IMAGE_HDR_HLG), 220, 232);
+    assert_in_range(grey(0.58, VB_IMAGE_HDR_PQ), 220, 232);
+    assert_in_range(grey(0.38, VB_IMAGE_HDR_HLG), 100, 122);
+    assert_in_range(grey(0.38, VB_IMAGE_HDR_PQ), 100, 122);
 }
 
 static void brighter_is_never_darker(void **state)
@@ -47,8 +47,8 @@ static void brighter_is_never_darker(void **state)
 
     (void)state;
     for (int i = 0; i <= 1000; i++)
-        for (int transfer = VB_HDR_HLG; transfer <= VB_HDR_PQ; transfer++) {
-            int now = grey(i / 1000.0, (enum vb_hdr_transfer)transfer);
+        for (int transfer = VB_IMAGE_HDR_HLG; transfer <= VB_IMAGE_HDR_PQ; transfer++) {
+            int now = grey(i / 1000.0, (enum vb_image_hdr)transfer);
 
             assert_in_range(now, before[transfer], before[transfer] + 3);
             before[transfer] = now;
@@ -90,7 +90,7 @@ static void what_every_screen_can_show_is_shown_as_it_is(void **state)
                 light += to_2020[i][j] * srgb_to_light(colours[c][j]);
             signal[i] = pq(203 * light);
         }
-        convert(signal, VB_HDR_PQ, out);
+        convert(signal, VB_IMAGE_HDR_PQ, out);
         for (int i = 0; i < 3; i++)
             assert_in_range(out[i] + 4, colours[c][i], colours[c][i] + 8);
     }
@@ -102,7 +102,7 @@ static void what_is_too_bright_keeps_its_hue(void **state)
     uint8_t out[3];
 
     (void)state;
-    convert((double[]){0.95, 0.75, 0.60}, VB_HDR_HLG, out);
+    convert((double[]){0.95, 0.75, 0.60}, VB_IMAGE_HDR_HLG, out);
     assert_int_equal(out[0], 255);
     assert_in_range(out[1], 100, 200);
     assert_true(out[2] < out[1]);

@@ -50,7 +50,7 @@ static struct file encode(int components, J_COLOR_SPACE space, boolean progressi
     return file;
 }
 
-static void check_halves(const struct vb_jpeg_pixels *pixels)
+static void check_halves(const struct vb_image_pixels *pixels)
 {
     for (unsigned y = 0; y < pixels->height; y++)
         for (unsigned band = 0; band < 3; band++) {
@@ -75,9 +75,9 @@ static void every_kind_is_decoded_at_every_size(void **state)
         struct file file = encode(kinds[i].components, kinds[i].space, kinds[i].progressive);
 
         for (unsigned shrink = 1; shrink <= 8; shrink *= 2) {
-            struct vb_jpeg_pixels pixels;
+            struct vb_image_pixels pixels;
 
-            assert_int_equal(vb_jpeg_decode(file.data, file.size, shrink, &pixels), 0);
+            assert_int_equal(vb_image_jpeg_decode(file.data, file.size, shrink, &pixels), 0);
             assert_int_equal(pixels.width, (WIDTH + shrink - 1) / shrink);
             assert_int_equal(pixels.height, (HEIGHT + shrink - 1) / shrink);
             check_halves(&pixels);
@@ -90,10 +90,10 @@ static void every_kind_is_decoded_at_every_size(void **state)
 static void four_components_are_left_to_others(void **state)
 {
     struct file file = encode(4, JCS_CMYK, FALSE);
-    struct vb_jpeg_pixels pixels;
+    struct vb_image_pixels pixels;
 
     (void)state;
-    assert_int_equal(vb_jpeg_decode(file.data, file.size, 1, &pixels), -EOPNOTSUPP);
+    assert_int_equal(vb_image_jpeg_decode(file.data, file.size, 1, &pixels), -EOPNOTSUPP);
     assert_null(pixels.rgb);
     free(file.data);
 }
@@ -104,12 +104,12 @@ static void a_file_that_ends_early_is_damaged_wherever_it_ends(void **state)
 
     (void)state;
     for (unsigned long size = 0; size < file.size - 2; size += size < 700 ? 13 : 1) {
-        struct vb_jpeg_pixels pixels;
+        struct vb_image_pixels pixels;
         unsigned char *exact = malloc(size + 1); /* the sanitizer sees whoever reads on */
         int r;
 
         memcpy(exact, file.data, size);
-        r = vb_jpeg_decode(exact, size, 1, &pixels);
+        r = vb_image_jpeg_decode(exact, size, 1, &pixels);
         assert_int_equal(r, -EBADMSG);
         assert_null(pixels.rgb);
         assert_int_not_equal(pixels.problem[0], '\0');
@@ -124,10 +124,10 @@ static void flipped_bits_break_nothing_but_the_picture(void **state)
 
     (void)state;
     for (unsigned long bit = 16; bit < file.size * 8; bit += 7) {
-        struct vb_jpeg_pixels pixels;
+        struct vb_image_pixels pixels;
 
         file.data[bit / 8] ^= (unsigned char)(1 << bit % 8);
-        if (vb_jpeg_decode(file.data, file.size, 2, &pixels) == 0) {
+        if (vb_image_jpeg_decode(file.data, file.size, 2, &pixels) == 0) {
             assert_non_null(pixels.rgb);
             free(pixels.rgb);
         } else {
@@ -147,8 +147,8 @@ static void scans_are_counted(void **state)
     (void)state;
     for (size_t i = 0; i < 65; i++)
         memcpy(file + 2 + i * sizeof(scan), scan, sizeof(scan));
-    assert_true(vb_jpeg_has_too_many_scans(file, sizeof(file)));
-    assert_false(vb_jpeg_has_too_many_scans(file, sizeof(file) - sizeof(scan)));
+    assert_true(vb_image_jpeg_has_too_many_scans(file, sizeof(file)));
+    assert_false(vb_image_jpeg_has_too_many_scans(file, sizeof(file) - sizeof(scan)));
 }
 
 int main(void)

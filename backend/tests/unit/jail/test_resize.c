@@ -10,7 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-static uint8_t *picture(struct vb_resize_size size, uint8_t (*paint)(unsigned x, unsigned y, unsigned band))
+static uint8_t *picture(struct vb_image_size size, uint8_t (*paint)(unsigned x, unsigned y, unsigned band))
 {
     uint8_t *pixels = malloc((size_t)size.width * size.height * 3);
 
@@ -21,11 +21,11 @@ static uint8_t *picture(struct vb_resize_size size, uint8_t (*paint)(unsigned x,
     return pixels;
 }
 
-static uint8_t *resized(const uint8_t *source, struct vb_resize_size from, struct vb_resize_size to)
+static uint8_t *resized(const uint8_t *source, struct vb_image_size from, struct vb_image_size to)
 {
     uint8_t *result = malloc((size_t)to.width * to.height * 3);
 
-    assert_int_equal(vb_resize_rgb(source, from, result, to), 0);
+    assert_int_equal(vb_image_resize(source, from, result, to), 0);
     return result;
 }
 
@@ -65,8 +65,8 @@ static double weight(unsigned from, double center, double stretch, unsigned at)
 }
 
 /* One number of the result, from all of the source. */
-static double expected(const uint8_t *source, struct vb_resize_size from, struct vb_resize_size to,
-                       unsigned x, unsigned y, unsigned band)
+static double expected(const uint8_t *source, struct vb_image_size from, struct vb_image_size to, unsigned x,
+                       unsigned y, unsigned band)
 {
     double across = (double)from.width / to.width, down = (double)from.height / to.height, sum = 0;
 
@@ -81,7 +81,7 @@ static double expected(const uint8_t *source, struct vb_resize_size from, struct
 }
 
 static const struct {
-    struct vb_resize_size from, to;
+    struct vb_image_size from, to;
 } cases[] = {{{30, 20}, {24, 16}}, {{31, 17}, {7, 5}}, {{40, 3}, {9, 1}},
              {{3, 40}, {1, 9}},    {{1, 1}, {1, 1}},   {{2, 2}, {1, 1}},
              {{64, 48}, {1, 1}},   {{5, 4}, {8, 9}},   {{33, 29}, {32, 28}}};
@@ -90,7 +90,7 @@ static void every_pixel_is_what_the_kernel_says(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct vb_resize_size from = cases[i].from, to = cases[i].to;
+        struct vb_image_size from = cases[i].from, to = cases[i].to;
         uint8_t *source = picture(from, noise), *result = resized(source, from, to);
 
         for (unsigned at = 0; at < to.width * to.height * 3; at++) {
@@ -122,7 +122,7 @@ static void one_color_stays_that_color(void **state)
 
 static void the_same_size_is_the_same_picture(void **state)
 {
-    const struct vb_resize_size size = {37, 23};
+    const struct vb_image_size size = {37, 23};
     uint8_t *source = picture(size, noise), *result = resized(source, size, size);
 
     (void)state;
@@ -133,7 +133,7 @@ static void the_same_size_is_the_same_picture(void **state)
 
 static void a_slope_stays_where_it_was(void **state)
 {
-    const struct vb_resize_size from = {240, 240}, to = {80, 80};
+    const struct vb_image_size from = {240, 240}, to = {80, 80};
     uint8_t *source = picture(from, slope), *result = resized(source, from, to);
 
     (void)state;

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-static uint8_t pixels[VB_THUMBHASH_SIDE_MAX * VB_THUMBHASH_SIDE_MAX * 3];
+static uint8_t pixels[VB_IMAGE_THUMBHASH_SIDE_MAX * VB_IMAGE_THUMBHASH_SIDE_MAX * 3];
 
 static void paint(unsigned width, unsigned height)
 {
@@ -40,7 +40,7 @@ static void hashes_are_those_of_the_author(void **state)
         char text[VB_BASE64_SIZE(VB_THUMBHASH_MAX)];
 
         paint(cases[i].width, cases[i].height);
-        vb_base64_encode(hash, vb_thumbhash(pixels, cases[i].width, cases[i].height, hash), text);
+        vb_base64_encode(hash, vb_image_thumbhash(pixels, cases[i].width, cases[i].height, hash), text);
         assert_string_equal(text, cases[i].hash);
     }
 }
@@ -49,10 +49,10 @@ static void every_size_fits(void **state)
 {
     (void)state;
     memset(pixels, 0xff, sizeof(pixels));
-    for (unsigned width = 1; width <= VB_THUMBHASH_SIDE_MAX; width += 9)
-        for (unsigned height = 1; height <= VB_THUMBHASH_SIDE_MAX; height += 9) {
+    for (unsigned width = 1; width <= VB_IMAGE_THUMBHASH_SIDE_MAX; width += 9)
+        for (unsigned height = 1; height <= VB_IMAGE_THUMBHASH_SIDE_MAX; height += 9) {
             uint8_t hash[VB_THUMBHASH_MAX];
-            size_t size = vb_thumbhash(pixels, width, height, hash);
+            size_t size = vb_image_thumbhash(pixels, width, height, hash);
 
             assert_in_range(size, 5, VB_THUMBHASH_MAX);
         }
@@ -65,10 +65,10 @@ static void the_dominant_colour_is_what_most_pixels_have(void **state)
     (void)state;
     for (size_t i = 0; i < 100; i++)
         memcpy(pixels + 3 * i, i < 60 ? "\xc8\x10\x20" : "\x10\x20\xc8", 3);
-    vb_dominant_color(pixels, 10, 10, color);
+    vb_image_dominant_color(pixels, 10, 10, color);
     assert_memory_equal(color, "\xc8\x10\x20", 3);
     memset(pixels, 0, 3);
-    vb_dominant_color(pixels, 1, 1, color);
+    vb_image_dominant_color(pixels, 1, 1, color);
     assert_memory_equal(color, "\0\0\0", 3);
 }
 

@@ -1,9 +1,7 @@
 /* A nursery whose one worker does wrong, to see what the service makes of it. WRONG: 1 never answers, 2 answers nonsense,
  * 3 crashes, 4 cannot be jailed, 5 is killed, 6 ends without a word of the nursery's. */
-#include "jail/sandbox.h"
-#include "media/wire.h"
-
 #include "media/job.h"
+#include "media/wire.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -13,7 +11,7 @@
 
 static void do_wrong(int socket)
 {
-    struct vb_wire_hello hello = {.jail = VB_JAIL_ALL};
+    struct vb_wire_hello hello = {.jail = VB_WIRE_JAIL_ALL};
     unsigned char job[sizeof(struct vb_media_job)], answer[sizeof(struct vb_media_result)];
     int files[VB_WIRE_FILES_MAX];
 
@@ -33,7 +31,8 @@ int main(void)
     struct vb_wire_start start;
     struct vb_wire_worker order;
 
-    if (vb_wire_receive(VB_WIRE_CONTROL_FD, &start, sizeof(start), NULL, 0) != sizeof(start))
+    if (vb_wire_receive(VB_WIRE_CONTROL_FD, &start, sizeof(start), NULL, 0) != sizeof(start) ||
+        start.processes > VB_WIRE_PROCESSES_MAX)
         return 2;
     for (;;) {
         struct vb_wire_worker worker = {.pid = getpid()};

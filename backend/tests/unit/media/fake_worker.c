@@ -3,10 +3,9 @@
 #include "jail/image.h"
 #include "jail/sandbox.h"
 #include "jail/video.h"
-#include "media/wire.h"
 #include "jail/worker.h"
-
 #include "media/job.h"
+#include "media/wire.h"
 
 #include <time.h>
 #include <unistd.h>
@@ -23,7 +22,7 @@ void vb_video_prepare(void)
 
 unsigned vb_jail_prepare(void)
 {
-    return VB_JAIL_ALL;
+    return VB_WIRE_JAIL_ALL;
 }
 
 static void wait_for_leave(int input)
@@ -34,7 +33,7 @@ static void wait_for_leave(int input)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 }
 
-void vb_media_worker_run(int socket, unsigned parts)
+void vb_jail_worker_run(int socket, unsigned parts)
 {
     const struct vb_wire_hello hello = {.jail = (int32_t)parts};
     const struct vb_media_result result = {.status = VB_MEDIA_OK};
