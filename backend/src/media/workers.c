@@ -677,6 +677,8 @@ int vb_workers_start(const struct vb_workers_config *config, struct vb_workers *
     workers->control = -1;
     if (!workers->config.processes)
         workers->config.processes = vb_machine_cores() + PROCESSES_MORE;
+    if (workers->config.processes > VB_WIRE_PROCESSES_MAX)
+        workers->config.processes = VB_WIRE_PROCESSES_MAX;
     workers->heavy_max = heavy_max(workers->config.processes);
     if (!workers->config.queue_max)
         workers->config.queue_max = DEFAULT_QUEUE_MAX;

@@ -18,7 +18,7 @@ struct vb_workers;
 
 struct vb_workers_config {
     const char *program; /* of the nursery; NULL: "vibe-media" beside this program */
-    unsigned processes;  /* 0: two more than this process may use cores */
+    unsigned processes;  /* 0: two more than the cores this process may use; at most VB_WIRE_PROCESSES_MAX */
     unsigned queue_max;  /* calls waiting for a process; 0: 512 */
     unsigned timeout_ms; /* of one job, from when a process has it; 0: 30000 */
 };

@@ -391,6 +391,13 @@ static void avif_yields_to_uploads_and_other_variants(void **state)
     vb_workers_stop(workers);
 }
 
+/* A machine may have more cores than a nursery takes workers. */
+static void more_workers_than_a_nursery_takes_are_not_asked_for(void **state)
+{
+    (void)state;
+    vb_workers_stop(start("FAKE_DIES", 100000, 20000));
+}
+
 static void a_missing_program_is_named(void **state)
 {
     struct vb_workers *workers = NULL;
@@ -434,6 +441,7 @@ int main(void)
         cmocka_unit_test(a_full_queue_refuses),
         cmocka_unit_test(nobodys_uploads_keep_others_waiting),
         cmocka_unit_test(avif_yields_to_uploads_and_other_variants),
+        cmocka_unit_test(more_workers_than_a_nursery_takes_are_not_asked_for),
         cmocka_unit_test(a_missing_program_is_named),
         cmocka_unit_test(a_system_that_forbids_the_jail_is_told_so),
     };
