@@ -4,18 +4,20 @@
 #include "base/encode.h"
 #include "base/hash.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NOW 1790000000
+#define NOW    1790000000
+#define SECRET "0123456789abcdef0123456789abcdef"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
-static void check(const struct vb_jwt_key *key, const char *token, size_t length)
+static void check(const struct vb_keys *keys, const char *token, size_t length)
 {
     struct vb_jwt_claims claims = {0};
 
-    if (vb_jwt_verify(key, 1, token, length, NOW, &claims) != VB_JWT_OK)
+    if (vb_jwt_verify(keys, token, length, NOW, &claims) != VB_JWT_OK)
         return;
     if (!claims.subject[0] || claims.expires_s + VB_JWT_LEEWAY_S <= NOW ||
         claims.issued_s > NOW + VB_JWT_LEEWAY_S)
@@ -23,32 +25,35 @@ static void check(const struct vb_jwt_key *key, const char *token, size_t length
 }
 
 /* size: small enough for the result to be within VB_JWT_TOKEN_MAX. */
-static void check_signed(const struct vb_jwt_key *key, const unsigned char *payload, size_t size)
+static void check_signed(const struct vb_keys *keys, const unsigned char *payload, size_t size)
 {
-    char token[VB_JWT_TOKEN_MAX + 1];
+    char token[VB_JWT_TOKEN_MAX + 1], header[128], kid[VB_KEY_ID_SIZE];
     unsigned char mac[VB_SHA256_SIZE];
-    size_t length = key->header_length;
+    size_t length;
 
-    memcpy(token, key->header, length);
+    vb_keys_id(keys, kid);
+    length = (size_t)snprintf(header, sizeof(header), "{\"alg\":\"HS256\",\"kid\":\"%s\"}", kid);
+    length = vb_base64url_encode(header, length, token);
+    token[length++] = '.';
     length += vb_base64url_encode(payload, size, token + length);
-    vb_hmac(&key->hmac, token, length, mac);
+    vb_keys_sign(keys, VB_KEY_TOKEN, token, length, mac);
     token[length++] = '.';
     length += vb_base64url_encode(mac, sizeof(mac), token + length);
-    check(key, token, length);
+    check(keys, token, length);
 }
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
-    struct vb_jwt_key key;
+    static struct vb_keys *keys;
     char *copy = malloc(size ? size : 1); /* exact, without a NUL behind it */
 
-    if (!copy || vb_jwt_key_init(&key, "0123456789abcdef0123456789abcdef") < 0)
+    if (!copy || (!keys && vb_keys_create((const char *[]){SECRET, NULL}, &keys) < 0))
         abort();
     if (size)
         memcpy(copy, data, size);
-    check(&key, copy, size);
+    check(keys, copy, size);
     if (size <= 640)
-        check_signed(&key, data, size);
+        check_signed(keys, data, size);
     free(copy);
     return 0;
 }

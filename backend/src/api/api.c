@@ -12,7 +12,6 @@
 #include "api/upload/routes.h"
 #include "api/users/routes.h"
 #include "ingest/staged.h"
-#include "ingest/ticket.h"
 #include "base/encode.h"
 #include "base/memory.h"
 
@@ -123,36 +122,13 @@ void vb_api_add_cdn_url(const struct vb_api *api, const char *host, const char *
     vb_percent_encode(out, key, strlen(key), true);
 }
 
-int vb_api_read_ticket(const struct vb_api *api, const char *user_id, const char *upload_id,
-                       struct vb_ticket *ret_ticket)
-{
-    int r = vb_ticket_read(&api->ticket_key, user_id, upload_id, ret_ticket);
-
-    for (size_t i = 0; r < 0 && i + 1 < api->secret_count; i++)
-        r = vb_ticket_read(&api->previous_ticket_keys[i], user_id, upload_id, ret_ticket);
-    return r;
-}
-
-static void derive_keys(struct vb_api *api, const struct vb_api_config *config)
-{
-    vb_assert(vb_jwt_key_init(&api->jwt_keys[0], config->jwt_secret) == 0);
-    vb_ticket_derive_key(config->jwt_secret, &api->ticket_key);
-    api->secret_count = 1;
-    for (const char *const *secret = config->previous_jwt_secrets; secret && *secret; secret++) {
-        vb_assert(api->secret_count < VB_API_SECRETS_MAX);
-        vb_assert(vb_jwt_key_init(&api->jwt_keys[api->secret_count], *secret) == 0);
-        vb_ticket_derive_key(*secret, &api->previous_ticket_keys[api->secret_count - 1]);
-        api->secret_count++;
-    }
-}
-
 struct vb_api *vb_api_create(const struct vb_api_config *config)
 {
     struct vb_api *api = vb_xcalloc(1, sizeof(*api));
 
-    derive_keys(api, config);
     api->db = config->db;
     api->s3 = config->s3;
+    api->keys = config->keys;
     api->workers = config->workers;
     api->user_rate_limit = config->user_rate_limit;
     api->cdn_base_url = vb_xstrdup(config->cdn_base_url);
@@ -181,9 +157,6 @@ void vb_api_destroy(struct vb_api *api)
     vb_feed_destroy(api->feed);
     vb_auth_destroy(api->auth);
     vb_readiness_destroy(api->readiness);
-    explicit_bzero(api->jwt_keys, sizeof(api->jwt_keys));
-    explicit_bzero(&api->ticket_key, sizeof(api->ticket_key));
-    explicit_bzero(api->previous_ticket_keys, sizeof(api->previous_ticket_keys));
     free(api->cdn_base_url);
     free(api);
 }

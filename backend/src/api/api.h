@@ -4,6 +4,7 @@
 #ifndef VB_API_API_H
 #define VB_API_API_H
 
+#include "base/keys.h"
 #include "db/pool.h"
 #include "http/client.h"
 #include "http/server.h"
@@ -15,14 +16,12 @@ struct vb_api;
 struct vb_api_config {
     struct vb_db_pool *db;
     struct vb_s3_client *s3;
+    const struct vb_keys *keys;                /* sign and verify all that clients bring back */
     struct vb_workers *workers;                /* what decodes uploads */
     struct vb_http_client *http;               /* for Apple's keys; needed with apple_client_ids */
     const char *apple_client_ids;              /* APPLE_CLIENT_ID; NULL: no Sign in with Apple */
     const char *apple_issuer, *apple_jwks_url; /* NULL: Apple's */
-    const char *jwt_secret;                    /* at least 32 bytes */
-    /* JWT_SECRET_PREVIOUS: what was signed with these is good still. NULL-terminated, at most 3; NULL: none */
-    const char *const *previous_jwt_secrets;
-    const char *smtp_url, *mail_from; /* NULL: no mail can be sent */
+    const char *smtp_url, *mail_from;          /* NULL: no mail can be sent */
     const char *password_reset_url; /* the app's link, with {token} in it; needed for what follows or mail */
     bool log_reset_links;           /* `vibe up` without SMTP_URL: links to a new password are logged */
     const char *cdn_base_url;       /* without a final slash */

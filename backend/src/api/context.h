@@ -7,8 +7,6 @@
 #include "api/api.h"
 #include "api/auth/jwt.h"
 
-#define VB_API_SECRETS_MAX 4 /* JWT_SECRET and those before it */
-
 struct vb_api {
     struct vb_db_pool *db;
     struct vb_s3_client *s3;
@@ -18,9 +16,7 @@ struct vb_api {
     uint16_t follow_host_s3_port, follow_host_cdn_port;
     void (*object_deleted)(void *context, const char *key); /* NULL: nobody is told */
     void *object_deleted_context;
-    struct vb_jwt_key jwt_keys[VB_API_SECRETS_MAX]; /* the first signs; all of them verify */
-    struct vb_hmac_key ticket_key, previous_ticket_keys[VB_API_SECRETS_MAX - 1];
-    size_t secret_count;
+    const struct vb_keys *keys;
     struct vb_readiness *readiness;
     struct vb_auth *auth;
     struct vb_feed *feed;
@@ -40,10 +36,5 @@ void vb_api_add_cdn_url(const struct vb_api *api, const char *host, const char *
 /* Deletes an object, and tells who delivers it. Errors of the S3 client. */
 int vb_api_delete_object(const struct vb_api *api, struct vb_s3_client *s3, const char *key,
                          struct vb_error *err);
-
-/* Reads an upload id that was signed with the secret or one of those before it: as vb_ticket_read(). */
-struct vb_ticket;
-int vb_api_read_ticket(const struct vb_api *api, const char *user_id, const char *upload_id,
-                       struct vb_ticket *ret_ticket);
 
 #endif

@@ -34,8 +34,8 @@ const char *vb_api_authenticate(struct vb_http_request *request)
     }
     header += 7;
     header += strspn(header, " ");
-    switch (vb_jwt_verify(api->jwt_keys, api->secret_count, header, strnlen(header, VB_JWT_TOKEN_MAX + 1),
-                          vb_clock_realtime_s(), &claims)) {
+    switch (vb_jwt_verify(api->keys, header, strnlen(header, VB_JWT_TOKEN_MAX + 1), vb_clock_realtime_s(),
+                          &claims)) {
     case VB_JWT_OK:
         break;
     case VB_JWT_EXPIRED:

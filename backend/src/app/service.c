@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define WORKERS   48 /* those of the database, and as many that wait for other services */
 #define QUEUE_MAX 1024
@@ -30,6 +31,7 @@ struct vb_service {
     struct vb_db_pool *db;
     struct vb_http_client *http;
     struct vb_s3_client *s3;
+    struct vb_keys *keys;
     struct vb_api *api;
     struct vb_ratelimit *rate_limit, *user_rate_limit;
     struct vb_http_server *server;
@@ -61,6 +63,16 @@ static void start_sweeper(struct vb_service *service, const struct vb_service_co
                                                      .replaced_after_s = settings->sweep_replaced_after_s});
 }
 
+static struct vb_keys *create_keys(const struct vb_settings *settings)
+{
+    const char *secrets[1 + VB_SETTINGS_PREVIOUS_MAX + 1] = {settings->jwt_secret};
+    struct vb_keys *keys = NULL;
+
+    memcpy(secrets + 1, settings->previous_jwt_secrets, sizeof(settings->previous_jwt_secrets));
+    vb_assert(vb_keys_create(secrets, &keys) == 0); /* the settings have checked them */
+    return keys;
+}
+
 static void start_clients(struct vb_service *service, const struct vb_service_config *config)
 {
     const struct vb_settings *settings = config->settings;
@@ -77,16 +89,16 @@ static void start_clients(struct vb_service *service, const struct vb_service_co
         service->rate_limit = vb_ratelimit_create(settings->rate_per_s, settings->rate_burst);
     if (settings->user_rate_per_s)
         service->user_rate_limit = vb_ratelimit_create(settings->user_rate_per_s, settings->user_rate_burst);
+    service->keys = create_keys(settings);
     service->api =
         vb_api_create(&(struct vb_api_config){.db = service->db,
                                               .s3 = service->s3,
+                                              .keys = service->keys,
                                               .workers = config->workers,
                                               .http = service->http,
                                               .apple_client_ids = settings->apple_client_ids,
                                               .apple_issuer = settings->apple_issuer,
                                               .apple_jwks_url = settings->apple_jwks_url,
-                                              .jwt_secret = settings->jwt_secret,
-                                              .previous_jwt_secrets = settings->previous_jwt_secrets,
                                               .smtp_url = settings->smtp_url,
                                               .mail_from = settings->mail_from,
                                               .password_reset_url = settings->password_reset_url,
@@ -155,6 +167,7 @@ void vb_service_stop(struct vb_service *service)
         vb_http_server_stop(service->server);
     }
     vb_api_destroy(service->api);
+    vb_keys_destroy(service->keys);
     vb_pool_destroy(service->pool);
     vb_pool_destroy(service->remote_pool);
     vb_pool_destroy(service->password_pool);

@@ -107,18 +107,18 @@ static void read_secrets(struct vb_settings *settings, struct vb_config *config)
     char *save = NULL;
 
     settings->jwt_secret = vb_config_string(config, "JWT_SECRET", NULL);
-    if (settings->jwt_secret && strlen(settings->jwt_secret) < VB_SETTINGS_JWT_SECRET_MIN)
+    if (settings->jwt_secret && strlen(settings->jwt_secret) < VB_KEYS_SECRET_MIN)
         vb_config_problem(config, "JWT_SECRET",
                           "must be at least %d bytes; make one with: openssl rand -base64 48",
-                          VB_SETTINGS_JWT_SECRET_MIN);
+                          VB_KEYS_SECRET_MIN);
     settings->previous_jwt_text = vb_xstrdup(vb_config_string(config, "JWT_SECRET_PREVIOUS", ""));
     for (char *secret = strtok_r(settings->previous_jwt_text, ", ", &save); secret;
          secret = strtok_r(NULL, ", ", &save)) {
-        if (count == VB_SETTINGS_PREVIOUS_MAX || strlen(secret) < VB_SETTINGS_JWT_SECRET_MIN) {
+        if (count == VB_SETTINGS_PREVIOUS_MAX || strlen(secret) < VB_KEYS_SECRET_MIN) {
             vb_config_problem(config, "JWT_SECRET_PREVIOUS",
                               "must be at most %d earlier values of JWT_SECRET, comma-separated, of at least "
                               "%d bytes each",
-                              VB_SETTINGS_PREVIOUS_MAX, VB_SETTINGS_JWT_SECRET_MIN);
+                              VB_SETTINGS_PREVIOUS_MAX, VB_KEYS_SECRET_MIN);
             return;
         }
         settings->previous_jwt_secrets[count++] = secret;

@@ -6,15 +6,15 @@
 #define VB_APP_SETTINGS_H
 
 #include "base/config.h"
+#include "base/keys.h"
 #include "base/log.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define VB_SETTINGS_ORIGINS_MAX    32
-#define VB_SETTINGS_JWT_SECRET_MIN 32 /* bytes */
-#define VB_SETTINGS_PREVIOUS_MAX   3
-#define VB_SETTINGS_BUCKET         "vibe-app-production"
+#define VB_SETTINGS_ORIGINS_MAX  32
+#define VB_SETTINGS_PREVIOUS_MAX (VB_KEYS_MAX - 1)
+#define VB_SETTINGS_BUCKET       "vibe-app-production"
 
 struct vb_settings {
     uint16_t port;

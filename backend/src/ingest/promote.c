@@ -115,7 +115,7 @@ static enum vb_promotion_result check_bytes(const struct work *work, const struc
         return VB_PROMOTION_WRONG_TYPE;
     }
     if (work->purpose->has_target &&
-        vb_target_read(&work->api->ticket_key, promotion->upload_id, object, &ret->target) < 0) {
+        vb_target_read(work->api->keys, promotion->upload_id, object, &ret->target) < 0) {
         snprintf(promotion->problem, sizeof(promotion->problem),
                  "The file did not arrive with the headers of its ticket");
         return VB_PROMOTION_WRONG_TARGET;

@@ -20,7 +20,7 @@ static bool fits_together(const struct vb_api *api, const char *user_id, const c
     struct vb_strbuf expected;
     bool same;
 
-    if (vb_api_read_ticket(api, user_id, upload_id, ret_ticket) < 0)
+    if (vb_ticket_read(api->keys, user_id, upload_id, ret_ticket) < 0)
         return false;
     vb_strbuf_init(&expected, 1024);
     vb_ticket_staging_key(ret_ticket, user_id, upload_id, &expected);

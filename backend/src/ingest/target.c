@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SEAL_BYTES 16
+#define SEAL_BYTES   16
+#define MESSAGE_SIZE 512
 
 bool vb_target_is_id(const char *text)
 {
@@ -19,24 +20,24 @@ bool vb_target_is_id(const char *text)
            strcmp(text, "..") != 0;
 }
 
-/* No message that a ticket's code authenticates begins like this one: at the ninth byte of a UUID the highest
- * bit is set. The fields are free of line feeds. */
-static void seal(const struct vb_hmac_key *key, const char *upload_id, const struct vb_target *target,
-                 char ret_seal[VB_TARGET_SEAL_SIZE])
+/* Writes what the seal covers; returns its length. No message that a ticket's code authenticates begins like this one:
+ * at the ninth byte of a UUID the highest bit is set. The fields are free of line feeds. */
+static size_t put_together(const char *upload_id, const struct vb_target *target, char message[MESSAGE_SIZE])
 {
-    unsigned char mac[VB_SHA256_SIZE];
-    char message[512];
-    int length = snprintf(message, sizeof(message), "vibe upload target 1\n%s\n%s\n%s\n%d\n%s\n", upload_id,
+    int length = snprintf(message, MESSAGE_SIZE, "vibe upload target 1\n%s\n%s\n%s\n%d\n%s\n", upload_id,
                           target->activity, target->slot, target->index, target->story);
 
-    vb_assert(length > 0 && (size_t)length < sizeof(message));
-    vb_hmac(key, message, (size_t)length, mac);
-    vb_base64url_encode(mac, SEAL_BYTES, ret_seal);
+    vb_assert(length > 0 && length < MESSAGE_SIZE);
+    return (size_t)length;
 }
 
-void vb_target_write(const struct vb_hmac_key *key, const char *upload_id, const struct vb_target *target,
+void vb_target_write(const struct vb_keys *keys, const char *upload_id, const struct vb_target *target,
                      struct vb_target_headers *ret)
 {
+    unsigned char mac[VB_SHA256_SIZE];
+    char message[MESSAGE_SIZE];
+    size_t size = put_together(upload_id, target, message);
+
     ret->count = 0;
     if (*target->activity)
         ret->list[ret->count++] = (struct vb_sigv4_header){"x-amz-meta-vibe-activity", target->activity};
@@ -50,26 +51,31 @@ void vb_target_write(const struct vb_hmac_key *key, const char *upload_id, const
     }
     if (*target->story)
         ret->list[ret->count++] = (struct vb_sigv4_header){"x-amz-meta-vibe-story", target->story};
-    seal(key, upload_id, target, ret->seal);
+    vb_keys_sign(keys, VB_KEY_UPLOAD, message, size, mac);
+    vb_base64url_encode(mac, SEAL_BYTES, ret->seal);
     vb_assert(ret->count < VB_TARGET_HEADERS_MAX);
     ret->list[ret->count++] = (struct vb_sigv4_header){"x-amz-meta-vibe-seal", ret->seal};
 }
 
-int vb_target_read(const struct vb_hmac_key *key, const char *upload_id, const struct vb_s3_object *object,
+int vb_target_read(const struct vb_keys *keys, const char *upload_id, const struct vb_s3_object *object,
                    struct vb_target *ret_target)
 {
-    char found[VB_TARGET_SEAL_SIZE] = "", expected[VB_TARGET_SEAL_SIZE], index[2] = "";
+    char seal[VB_TARGET_SEAL_SIZE] = "", index[2] = "", message[MESSAGE_SIZE];
+    unsigned char mac[SEAL_BYTES];
     struct vb_target target = {0};
+    size_t mac_size, size;
 
     vb_s3_metadata(object, "vibe-activity", target.activity, sizeof(target.activity));
     vb_s3_metadata(object, "vibe-slot", target.slot, sizeof(target.slot));
     vb_s3_metadata(object, "vibe-story", target.story, sizeof(target.story));
-    vb_s3_metadata(object, "vibe-seal", found, sizeof(found));
+    vb_s3_metadata(object, "vibe-seal", seal, sizeof(seal));
     if (vb_s3_metadata(object, "vibe-index", index, sizeof(index)) ||
         strcmp(target.slot, "gallery") == 0) /* without one it is -'0', which is never sealed */
         target.index = *index - '0';
-    seal(key, upload_id, &target, expected);
-    if (!vb_equal_constant_time(found, strlen(found), expected, strlen(expected)))
+    if (vb_base64url_decode(seal, strlen(seal), mac, sizeof(mac), &mac_size) < 0 || mac_size != sizeof(mac))
+        return -EINVAL;
+    size = put_together(upload_id, &target, message);
+    if (!vb_keys_verify(keys, VB_KEY_UPLOAD, message, size, mac, sizeof(mac)))
         return -EINVAL;
     *ret_target = target;
     return 0;

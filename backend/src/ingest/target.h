@@ -37,10 +37,10 @@ struct vb_target_headers {
     size_t count;
 };
 /* target must outlive ret_headers. */
-void vb_target_write(const struct vb_hmac_key *key, const char *upload_id, const struct vb_target *target,
+void vb_target_write(const struct vb_keys *keys, const char *upload_id, const struct vb_target *target,
                      struct vb_target_headers *ret_headers);
 /* Returns 0, or -EINVAL for an object that does not carry the target which was sealed for that upload. */
-int vb_target_read(const struct vb_hmac_key *key, const char *upload_id, const struct vb_s3_object *object,
+int vb_target_read(const struct vb_keys *keys, const char *upload_id, const struct vb_s3_object *object,
                    struct vb_target *ret_target);
 
 #endif

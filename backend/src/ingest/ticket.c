@@ -30,26 +30,20 @@ const char *vb_upload_purpose_name(enum vb_upload_purpose purpose)
     return NULL;
 }
 
-void vb_ticket_derive_key(const char *secret, struct vb_hmac_key *ret_key)
-{
-    static const char label[] = "vibe upload ticket 1";
-    unsigned char key[VB_SHA256_SIZE];
+/* What the signature covers: the id's own bytes, and whose it is. */
+struct message {
+    unsigned char bytes[SIGNED_BYTES + USER_MAX];
+    size_t size;
+};
 
-    vb_hmac_sha256(secret, strlen(secret), label, sizeof(label) - 1, key);
-    vb_hmac_key_init(ret_key, key, sizeof(key));
-    explicit_bzero(key, sizeof(key));
-}
-
-static void sign(const struct vb_hmac_key *key, const unsigned char *bytes, const char *user_id,
-                 unsigned char mac[VB_SHA256_SIZE])
+static void put_together(const unsigned char *bytes, const char *user_id, struct message *ret_message)
 {
-    unsigned char message[SIGNED_BYTES + USER_MAX];
     size_t user_length = strlen(user_id);
 
     vb_assert(user_length <= USER_MAX); /* it comes out of a verified access token, which is shorter */
-    memcpy(message, bytes, SIGNED_BYTES);
-    memcpy(message + SIGNED_BYTES, user_id, user_length);
-    vb_hmac(key, message, SIGNED_BYTES + user_length, mac);
+    memcpy(ret_message->bytes, bytes, SIGNED_BYTES);
+    memcpy(ret_message->bytes + SIGNED_BYTES, user_id, user_length);
+    ret_message->size = SIGNED_BYTES + user_length;
 }
 
 static void uuid_to_bytes(const char *uuid, unsigned char bytes[UUID_BYTES])
@@ -85,10 +79,11 @@ static int64_t big_endian(const unsigned char *bytes, int count)
     return value;
 }
 
-void vb_ticket_issue(const struct vb_hmac_key *key, const char *user_id, struct vb_ticket *ticket,
+void vb_ticket_issue(const struct vb_keys *keys, const char *user_id, struct vb_ticket *ticket,
                      char ret_upload_id[VB_TICKET_ID_SIZE])
 {
     unsigned char bytes[SIGNED_BYTES + VB_SHA256_SIZE];
+    struct message message;
 
     vb_assert(ticket->length >= 0 && ticket->length <= VB_TICKET_LENGTH_MAX);
     vb_random_uuid(ticket->uuid);
@@ -98,21 +93,23 @@ void vb_ticket_issue(const struct vb_hmac_key *key, const char *user_id, struct 
     bytes[UUID_BYTES + 1] = (unsigned char)ticket->type;
     for (int i = 0; i < LENGTH_BYTES; i++)
         bytes[UUID_BYTES + 2 + i] = (unsigned char)(ticket->length >> (8 * (LENGTH_BYTES - 1 - i)));
-    sign(key, bytes, user_id, bytes + SIGNED_BYTES);
+    put_together(bytes, user_id, &message);
+    vb_keys_sign(keys, VB_KEY_UPLOAD, message.bytes, message.size, bytes + SIGNED_BYTES);
     vb_base64url_encode(bytes, ID_BYTES, ret_upload_id);
 }
 
-int vb_ticket_read(const struct vb_hmac_key *key, const char *user_id, const char *upload_id,
+int vb_ticket_read(const struct vb_keys *keys, const char *user_id, const char *upload_id,
                    struct vb_ticket *ret_ticket)
 {
-    unsigned char bytes[ID_BYTES], mac[VB_SHA256_SIZE];
+    unsigned char bytes[ID_BYTES];
+    struct message message;
     size_t length = strnlen(upload_id, VB_TICKET_ID_SIZE), size;
 
     if (length != VB_TICKET_ID_SIZE - 1 ||
         vb_base64url_decode(upload_id, length, bytes, sizeof(bytes), &size) < 0)
         return -EINVAL;
-    sign(key, bytes, user_id, mac);
-    if (!vb_equal_constant_time(mac, MAC_BYTES, bytes + SIGNED_BYTES, MAC_BYTES))
+    put_together(bytes, user_id, &message);
+    if (!vb_keys_verify(keys, VB_KEY_UPLOAD, message.bytes, message.size, bytes + SIGNED_BYTES, MAC_BYTES))
         return -EINVAL;
     uuid_from_bytes(bytes, ret_ticket->uuid);
     ret_ticket->time_ms = big_endian(bytes, 6);

@@ -3,14 +3,14 @@
  * travels in the upload id, which is signed too. So a ticket is issued and taken back without a database.
  *
  *   upload id = base64url( uuid 16 | purpose 1 | type 1 | length 5 | mac 16 ): 52 characters
- *   mac       = HMAC-SHA-256(key, everything before it | user id), its first 16 bytes
+ *   mac       = HMAC-SHA-256(key, everything before it | user id), its first 16 bytes; key: VB_KEY_UPLOAD
  *
  * The UUID is of version 7: its time is the timestamp in the staging key. Pure and thread-safe.
  */
 #ifndef VB_INGEST_TICKET_H
 #define VB_INGEST_TICKET_H
 
-#include "base/hash.h"
+#include "base/keys.h"
 #include "base/random.h"
 #include "base/strbuf.h"
 #include "media/sniff.h"
@@ -39,14 +39,11 @@ struct vb_ticket {
     char uuid[VB_UUID_SIZE];
 };
 
-/* Derives the key that signs tickets from the server's secret. */
-void vb_ticket_derive_key(const char *secret, struct vb_hmac_key *ret_key);
-
 /* Issues a ticket for the given purpose, type and length: sets uuid and time_ms, writes the upload id. */
-void vb_ticket_issue(const struct vb_hmac_key *key, const char *user_id, struct vb_ticket *ticket,
+void vb_ticket_issue(const struct vb_keys *keys, const char *user_id, struct vb_ticket *ticket,
                      char ret_upload_id[VB_TICKET_ID_SIZE]);
 /* Returns 0, or -EINVAL for text that is not an upload id issued to this user. */
-int vb_ticket_read(const struct vb_hmac_key *key, const char *user_id, const char *upload_id,
+int vb_ticket_read(const struct vb_keys *keys, const char *user_id, const char *upload_id,
                    struct vb_ticket *ret_ticket);
 /* Appends "user-uploads/{userId}/{uploadId}-{timestamp}.{ext}". */
 void vb_ticket_staging_key(const struct vb_ticket *ticket, const char *user_id, const char *upload_id,

@@ -210,10 +210,9 @@ void vb_api_login(struct vb_http_request *request)
         vb_session_answer(request, 200, &user, &login.session);
 }
 
-/* Reads {refreshToken} and hashes it. */
-/* ret_next: the token that comes after it; NULL: does not matter. */
+/* Reads {refreshToken} and hashes it. ret_successors may be NULL. */
 static bool read_refresh_token(struct vb_http_request *request, unsigned char ret_hash[VB_SHA256_SIZE],
-                               struct vb_secret_token *ret_next)
+                               struct vb_token_successors *ret_successors)
 {
     json_t *json VB_CLEANUP(vb_json_decrefp) = vb_api_read_json(request);
     const char *token = NULL;
@@ -221,15 +220,15 @@ static bool read_refresh_token(struct vb_http_request *request, unsigned char re
     if (!json || !vb_api_string_field(request, json, "refreshToken", VB_API_REQUIRED, &token))
         return false;
     vb_sha256(token, strlen(token), ret_hash);
-    if (ret_next)
-        vb_session_next_token(vb_api_of(request), token, ret_next);
+    if (ret_successors)
+        vb_session_successors(vb_api_of(request)->keys, token, ret_successors);
     return true;
 }
 
 struct rotation {
     struct vb_api *api;
     unsigned char hash[VB_SHA256_SIZE]; /* of the token that came */
-    struct vb_secret_token next;        /* what comes after it */
+    struct vb_token_successors next;    /* what can follow it */
     bool reused;                        /* it had been used before: its family has been revoked */
     struct vb_user user;                /* with the session, unless reused */
     struct vb_session session;
@@ -240,16 +239,20 @@ struct rotation {
 static int rotate_again(struct vb_db *db, struct rotation *rotation, const struct vb_token_owner *owner,
                         struct vb_error *err)
 {
-    bool repeated = false;
-    int r = vb_tokens_is_repeated(db, rotation->hash, rotation->next.hash, REFRESH_REPEAT_S, &repeated, err);
+    for (size_t i = 0; i < rotation->next.count; i++) {
+        const struct vb_secret_token *next = &rotation->next.list[i];
+        bool repeated = false;
+        int r = vb_tokens_is_repeated(db, rotation->hash, next->hash, REFRESH_REPEAT_S, &repeated, err);
 
-    if (r < 0)
-        return r;
-    rotation->reused = !repeated;
-    if (rotation->reused)
-        return vb_tokens_revoke_family(db, owner->family_id, err);
-    vb_session_repeat(rotation->api, owner->user_id, &rotation->next, &rotation->session);
-    return 0;
+        if (r < 0)
+            return r;
+        if (repeated) {
+            vb_session_repeat(rotation->api, owner->user_id, next, &rotation->session);
+            return 0;
+        }
+    }
+    rotation->reused = true;
+    return vb_tokens_revoke_family(db, owner->family_id, err);
 }
 
 /* Uses up the token and inserts the next of its family. -EACCES: its owner is disabled. */
@@ -267,7 +270,7 @@ static int rotate(struct vb_db *db, void *context, struct vb_error *err)
     if (r == 0)
         r = vb_tokens_use(db, rotation->hash, &owner, err);
     if (r == 0)
-        r = vb_session_begin(rotation->api, db, owner.user_id, owner.family_id, &rotation->next,
+        r = vb_session_begin(rotation->api, db, owner.user_id, owner.family_id, &rotation->next.list[0],
                              &rotation->session, err);
     else if (r == -EKEYREVOKED)
         r = rotate_again(db, rotation, &owner, err);

@@ -12,32 +12,31 @@
 
 #define DECODED_MAX (VB_JWT_TOKEN_MAX * 3 / 4)
 
-int vb_jwt_key_init(struct vb_jwt_key *key, const char *secret)
-{
-    size_t size = strlen(secret);
-    unsigned char mac[VB_SHA256_SIZE];
-    char json[80];
-    int length;
+/* Our tokens' header, but for the kid in its middle; the payload and the signature follow it. */
+#define HEADER_START     "{\"alg\":\"HS256\",\"typ\":\"JWT\",\"kid\":\""
+#define HEADER_END       "\"}"
+#define HEADER_SIZE      (sizeof(HEADER_START) - 1 + VB_KEY_ID_SIZE - 1 + sizeof(HEADER_END) - 1)
+#define SIGNATURE_LENGTH 44 /* of the encoded signature, with its dot */
 
-    if (size < VB_JWT_SECRET_MIN)
-        return -EINVAL;
-    memset(key, 0, sizeof(*key));
-    vb_hmac_key_init(&key->hmac, secret, size);
-    vb_hmac(&key->hmac, "vibe jwt kid", 12, mac);
-    vb_hex_encode(mac, 8, key->kid);
-    length = snprintf(json, sizeof(json), "{\"alg\":\"HS256\",\"typ\":\"JWT\",\"kid\":\"%s\"}", key->kid);
-    key->header_length = vb_base64url_encode(json, (size_t)length, key->header);
-    key->header[key->header_length++] = '.';
-    return 0;
+/* Writes the encoded header with its dot; returns its length. */
+static size_t write_header(const char *kid, char ret_encoded[VB_BASE64_SIZE(HEADER_SIZE)])
+{
+    char json[HEADER_SIZE + 1];
+    int size = snprintf(json, sizeof(json), HEADER_START "%s" HEADER_END, kid);
+    size_t length = vb_base64url_encode(json, (size_t)size, ret_encoded);
+
+    ret_encoded[length++] = '.';
+    return length;
 }
 
-int vb_jwt_sign_ms(const struct vb_jwt_key *key, const char *subject, int64_t now_ms, unsigned lifetime_s,
+int vb_jwt_sign_ms(const struct vb_keys *keys, const char *subject, int64_t now_ms, unsigned lifetime_s,
                    struct vb_strbuf *out)
 {
     struct vb_strbuf claims;
     struct vb_json json;
     char encoded[VB_BASE64_SIZE(DECODED_MAX)];
     char token[VB_JWT_TOKEN_MAX + 1];
+    char kid[VB_KEY_ID_SIZE];
     unsigned char mac[VB_SHA256_SIZE];
     size_t length, encoded_length;
 
@@ -62,22 +61,24 @@ int vb_jwt_sign_ms(const struct vb_jwt_key *key, const char *subject, int64_t no
     encoded_length = vb_base64url_encode(claims.data, claims.length, encoded);
     vb_strbuf_release(&claims);
 
-    length = key->header_length + encoded_length;
-    if (length + 1 + 43 > VB_JWT_TOKEN_MAX)
+    vb_keys_id(keys, kid);
+    length = write_header(kid, token);
+    if (length + encoded_length + SIGNATURE_LENGTH > VB_JWT_TOKEN_MAX)
         return -EINVAL;
-    memcpy(token, key->header, key->header_length);
-    memcpy(token + key->header_length, encoded, encoded_length);
-    vb_hmac(&key->hmac, token, length, mac);
+    memcpy(token + length, encoded, encoded_length);
+    length += encoded_length;
+    if (vb_keys_sign_as(keys, kid, VB_KEY_TOKEN, token, length, mac) < 0)
+        return -EINVAL;
     token[length++] = '.';
     length += vb_base64url_encode(mac, sizeof(mac), token + length);
     vb_strbuf_add(out, token, length);
     return vb_strbuf_failed(out) ? -EINVAL : 0;
 }
 
-int vb_jwt_sign(const struct vb_jwt_key *key, const char *subject, int64_t now_s, unsigned lifetime_s,
+int vb_jwt_sign(const struct vb_keys *keys, const char *subject, int64_t now_s, unsigned lifetime_s,
                 struct vb_strbuf *out)
 {
-    return vb_jwt_sign_ms(key, subject, now_s * 1000, lifetime_s, out);
+    return vb_jwt_sign_ms(keys, subject, now_s * 1000, lifetime_s, out);
 }
 
 static bool is_text(const struct vb_json_flat_member *member, const char *text)
@@ -88,7 +89,7 @@ static bool is_text(const struct vb_json_flat_member *member, const char *text)
 
 struct header {
     bool algorithm_seen, type_seen, kid_seen;
-    char kid[sizeof(((struct vb_jwt_key *)0)->kid)];
+    char kid[VB_KEY_ID_SIZE];
 };
 
 static bool take_header_member(struct header *header, const struct vb_json_flat_member *member)
@@ -127,31 +128,35 @@ static bool read_header(const char *json, size_t size, struct header *header)
     return r == 0 && header->algorithm_seen && header->kid_seen;
 }
 
-/* header: encoded, with its dot. */
-static enum vb_jwt_result find_key(const struct vb_jwt_key *keys, size_t key_count, const char *encoded,
-                                   size_t length, const struct vb_jwt_key **ret_key)
+/* Reads the kid of a header that our own vb_jwt_sign() wrote; false for any other. */
+static bool read_own_header(const char *json, size_t size, char kid[VB_KEY_ID_SIZE])
 {
+    const char *end = json + HEADER_SIZE - (sizeof(HEADER_END) - 1);
+
+    if (size != HEADER_SIZE || memcmp(json, HEADER_START, sizeof(HEADER_START) - 1) != 0 ||
+        memcmp(end, HEADER_END, sizeof(HEADER_END) - 1) != 0)
+        return false;
+    memcpy(kid, json + sizeof(HEADER_START) - 1, VB_KEY_ID_SIZE - 1);
+    kid[VB_KEY_ID_SIZE - 1] = '\0';
+    return true;
+}
+
+static enum vb_jwt_result check_signature(const struct vb_keys *keys, const char *token, size_t header_length,
+                                          size_t signed_length, const unsigned char sent[VB_SHA256_SIZE])
+{
+    unsigned char mac[VB_SHA256_SIZE];
     struct header header = {0};
     char json[128];
     size_t size;
 
-    for (size_t i = 0; i < key_count; i++) {
-        if (keys[i].header_length == length && memcmp(keys[i].header, encoded, length) == 0) {
-            *ret_key = &keys[i];
-            return VB_JWT_OK;
-        }
-    }
-    /* Not written by us, but perhaps by another library that was given the key. */
-    if (vb_base64url_decode(encoded, length - 1, json, sizeof(json), &size) < 0 ||
-        !read_header(json, size, &header))
+    if (vb_base64url_decode(token, header_length, json, sizeof(json), &size) < 0)
         return VB_JWT_MALFORMED;
-    for (size_t i = 0; i < key_count; i++) {
-        if (strcmp(keys[i].kid, header.kid) == 0) {
-            *ret_key = &keys[i];
-            return VB_JWT_OK;
-        }
-    }
-    return VB_JWT_UNKNOWN_KEY;
+    /* Another library that has the secret may write its header in another way. */
+    if (!read_own_header(json, size, header.kid) && !read_header(json, size, &header))
+        return VB_JWT_MALFORMED;
+    if (vb_keys_sign_as(keys, header.kid, VB_KEY_TOKEN, token, signed_length, mac) < 0)
+        return VB_JWT_UNKNOWN_KEY;
+    return vb_equal_constant_time(mac, sizeof(mac), sent, VB_SHA256_SIZE) ? VB_JWT_OK : VB_JWT_BAD_SIGNATURE;
 }
 
 struct payload {
@@ -243,12 +248,11 @@ static enum vb_jwt_result check_payload(const char *encoded, size_t length, int6
     return VB_JWT_OK;
 }
 
-enum vb_jwt_result vb_jwt_verify(const struct vb_jwt_key *keys, size_t key_count, const char *token,
-                                 size_t length, int64_t now_s, struct vb_jwt_claims *ret_claims)
+enum vb_jwt_result vb_jwt_verify(const struct vb_keys *keys, const char *token, size_t length, int64_t now_s,
+                                 struct vb_jwt_claims *ret_claims)
 {
-    const struct vb_jwt_key *key = NULL;
     const char *first_dot, *second_dot, *end = token + length;
-    unsigned char mac[VB_SHA256_SIZE], sent[VB_SHA256_SIZE];
+    unsigned char sent[VB_SHA256_SIZE];
     enum vb_jwt_result result;
     size_t sent_size;
 
@@ -263,11 +267,8 @@ enum vb_jwt_result vb_jwt_verify(const struct vb_jwt_key *keys, size_t key_count
             0 ||
         sent_size != sizeof(sent))
         return VB_JWT_MALFORMED;
-    result = find_key(keys, key_count, token, (size_t)(first_dot + 1 - token), &key);
-    if (result != VB_JWT_OK)
-        return result;
-    vb_hmac(&key->hmac, token, (size_t)(second_dot - token), mac);
-    if (!vb_equal_constant_time(mac, sizeof(mac), sent, sizeof(sent)))
-        return VB_JWT_BAD_SIGNATURE;
-    return check_payload(first_dot + 1, (size_t)(second_dot - first_dot - 1), now_s, ret_claims);
+    result = check_signature(keys, token, (size_t)(first_dot - token), (size_t)(second_dot - token), sent);
+    return result != VB_JWT_OK
+               ? result
+               : check_payload(first_dot + 1, (size_t)(second_dot - first_dot - 1), now_s, ret_claims);
 }

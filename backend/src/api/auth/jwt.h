@@ -5,40 +5,28 @@
 #ifndef VB_API_AUTH_JWT_H
 #define VB_API_AUTH_JWT_H
 
-#include "base/hash.h"
+#include "base/keys.h"
 #include "base/strbuf.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define VB_JWT_SECRET_MIN  32   /* bytes: RFC 7518 3.2 wants at least the hash's length */
 #define VB_JWT_TOKEN_MAX   1024 /* longer ones are refused unread */
 #define VB_JWT_SUBJECT_MAX 128
 #define VB_JWT_LEEWAY_S    60 /* how far clocks may disagree */
 #define VB_JWT_ISSUER      "vibe"
 
-/* A signing key and what can be computed from it once. */
-struct vb_jwt_key {
-    struct vb_hmac_key hmac;
-    char kid[17];     /* names the key without telling it */
-    char header[128]; /* the encoded header with its dot: every token of ours begins with it */
-    size_t header_length;
-};
-
-/* Returns 0, or -EINVAL when the secret is shorter than VB_JWT_SECRET_MIN. */
-int vb_jwt_key_init(struct vb_jwt_key *key, const char *secret);
-
 /* Appends a token. subject: at most VB_JWT_SUBJECT_MAX bytes without control characters. Returns 0 or
  * -EINVAL. The claim iat_ms says to the millisecond when it was issued, as iat cannot. */
-int vb_jwt_sign_ms(const struct vb_jwt_key *key, const char *subject, int64_t now_ms, unsigned lifetime_s,
+int vb_jwt_sign_ms(const struct vb_keys *keys, const char *subject, int64_t now_ms, unsigned lifetime_s,
                    struct vb_strbuf *out);
-int vb_jwt_sign(const struct vb_jwt_key *key, const char *subject, int64_t now_s, unsigned lifetime_s,
+int vb_jwt_sign(const struct vb_keys *keys, const char *subject, int64_t now_s, unsigned lifetime_s,
                 struct vb_strbuf *out);
 
 enum vb_jwt_result {
     VB_JWT_OK,
     VB_JWT_MALFORMED,     /* not a token that we could have signed: form, algorithm, issuer, claims */
-    VB_JWT_UNKNOWN_KEY,   /* signed with a key that is not among those given */
+    VB_JWT_UNKNOWN_KEY,   /* its kid is of no key in the set */
     VB_JWT_BAD_SIGNATURE, /* changed, or signed by somebody else */
     VB_JWT_EXPIRED,
     VB_JWT_NOT_YET_VALID /* nbf or iat in the future */
@@ -52,7 +40,7 @@ struct vb_jwt_claims {
 
 /* Checks signature, issuer and times. Nothing of the payload is looked at before its signature has been
  * verified. */
-enum vb_jwt_result vb_jwt_verify(const struct vb_jwt_key *keys, size_t key_count, const char *token,
-                                 size_t length, int64_t now_s, struct vb_jwt_claims *ret_claims);
+enum vb_jwt_result vb_jwt_verify(const struct vb_keys *keys, const char *token, size_t length, int64_t now_s,
+                                 struct vb_jwt_claims *ret_claims);
 
 #endif

@@ -24,19 +24,22 @@ void vb_secret_token_make(struct vb_secret_token *token)
     explicit_bzero(bytes, sizeof(bytes));
 }
 
-void vb_session_next_token(const struct vb_api *api, const char *token, struct vb_secret_token *ret_next)
+void vb_session_successors(const struct vb_keys *keys, const char *token,
+                           struct vb_token_successors *ret_successors)
 {
-    unsigned char message[sizeof(NEXT_LABEL) - 1 + VB_SHA256_SIZE], mac[VB_SHA256_SIZE];
-    size_t length;
+    unsigned char message[sizeof(NEXT_LABEL) - 1 + VB_SHA256_SIZE], macs[VB_KEYS_MAX][VB_SHA256_SIZE];
 
     memcpy(message, NEXT_LABEL, sizeof(NEXT_LABEL) - 1);
     /* the text's plain digest is in the database: what is signed here must not be known from there */
     vb_hmac_sha256(NEXT_LABEL, sizeof(NEXT_LABEL) - 1, token, strlen(token),
                    message + sizeof(NEXT_LABEL) - 1);
-    vb_hmac(&api->jwt_keys[0].hmac, message, sizeof(message), mac);
-    length = vb_base64url_encode(mac, sizeof(mac), ret_next->text);
-    vb_sha256(ret_next->text, length, ret_next->hash);
-    explicit_bzero(mac, sizeof(mac));
+    ret_successors->count = vb_keys_sign_each(keys, VB_KEY_TOKEN, message, sizeof(message), macs);
+    for (size_t i = 0; i < ret_successors->count; i++) {
+        struct vb_secret_token *next = &ret_successors->list[i];
+
+        vb_sha256(next->text, vb_base64url_encode(macs[i], sizeof(macs[i]), next->text), next->hash);
+    }
+    explicit_bzero(macs, sizeof(macs));
     explicit_bzero(message, sizeof(message));
 }
 
@@ -74,8 +77,8 @@ void vb_session_answer(struct vb_http_request *request, int status, const struct
 
     vb_strbuf_init(&access, VB_JWT_TOKEN_MAX);
     vb_strbuf_init(&body, (size_t)32 * 1024);
-    if (vb_jwt_sign_ms(&vb_api_of(request)->jwt_keys[0], user->id, session->issued_ms,
-                       VB_ACCESS_TOKEN_LIFETIME_S, &access) < 0) {
+    if (vb_jwt_sign_ms(vb_api_of(request)->keys, user->id, session->issued_ms, VB_ACCESS_TOKEN_LIFETIME_S,
+                       &access) < 0) {
         vb_problem(request, 500, "internal",
                    "The id of this user cannot be put into an access token: it has "
                    "control characters or more than %d bytes",

@@ -18,8 +18,15 @@ struct vb_secret_token {
     unsigned char hash[VB_SHA256_SIZE];
 };
 void vb_secret_token_make(struct vb_secret_token *token);
-/* The refresh token that comes after that one: always the same, and known to nobody without JWT_SECRET. */
-void vb_session_next_token(const struct vb_api *api, const char *token, struct vb_secret_token *ret_next);
+/* The refresh tokens that can follow one: computed from it, one with each secret of the key set, newest first. The first
+ * is the one to give away; any of them may have been given away already, before a rotation of JWT_SECRET. Nobody who
+ * has none of the secrets can tell them. */
+struct vb_token_successors {
+    size_t count;
+    struct vb_secret_token list[VB_KEYS_MAX];
+};
+void vb_session_successors(const struct vb_keys *keys, const char *token,
+                           struct vb_token_successors *ret_successors);
 
 struct vb_session {
     struct vb_secret_token refresh;

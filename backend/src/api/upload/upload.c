@@ -270,11 +270,11 @@ static void issue_in_parts(struct vb_http_request *request)
     struct vb_strbuf key;
     int r;
 
-    vb_ticket_issue(&api->ticket_key, upload->user_id, &upload->ticket, upload_id);
+    vb_ticket_issue(api->keys, upload->user_id, &upload->ticket, upload_id);
     vb_strbuf_init(&key, 1024);
     vb_ticket_staging_key(&upload->ticket, upload->user_id, upload_id, &key);
     if (upload->target)
-        vb_target_write(&api->ticket_key, upload_id, upload->target, &target);
+        vb_target_write(api->keys, upload_id, upload->target, &target);
     list_metadata(headers, list_headers(upload, "", &target, headers), upload->checksum, metadata);
     r = vb_s3_multipart_create(
         api->s3, key.data, &(struct vb_s3_put){.content_type = upload->content_type, .metadata = metadata},
@@ -321,12 +321,12 @@ static void issue_at_once(struct vb_http_request *request, const char *user_id, 
     size_t header_count;
     int r;
 
-    vb_ticket_issue(&api->ticket_key, user_id, &upload->ticket, upload_id);
+    vb_ticket_issue(api->keys, user_id, &upload->ticket, upload_id);
     vb_strbuf_init(&key, 1024);
     vb_strbuf_reserve(&key, 160);
     vb_ticket_staging_key(&upload->ticket, user_id, upload_id, &key);
     if (upload->target)
-        vb_target_write(&api->ticket_key, upload_id, upload->target, &target);
+        vb_target_write(api->keys, upload_id, upload->target, &target);
     header_count = list_headers(upload, format_length(upload->ticket.length, length_text), &target, headers);
     vb_strbuf_init(&url, (size_t)32 * 1024);
     vb_strbuf_reserve(&url, 1000);

@@ -1,5 +1,6 @@
 /* The API on a port of its own: see api_fixture.h. */
 #include "api_fixture.h"
+#include "keys_fixture.h"
 
 #include "base/memory.h"
 #include "http/problem.h"
@@ -32,9 +33,10 @@ void api_fixture_start(struct api_fixture *fixture, const char *database_url, bo
                                                              .credentials = fixture->credentials,
                                                              .http = fixture->http,
                                                              .attempts = 1});
+    fixture->keys = keys_of(FIXTURE_SECRET, NULL);
     fixture->api = vb_api_create(&(struct vb_api_config){.db = fixture->db,
                                                          .s3 = fixture->s3,
-                                                         .jwt_secret = FIXTURE_SECRET,
+                                                         .keys = fixture->keys,
                                                          .cdn_base_url = "https://cdn.example.com",
                                                          .follow_host_s3_port = follow ? 9000 : 0,
                                                          .follow_host_cdn_port = follow ? 8080 : 0});
@@ -58,6 +60,7 @@ void api_fixture_stop(struct api_fixture *fixture)
     vb_http_server_stop(fixture->server);
     vb_pool_destroy(fixture->pool);
     vb_api_destroy(fixture->api);
+    vb_keys_destroy(fixture->keys);
     vb_s3_client_destroy(fixture->s3);
     vb_credentials_destroy(fixture->credentials);
     vb_http_client_destroy(fixture->http);

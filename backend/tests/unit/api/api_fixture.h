@@ -18,6 +18,7 @@ struct api_fixture {
     struct vb_http_client *http;
     struct vb_credentials_provider *credentials;
     struct vb_s3_client *s3;
+    struct vb_keys *keys; /* of FIXTURE_SECRET */
     struct vb_api *api;
     struct vb_http_server *server;
 };

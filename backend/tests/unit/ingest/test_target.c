@@ -1,5 +1,6 @@
 /* What an upload is for: written as headers, read back from an object, and sealed. */
 #include "ingest/target.h"
+#include "keys_fixture.h"
 
 #include "base/memory.h"
 
@@ -14,12 +15,19 @@
 #define UPLOAD "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4"
 #define OTHER  "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc5"
 
-static struct vb_hmac_key key;
+static struct vb_keys *keys;
 
 static int setup(void **state)
 {
     (void)state;
-    vb_ticket_derive_key("0123456789abcdef0123456789abcdef", &key);
+    keys = keys_of(KEYS_SECRET, NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    vb_keys_destroy(keys);
     return 0;
 }
 
@@ -29,7 +37,7 @@ static struct vb_s3_object written(const struct vb_target *target)
     struct vb_s3_object object = {0};
     struct vb_target_headers headers;
 
-    vb_target_write(&key, UPLOAD, target, &headers);
+    vb_target_write(keys, UPLOAD, target, &headers);
     for (size_t i = 0; i < headers.count; i++) {
         size_t length = strlen(object.metadata);
 
@@ -55,7 +63,7 @@ static void what_was_written_is_read(void **state)
         struct vb_s3_object object = written(&targets[i]);
         struct vb_target read = {0};
 
-        assert_int_equal(vb_target_read(&key, UPLOAD, &object, &read), 0);
+        assert_int_equal(vb_target_read(keys, UPLOAD, &object, &read), 0);
         assert_string_equal(read.activity, targets[i].activity);
         assert_string_equal(read.story, targets[i].story);
         assert_string_equal(read.slot, targets[i].slot);
@@ -65,17 +73,45 @@ static void what_was_written_is_read(void **state)
 
 static void the_target_of_another_upload_or_secret_is_refused(void **state)
 {
-    struct vb_hmac_key other;
+    struct vb_keys *other = keys_of(KEYS_OTHER, NULL);
     struct vb_target read;
 
     (void)state;
-    vb_ticket_derive_key("0123456789abcdef0123456789abcdeF", &other);
     for (size_t i = 0; i < VB_ARRAY_SIZE(targets); i++) {
         struct vb_s3_object object = written(&targets[i]);
 
-        assert_int_equal(vb_target_read(&key, OTHER, &object, &read), -EINVAL);
-        assert_int_equal(vb_target_read(&other, UPLOAD, &object, &read), -EINVAL);
+        assert_int_equal(vb_target_read(keys, OTHER, &object, &read), -EINVAL);
+        assert_int_equal(vb_target_read(other, UPLOAD, &object, &read), -EINVAL);
     }
+    vb_keys_destroy(other);
+}
+
+static void the_target_sealed_with_a_previous_secret_is_read(void **state)
+{
+    struct vb_keys *rotated = keys_of(KEYS_OTHER, KEYS_SECRET);
+
+    (void)state;
+    for (size_t i = 0; i < VB_ARRAY_SIZE(targets); i++) {
+        struct vb_s3_object object = written(&targets[i]);
+        struct vb_target read = {0};
+
+        assert_int_equal(vb_target_read(rotated, UPLOAD, &object, &read), 0);
+        assert_string_equal(read.activity, targets[i].activity);
+    }
+    vb_keys_destroy(rotated);
+}
+
+/* What an earlier version of the program sealed. */
+static void a_seal_that_is_in_use_stays_good(void **state)
+{
+    struct vb_s3_object object = {.metadata = "vibe-activity: 42\nvibe-slot: gallery\nvibe-index: 7\n"
+                                              "vibe-seal: P_hzhtv_r3OJf1pjZ5H5Cw\n"};
+    struct vb_target read = {0};
+
+    (void)state;
+    assert_int_equal(vb_target_read(keys, UPLOAD, &object, &read), 0);
+    assert_string_equal(read.activity, "42");
+    assert_int_equal(read.index, 7);
 }
 
 static void every_change_is_noticed(void **state)
@@ -91,7 +127,7 @@ static void every_change_is_noticed(void **state)
             if (kept == '\n' || kept == ' ' || kept == ':')
                 continue;
             *at = kept == '7' ? '8' : '7';
-            assert_int_equal(vb_target_read(&key, UPLOAD, &object, &read), -EINVAL);
+            assert_int_equal(vb_target_read(keys, UPLOAD, &object, &read), -EINVAL);
             *at = kept;
         }
     }
@@ -103,9 +139,9 @@ static void an_object_without_a_seal_has_no_target(void **state)
     struct vb_target read;
 
     (void)state;
-    assert_int_equal(vb_target_read(&key, UPLOAD, &object, &read), -EINVAL);
+    assert_int_equal(vb_target_read(keys, UPLOAD, &object, &read), -EINVAL);
     strcpy(object.metadata, "vibe-seal: \n");
-    assert_int_equal(vb_target_read(&key, UPLOAD, &object, &read), -EINVAL);
+    assert_int_equal(vb_target_read(keys, UPLOAD, &object, &read), -EINVAL);
 }
 
 static void ids_are_short_and_plain(void **state)
@@ -133,10 +169,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_written_is_read),
         cmocka_unit_test(the_target_of_another_upload_or_secret_is_refused),
+        cmocka_unit_test(the_target_sealed_with_a_previous_secret_is_read),
+        cmocka_unit_test(a_seal_that_is_in_use_stays_good),
         cmocka_unit_test(every_change_is_noticed),
         cmocka_unit_test(an_object_without_a_seal_has_no_target),
         cmocka_unit_test(ids_are_short_and_plain),
     };
 
-    return cmocka_run_group_tests(tests, setup, NULL);
+    return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,5 +1,6 @@
 /* Upload tickets: the id carries what was agreed, for one user, and cannot be changed. */
 #include "ingest/ticket.h"
+#include "keys_fixture.h"
 
 #include "base/clock.h"
 
@@ -13,12 +14,19 @@
 
 #define USER "0199c0de-0000-7000-8000-000000000001"
 
-static struct vb_hmac_key key;
+static struct vb_keys *keys;
 
 static int setup(void **state)
 {
     (void)state;
-    vb_ticket_derive_key("0123456789abcdef0123456789abcdef", &key);
+    keys = keys_of(KEYS_SECRET, NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    vb_keys_destroy(keys);
     return 0;
 }
 
@@ -27,7 +35,7 @@ static struct vb_ticket issue(char upload_id[VB_TICKET_ID_SIZE])
     struct vb_ticket ticket = {
         .purpose = VB_UPLOAD_PROFILE_PICTURE, .type = VB_MEDIA_HEIC, .length = 15728640};
 
-    vb_ticket_issue(&key, USER, &ticket, upload_id);
+    vb_ticket_issue(keys, USER, &ticket, upload_id);
     return ticket;
 }
 
@@ -41,7 +49,7 @@ static void what_is_issued_is_read(void **state)
     assert_int_equal(strlen(upload_id), VB_TICKET_ID_SIZE - 1);
     assert_int_equal(strspn(upload_id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
                      strlen(upload_id));
-    assert_int_equal(vb_ticket_read(&key, USER, upload_id, &read), 0);
+    assert_int_equal(vb_ticket_read(keys, USER, upload_id, &read), 0);
     assert_int_equal(read.purpose, VB_UPLOAD_PROFILE_PICTURE);
     assert_int_equal(read.type, VB_MEDIA_HEIC);
     assert_int_equal(read.length, 15728640);
@@ -58,8 +66,8 @@ static void the_longest_length_survives(void **state)
     struct vb_ticket read;
 
     (void)state;
-    vb_ticket_issue(&key, USER, &ticket, upload_id);
-    assert_int_equal(vb_ticket_read(&key, USER, upload_id, &read), 0);
+    vb_ticket_issue(keys, USER, &ticket, upload_id);
+    assert_int_equal(vb_ticket_read(keys, USER, upload_id, &read), 0);
     assert_int_equal(read.length, VB_TICKET_LENGTH_MAX);
 }
 
@@ -80,20 +88,46 @@ static void the_ticket_of_another_user_is_refused(void **state)
 
     (void)state;
     issue(upload_id);
-    assert_int_equal(vb_ticket_read(&key, "0199c0de-0000-7000-8000-000000000002", upload_id, &read), -EINVAL);
-    assert_int_equal(vb_ticket_read(&key, "", upload_id, &read), -EINVAL);
+    assert_int_equal(vb_ticket_read(keys, "0199c0de-0000-7000-8000-000000000002", upload_id, &read), -EINVAL);
+    assert_int_equal(vb_ticket_read(keys, "", upload_id, &read), -EINVAL);
 }
 
 static void the_ticket_of_another_secret_is_refused(void **state)
 {
-    struct vb_hmac_key other;
+    struct vb_keys *other = keys_of(KEYS_OTHER, NULL);
     char upload_id[VB_TICKET_ID_SIZE];
     struct vb_ticket read;
 
     (void)state;
     issue(upload_id);
-    vb_ticket_derive_key("0123456789abcdef0123456789abcdeF", &other);
-    assert_int_equal(vb_ticket_read(&other, USER, upload_id, &read), -EINVAL);
+    assert_int_equal(vb_ticket_read(other, USER, upload_id, &read), -EINVAL);
+    vb_keys_destroy(other);
+}
+
+static void the_ticket_of_a_previous_secret_is_read(void **state)
+{
+    struct vb_keys *rotated = keys_of(KEYS_OTHER, KEYS_SECRET);
+    char upload_id[VB_TICKET_ID_SIZE];
+    struct vb_ticket issued = issue(upload_id), read = {0};
+
+    (void)state;
+    assert_int_equal(vb_ticket_read(rotated, USER, upload_id, &read), 0);
+    assert_string_equal(read.uuid, issued.uuid);
+    vb_keys_destroy(rotated);
+}
+
+/* What an earlier version of the program issued. */
+static void a_ticket_that_is_in_use_stays_good(void **state)
+{
+    struct vb_ticket read = {0};
+
+    (void)state;
+    assert_int_equal(
+        vb_ticket_read(keys, USER, "AZnA3gAAcACAAAAAAAAAAQMBAAExLQAy8wyHztUJ6Y7MzCkkftyZ", &read), 0);
+    assert_string_equal(read.uuid, USER);
+    assert_int_equal(read.purpose, VB_UPLOAD_STORY_MEDIA);
+    assert_int_equal(read.type, VB_MEDIA_JPEG);
+    assert_int_equal(read.length, 20000000);
 }
 
 static void every_changed_character_is_noticed(void **state)
@@ -107,10 +141,10 @@ static void every_changed_character_is_noticed(void **state)
         char kept = upload_id[i];
 
         upload_id[i] = kept == 'A' ? 'B' : 'A';
-        assert_int_equal(vb_ticket_read(&key, USER, upload_id, &read), -EINVAL);
+        assert_int_equal(vb_ticket_read(keys, USER, upload_id, &read), -EINVAL);
         upload_id[i] = kept;
     }
-    assert_int_equal(vb_ticket_read(&key, USER, upload_id, &read), 0);
+    assert_int_equal(vb_ticket_read(keys, USER, upload_id, &read), 0);
 }
 
 static void other_text_is_no_ticket(void **state)
@@ -126,10 +160,10 @@ static void other_text_is_no_ticket(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-        assert_int_equal(vb_ticket_read(&key, USER, texts[i], &read), -EINVAL);
+        assert_int_equal(vb_ticket_read(keys, USER, texts[i], &read), -EINVAL);
     issue(upload_id);
     strcat(upload_id, "A");
-    assert_int_equal(vb_ticket_read(&key, USER, upload_id, &read), -EINVAL);
+    assert_int_equal(vb_ticket_read(keys, USER, upload_id, &read), -EINVAL);
 }
 
 static void the_staging_key_is_the_contracts(void **state)
@@ -155,10 +189,12 @@ int main(void)
         cmocka_unit_test(no_two_tickets_are_the_same),
         cmocka_unit_test(the_ticket_of_another_user_is_refused),
         cmocka_unit_test(the_ticket_of_another_secret_is_refused),
+        cmocka_unit_test(the_ticket_of_a_previous_secret_is_read),
+        cmocka_unit_test(a_ticket_that_is_in_use_stays_good),
         cmocka_unit_test(every_changed_character_is_noticed),
         cmocka_unit_test(other_text_is_no_ticket),
         cmocka_unit_test(the_staging_key_is_the_contracts),
     };
 
-    return cmocka_run_group_tests(tests, setup, NULL);
+    return cmocka_run_group_tests(tests, setup, teardown);
 }

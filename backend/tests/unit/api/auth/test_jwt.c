@@ -1,5 +1,6 @@
 /* Access tokens: what is accepted, and above all what is not. */
 #include "api/auth/jwt.h"
+#include "keys_fixture.h"
 
 #include "base/encode.h"
 #include "base/hash.h"
@@ -12,15 +13,25 @@
 #include <string.h>
 #include <cmocka.h>
 
-#define SECRET "0123456789abcdef0123456789abcdef"
+#define SECRET KEYS_SECRET
 #define NOW    1790000000
 
-static struct vb_jwt_key key;
+static struct vb_keys *keys;
+static char kid[VB_KEY_ID_SIZE];
 
 static int setup(void **state)
 {
     (void)state;
-    return vb_jwt_key_init(&key, SECRET);
+    keys = keys_of(SECRET, NULL);
+    vb_keys_id(keys, kid);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    vb_keys_destroy(keys);
+    return 0;
 }
 
 /* Puts a token together independently of the code under test. */
@@ -43,7 +54,7 @@ static const char *header_with(const char *more)
 {
     static char header[256];
 
-    snprintf(header, sizeof(header), "{\"kid\":\"%s\"%s}", key.kid, more);
+    snprintf(header, sizeof(header), "{\"kid\":\"%s\"%s}", kid, more);
     return header;
 }
 
@@ -52,7 +63,7 @@ static const char *header_with(const char *more)
 
 static enum vb_jwt_result verify_at(const char *token, int64_t now_s, struct vb_jwt_claims *claims)
 {
-    return vb_jwt_verify(&key, 1, token, strlen(token), now_s, claims);
+    return vb_jwt_verify(keys, token, strlen(token), now_s, claims);
 }
 
 static enum vb_jwt_result verify(const char *token)
@@ -69,7 +80,7 @@ static void what_is_signed_is_verified(void **state)
 
     (void)state;
     vb_strbuf_init(&token, VB_JWT_TOKEN_MAX);
-    assert_int_equal(vb_jwt_sign(&key, "0199-a \"quoted\\id\"", NOW, 900, &token), 0);
+    assert_int_equal(vb_jwt_sign(keys, "0199-a \"quoted\\id\"", NOW, 900, &token), 0);
     assert_int_equal(verify_at(token.data, NOW, &claims), VB_JWT_OK);
     assert_string_equal(claims.subject, "0199-a \"quoted\\id\"");
     assert_int_equal(claims.issued_s, NOW);
@@ -84,7 +95,7 @@ static void the_time_of_issue_is_known_to_the_millisecond(void **state)
 
     (void)state;
     vb_strbuf_init(&token, VB_JWT_TOKEN_MAX);
-    assert_int_equal(vb_jwt_sign_ms(&key, "u1", NOW * INT64_C(1000) + 123, 900, &token), 0);
+    assert_int_equal(vb_jwt_sign_ms(keys, "u1", NOW * INT64_C(1000) + 123, 900, &token), 0);
     assert_int_equal(verify_at(token.data, NOW, &claims), VB_JWT_OK);
     assert_int_equal(claims.issued_s, NOW);
     assert_int_equal(claims.issued_ms, NOW * INT64_C(1000) + 123);
@@ -111,30 +122,39 @@ static void a_token_of_another_library_with_our_key_is_verified(void **state)
     assert_string_equal(claims.subject, "u1");
 }
 
-static void a_short_secret_is_refused(void **state)
+/* What an earlier version of the program signed, to the byte. */
+static void tokens_that_are_in_use_stay_good(void **state)
 {
-    struct vb_jwt_key other;
+    static const char in_use[] = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6IjQ0ZjRjYTNlNjdhNjYxZGEifQ."
+                                 "eyJzdWIiOiJ1MSIsImlhdCI6MTc5MDAwMDAwMCwiaWF0X21zIjoxNzkwMDAwMDAwMTIzLCJle"
+                                 "HAiOjE3OTAwMDA5MDAsImlzcyI6InZpYmUifQ."
+                                 "S4XvyIpN_N6qUfK8v4bgcoRPYLn3_3edXUkkuW6CNfU";
+    struct vb_strbuf token;
 
     (void)state;
-    assert_int_equal(vb_jwt_key_init(&other, "0123456789abcdef0123456789abcde"), -EINVAL);
+    assert_int_equal(verify(in_use), VB_JWT_OK);
+    vb_strbuf_init(&token, VB_JWT_TOKEN_MAX);
+    assert_int_equal(vb_jwt_sign_ms(keys, "u1", NOW * INT64_C(1000) + 123, 900, &token), 0);
+    assert_string_equal(token.data, in_use);
+    vb_strbuf_release(&token);
 }
 
-static void a_secret_longer_than_a_block_works_as_hmac_defines_it(void **state)
+static void a_token_of_a_previous_secret_is_verified_and_none_is_signed_with_it(void **state)
 {
-    static const char secret[] =
-        "a secret of more than sixty-four bytes, which RFC 2104 wants to be hashed before its use as a key";
+    struct vb_keys *rotated = keys_of(KEYS_OTHER, SECRET);
     struct vb_jwt_claims claims;
-    struct vb_jwt_key other;
-    char header[128];
+    struct vb_strbuf token;
 
     (void)state;
-    assert_int_equal(vb_jwt_key_init(&other, secret), 0);
-    snprintf(header, sizeof(header), "{\"alg\":\"HS256\",\"kid\":\"%s\"}", other.kid);
-    {
-        const char *token = forge(secret, header, GOOD_PAYLOAD);
-
-        assert_int_equal(vb_jwt_verify(&other, 1, token, strlen(token), NOW, &claims), VB_JWT_OK);
-    }
+    vb_strbuf_init(&token, VB_JWT_TOKEN_MAX);
+    assert_int_equal(vb_jwt_sign(keys, "u1", NOW, 900, &token), 0);
+    assert_int_equal(vb_jwt_verify(rotated, token.data, token.length, NOW, &claims), VB_JWT_OK);
+    vb_strbuf_clear(&token);
+    assert_int_equal(vb_jwt_sign(rotated, "u1", NOW, 900, &token), 0);
+    assert_int_equal(vb_jwt_verify(rotated, token.data, token.length, NOW, &claims), VB_JWT_OK);
+    assert_int_equal(verify(token.data), VB_JWT_UNKNOWN_KEY);
+    vb_strbuf_release(&token);
+    vb_keys_destroy(rotated);
 }
 
 static void other_algorithms_are_refused(void **state)
@@ -198,7 +218,7 @@ static void every_changed_character_is_noticed(void **state)
 
     (void)state;
     vb_strbuf_init(&token, VB_JWT_TOKEN_MAX);
-    assert_int_equal(vb_jwt_sign(&key, "u1", NOW, 900, &token), 0);
+    assert_int_equal(vb_jwt_sign(keys, "u1", NOW, 900, &token), 0);
     for (size_t i = 0; i < token.length; i++) {
         char kept = token.data[i];
 
@@ -217,9 +237,9 @@ static void every_truncation_and_any_addition_is_refused(void **state)
 
     (void)state;
     vb_strbuf_init(&token, 2 * VB_JWT_TOKEN_MAX);
-    assert_int_equal(vb_jwt_sign(&key, "u1", NOW, 900, &token), 0);
+    assert_int_equal(vb_jwt_sign(keys, "u1", NOW, 900, &token), 0);
     for (size_t length = 0; length < token.length; length++)
-        assert_int_not_equal(vb_jwt_verify(&key, 1, token.data, length, NOW, &claims), VB_JWT_OK);
+        assert_int_not_equal(vb_jwt_verify(keys, token.data, length, NOW, &claims), VB_JWT_OK);
     vb_strbuf_adds(&token, ".x");
     assert_int_equal(verify(token.data), VB_JWT_MALFORMED);
     while (token.length <= VB_JWT_TOKEN_MAX)
@@ -268,12 +288,12 @@ static void a_subject_that_is_too_long_is_refused_on_both_sides(void **state)
     memset(subject, 'a', sizeof(subject));
     subject[VB_JWT_SUBJECT_MAX + 1] = '\0';
     vb_strbuf_init(&token, VB_JWT_TOKEN_MAX);
-    assert_int_equal(vb_jwt_sign(&key, subject, NOW, 900, &token), -EINVAL);
+    assert_int_equal(vb_jwt_sign(keys, subject, NOW, 900, &token), -EINVAL);
     snprintf(payload, sizeof(payload),
              "{\"sub\":\"%s\",\"iat\":1790000000,\"exp\":1790000900,\"iss\":\"vibe\"}", subject);
     assert_int_equal(verify(forge(SECRET, GOOD_HEADER, payload)), VB_JWT_MALFORMED);
     subject[VB_JWT_SUBJECT_MAX] = '\0';
-    assert_int_equal(vb_jwt_sign(&key, subject, NOW, 900, &token), 0);
+    assert_int_equal(vb_jwt_sign(keys, subject, NOW, 900, &token), 0);
     assert_int_equal(verify(token.data), VB_JWT_OK);
     vb_strbuf_release(&token);
 }
@@ -312,8 +332,8 @@ int main(void)
         cmocka_unit_test(what_is_signed_is_verified),
         cmocka_unit_test(the_time_of_issue_is_known_to_the_millisecond),
         cmocka_unit_test(a_token_of_another_library_with_our_key_is_verified),
-        cmocka_unit_test(a_short_secret_is_refused),
-        cmocka_unit_test(a_secret_longer_than_a_block_works_as_hmac_defines_it),
+        cmocka_unit_test(tokens_that_are_in_use_stay_good),
+        cmocka_unit_test(a_token_of_a_previous_secret_is_verified_and_none_is_signed_with_it),
         cmocka_unit_test(other_algorithms_are_refused),
         cmocka_unit_test(an_unsigned_token_is_refused),
         cmocka_unit_test(headers_that_demand_extensions_are_refused),
@@ -327,5 +347,5 @@ int main(void)
         cmocka_unit_test(the_token_of_rfc_7515_is_not_ours),
     };
 
-    return cmocka_run_group_tests(tests, setup, NULL);
+    return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -20,13 +20,12 @@
 #define ANSWER struct api_answer answer VB_CLEANUP(api_answer_release)
 
 static struct api_fixture fixture;
-static struct vb_jwt_key key;
 
 static int setup(void **state)
 {
     (void)state;
     api_fixture_start(&fixture, NULL, false);
-    return vb_jwt_key_init(&key, FIXTURE_SECRET);
+    return 0;
 }
 
 static int teardown(void **state)
@@ -42,7 +41,7 @@ static const char *token_issued(int64_t time_s)
     struct vb_strbuf token;
 
     vb_strbuf_init(&token, VB_JWT_TOKEN_MAX);
-    assert_int_equal(vb_jwt_sign(&key, USER, time_s, 900, &token), 0);
+    assert_int_equal(vb_jwt_sign(fixture.keys, USER, time_s, 900, &token), 0);
     memcpy(text, token.data, token.length + 1);
     vb_strbuf_release(&token);
     return text;
