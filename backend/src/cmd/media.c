@@ -1,6 +1,6 @@
 /*
- * vibe media inspect | render | gc: what the pipeline sees in a file, and what it would make of it, tried at a desk. The
- * same jailed workers do it as in production. gc is in media_gc.c.
+ * vibe media inspect | render | gc: shows what the media pipeline sees in a file or makes of it, with the same jailed
+ * workers as in production; removes from the bucket what nothing needs.
  */
 #include "app/bucket.h"
 #include "cmd/command.h"
@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "db/pool.h"
 #include "edge/query.h"
 #include "media/workers.h"
 
@@ -23,6 +24,8 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define GC_QUERY_TIMEOUT_MS 120000
 
 struct subject {
     const char *name;
@@ -291,6 +294,90 @@ static int render(const char *path, const struct render_options *options, struct
     return r;
 }
 
+/* 12 to 999 bytes, kB, MB or GB: seven columns. */
+static const char *size_text(int64_t bytes, char text[32])
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB"};
+    double amount = (double)bytes;
+    size_t unit = 0;
+
+    while (amount >= 999.5 && unit + 1 < VB_ARRAY_SIZE(units)) {
+        amount /= 1000;
+        unit++;
+    }
+    snprintf(text, 32, unit && amount < 9.95 ? "%.1f %s" : "%.0f %s", amount, units[unit]);
+    return text;
+}
+
+static void print_item(void *context, const struct vb_gc_item *item)
+{
+    static const char *const events[] = {
+        [VB_GC_FOUND] = "would remove", [VB_GC_REMOVED] = "removed", [VB_GC_STAGED] = "left"};
+    char text[32];
+
+    (void)context;
+    if (item->event == VB_GC_FAILED)
+        fprintf(stderr, "vibe: %s could not be removed: %s\n", item->key, item->error->message);
+    else
+        printf("%-12s  %7s  %-30s  %s\n", events[item->event],
+               item->size_bytes < 0 ? "" : size_text(item->size_bytes, text),
+               item->reason ? item->reason : "not completed yet", item->key);
+}
+
+static void print_counts(const struct vb_gc_counts *counts, bool dry_run)
+{
+    char text[32];
+
+    printf("%s%" PRIu64 " of %" PRIu64 " objects, %s, %s\n", counts->garbage || counts->staged ? "\n" : "",
+           counts->garbage, counts->looked_at, size_text(counts->garbage_bytes, text),
+           dry_run ? "would be removed" : "removed; the CDN forgets them within a minute");
+    if (counts->staged)
+        printf(
+            "%" PRIu64
+            " uploads that were never completed are left to the service, which completes or removes them\n",
+            counts->staged);
+}
+
+static int collect_garbage(const struct vb_gc_config *config, struct vb_error *err)
+{
+    const struct vb_gc_options *options = &config->options;
+    struct vb_gc_counts counts;
+    int r = vb_gc_run(config, &counts, err);
+
+    if (r < 0)
+        return r;
+    print_counts(&counts, options->dry_run);
+    if (options->dry_run && !options->force)
+        return vb_gc_check_plausible(&counts, config->bucket, err);
+    if (counts.failed)
+        return vb_error_set(err, EIO, "%" PRIu64 " objects could not be removed: run this again",
+                            counts.failed);
+    return 0;
+}
+
+static int gc(const struct vb_gc_options *options, struct vb_error *err)
+{
+    struct vb_bucket bucket;
+    struct vb_db_pool *pool = NULL;
+    struct vb_db *db = NULL;
+    int r = vb_bucket_open(&bucket, true, err);
+
+    if (r == 0) {
+        pool = vb_db_pool_create(&(struct vb_db_config){
+            .url = bucket.database_url, .connections_max = 1, .statement_timeout_ms = GC_QUERY_TIMEOUT_MS});
+        r = vb_db_acquire(pool, &db, err);
+    }
+    if (r == 0)
+        r = collect_garbage(
+            &(struct vb_gc_config){
+                .db = db, .s3 = bucket.s3, .bucket = bucket.name, .options = *options, .report = print_item},
+            err);
+    vb_db_release(db);
+    vb_db_pool_destroy(pool);
+    vb_bucket_close(&bucket);
+    return r;
+}
+
 static bool read_hours(const char *text, unsigned *ret)
 {
     char *end;
@@ -320,7 +407,7 @@ static int act(struct command_line *line, const struct vb_usage *usage, struct v
         return render(line->words[1], &line->render, err);
     if (strcmp(action, "gc") == 0 && line->count == 1) {
         if (read_hours(line->min_age, &line->gc.min_age_hours))
-            return vb_media_gc(&line->gc, err);
+            return gc(&line->gc, err);
         problem = "--min-age is a number of hours, at most 8760";
     }
     fprintf(stderr, "vibe: %s\nusage: %s\n", problem, usage->synopsis);

@@ -5,13 +5,11 @@
 
 #include "base/encode.h"
 #include "base/memory.h"
+#include "media/keys.h"
 
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
-
-const char *const vb_edge_public_prefixes[] = {"profile-pictures/", "activity-images/", "vibe-stories/",
-                                               NULL};
 
 static const char *const content_types[] = {"image/jpeg", "image/png",  "image/webp", "image/avif",
                                             "image/heic", "image/heif", "image/gif",  "video/mp4"};
@@ -44,7 +42,7 @@ enum vb_edge_key_result vb_edge_key_check(const char *key)
 {
     if (!key_is_proper(key))
         return VB_EDGE_KEY_MALFORMED;
-    for (const char *const *prefix = vb_edge_public_prefixes; *prefix; prefix++)
+    for (const char *const *prefix = vb_media_public_prefixes; *prefix; prefix++)
         if (strncmp(key, *prefix, strlen(*prefix)) == 0)
             return VB_EDGE_KEY_PUBLIC;
     return VB_EDGE_KEY_PRIVATE;

@@ -6,9 +6,6 @@
 
 #define VB_EDGE_KEY_MAX 1024 /* bytes, as in S3 */
 
-/* What the keys of published media begin with; ended by NULL. */
-extern const char *const vb_edge_public_prefixes[];
-
 enum vb_edge_key_result {
     VB_EDGE_KEY_PUBLIC,
     VB_EDGE_KEY_MALFORMED, /* "..", empty segments, control characters, backslashes, not UTF-8, too long */

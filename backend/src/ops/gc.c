@@ -1,7 +1,5 @@
-/* vibe media gc: see gc.h. */
+/* Garbage collection of the bucket: see gc.h. */
 #include "ops/gc.h"
-
-#include "app/bucket.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -9,7 +7,7 @@
 #include "db/garbage.h"
 #include "db/sweep.h"
 #include "db/text_array.h"
-#include "edge/key.h"
+#include "media/keys.h"
 #include "s3/multipart.h"
 
 #include <errno.h>
@@ -18,12 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STAGED_PREFIX       "user-uploads/"
-#define BATCH               500 /* keys that the database is asked about at once */
-#define KEYS_BYTES_MAX      ((size_t)BATCH * 2200)
-#define REPLACED_AFTER_S    60 /* as the service's sweeper has it */
-#define SUSPICIOUS_MIN      20 /* objects without a row that may be most of the bucket */
-#define GC_QUERY_TIMEOUT_MS 120000
+#define BATCH            500 /* keys in one query */
+#define KEYS_BYTES_MAX   ((size_t)BATCH * 2200)
+#define REPLACED_AFTER_S 60 /* as the service's sweeper has it */
+#define SUSPICIOUS_MIN   20 /* so many objects without a row are suspicious when they are most of the bucket */
 
 static const char no_row[] = "no row names it"; /* as vb_garbage_find() says */
 
@@ -39,15 +35,11 @@ struct objects {
 };
 
 struct gc {
-    const struct vb_gc_options *options;
-    struct vb_bucket bucket;
-    struct vb_db_pool *pool;
-    struct vb_db *db;
+    const struct vb_gc_config *config;
     struct vb_error *err;
     int64_t now_s;
     struct objects batch, garbage;
-    uint64_t looked_at, without_row, staged, failed, removed;
-    int64_t removed_bytes;
+    struct vb_gc_counts counts;
     int result; /* of the last call that ended a listing */
 };
 
@@ -71,28 +63,6 @@ static void objects_release(struct objects *objects)
 {
     objects_clear(objects);
     free(objects->all);
-}
-
-/* 12 to 999 bytes, kB, MB or GB: seven columns. */
-static const char *size_text(int64_t bytes, char text[32])
-{
-    static const char *const units[] = {"B", "kB", "MB", "GB"};
-    double amount = (double)bytes;
-    size_t unit = 0;
-
-    while (amount >= 999.5 && unit + 1 < VB_ARRAY_SIZE(units)) {
-        amount /= 1000;
-        unit++;
-    }
-    snprintf(text, 32, unit && amount < 9.95 ? "%.1f %s" : "%.0f %s", amount, units[unit]);
-    return text;
-}
-
-static void print_line(const char *what, int64_t size, const char *reason, const char *key)
-{
-    char text[32];
-
-    printf("%-12s  %7s  %-30s  %s\n", what, size < 0 ? "" : size_text(size, text), reason, key);
 }
 
 /* ---- what the database says of a batch ---- */
@@ -133,7 +103,7 @@ static int judge(struct gc *gc, struct objects *objects, size_t from, size_t to)
     int r;
 
     add_keys(objects, from, to, &keys);
-    r = vb_garbage_find(gc->db, keys.data, REPLACED_AFTER_S, &found, gc->err);
+    r = vb_garbage_find(gc->config->db, keys.data, REPLACED_AFTER_S, &found, gc->err);
     for (size_t i = from; i < to; i++)
         objects->all[i].reason[0] = '\0';
     for (int row = 0; r == 0 && row < PQntuples(found); row++) {
@@ -153,7 +123,7 @@ static int spare_named(struct gc *gc, struct objects *objects, size_t from, size
     int r;
 
     add_keys(objects, from, to, &keys);
-    r = vb_garbage_named(gc->db, keys.data, &named, gc->err);
+    r = vb_garbage_named(gc->config->db, keys.data, &named, gc->err);
     for (int row = 0; r == 0 && row < PQntuples(named); row++) {
         struct object *object = find_object(objects, from, to, PQgetvalue(named, row, 0));
 
@@ -165,7 +135,8 @@ static int spare_named(struct gc *gc, struct objects *objects, size_t from, size
 
 static bool is_young(const struct gc *gc, const struct object *object)
 {
-    return strcmp(object->reason, no_row) == 0 && object->age_s < (int64_t)gc->options->min_age_hours * 3600;
+    return strcmp(object->reason, no_row) == 0 &&
+           object->age_s < (int64_t)gc->config->options.min_age_hours * 3600;
 }
 
 /* ---- looking for garbage ---- */
@@ -191,7 +162,7 @@ static int visit_object(void *context, const struct vb_s3_listed *listed)
 {
     struct gc *gc = context;
 
-    gc->looked_at++;
+    gc->counts.looked_at++;
     objects_add(&gc->batch, (struct object){.key = vb_xstrdup(listed->key),
                                             .size = listed->size,
                                             .age_s = gc->now_s - listed->last_modified_s});
@@ -219,8 +190,8 @@ static int find_garbage(struct gc *gc)
 {
     int r = 0;
 
-    for (const char *const *prefix = vb_edge_public_prefixes; r == 0 && *prefix; prefix++) {
-        r = vb_s3_list(gc->bucket.s3, *prefix, visit_object, gc, gc->err);
+    for (const char *const *prefix = vb_media_public_prefixes; r == 0 && *prefix; prefix++) {
+        r = vb_s3_list(gc->config->s3, *prefix, visit_object, gc, gc->err);
         if (r == -ECANCELED)
             r = gc->result;
         if (r == 0)
@@ -230,50 +201,60 @@ static int find_garbage(struct gc *gc)
     if (r == 0)
         r = each_batch(gc, spare_batch);
     for (size_t i = 0; i < gc->garbage.count; i++)
-        gc->without_row += strcmp(gc->garbage.all[i].reason, no_row) == 0;
+        gc->counts.without_row += strcmp(gc->garbage.all[i].reason, no_row) == 0;
     return r;
 }
 
-/* A bucket of which the database hardly knows anything is another one's, or the database is. */
-static int check_plausible(const struct gc *gc)
+int vb_gc_check_plausible(const struct vb_gc_counts *counts, const char *bucket, struct vb_error *err)
 {
-    if (gc->options->force || gc->without_row < SUSPICIOUS_MIN || 2 * gc->without_row < gc->looked_at)
+    if (counts->without_row < SUSPICIOUS_MIN || 2 * counts->without_row < counts->looked_at)
         return 0;
-    vb_error_set(gc->err, EINVAL,
+    vb_error_set(err, EINVAL,
                  "no row of the database names %" PRIu64 " of the %" PRIu64 " media in bucket %s",
-                 gc->without_row, gc->looked_at, gc->bucket.name);
-    return vb_error_hint(gc->err, "is it the right database? If it is, say --force; --dry-run lists them");
+                 counts->without_row, counts->looked_at, bucket);
+    return vb_error_hint(err, "is it the right database? If it is, say --force; --dry-run lists them");
 }
 
-/* ---- what is found ---- */
+/* ---- what becomes of it ---- */
+
+static void report(const struct gc *gc, const struct vb_gc_item *item)
+{
+    gc->config->report(gc->config->context, item);
+}
+
+static void count_garbage(struct gc *gc, const struct object *object, enum vb_gc_event event)
+{
+    gc->counts.garbage++;
+    gc->counts.garbage_bytes += object->size;
+    report(gc, &(struct vb_gc_item){
+                   .event = event, .key = object->key, .size_bytes = object->size, .reason = object->reason});
+}
 
 static int list_batch(struct gc *gc, size_t from, size_t to)
 {
-    for (size_t i = from; i < to; i++) {
-        const struct object *object = &gc->garbage.all[i];
-
-        if (!object->reason[0])
-            continue;
-        print_line("would remove", object->size, object->reason, object->key);
-        gc->removed++;
-        gc->removed_bytes += object->size;
-    }
+    for (size_t i = from; i < to; i++)
+        if (gc->garbage.all[i].reason[0])
+            count_garbage(gc, &gc->garbage.all[i], VB_GC_FOUND);
     return 0;
 }
 
 static void remove_object(struct gc *gc, const struct object *object)
 {
-    if (vb_s3_delete(gc->bucket.s3, object->key, gc->err) < 0) {
-        gc->failed++;
-        fprintf(stderr, "vibe: %s could not be removed: %s\n", object->key, gc->err->message);
+    struct vb_error error = {0};
+
+    if (vb_s3_delete(gc->config->s3, object->key, &error) == 0) {
+        count_garbage(gc, object, VB_GC_REMOVED);
         return;
     }
-    print_line("removed", object->size, object->reason, object->key);
-    gc->removed++;
-    gc->removed_bytes += object->size;
+    gc->counts.failed++;
+    report(gc, &(struct vb_gc_item){.event = VB_GC_FAILED,
+                                    .key = object->key,
+                                    .size_bytes = object->size,
+                                    .reason = object->reason,
+                                    .error = &error});
 }
 
-/* The database is asked once more: what has been given a name meanwhile stays. */
+/* Asks the database once more: an object that a row names by now stays. */
 static int remove_batch(struct gc *gc, size_t from, size_t to)
 {
     int r = judge(gc, &gc->garbage, from, to);
@@ -293,14 +274,14 @@ static int end_stories(struct gc *gc)
     int r = 0;
 
     while (r == 0 && ended == VB_SWEEP_BATCH)
-        r = vb_sweep_stories(gc->db, &ended, gc->err);
+        r = vb_sweep_stories(gc->config->db, &ended, gc->err);
     return r;
 }
 
 static void note_staged(struct gc *gc, const char *key, int64_t size)
 {
-    gc->staged++;
-    print_line("left", size, "not completed yet", key);
+    gc->counts.staged++;
+    report(gc, &(struct vb_gc_item){.event = VB_GC_STAGED, .key = key, .size_bytes = size});
 }
 
 static int visit_staged(void *context, const struct vb_s3_listed *listed)
@@ -321,65 +302,40 @@ static int visit_parts(void *context, const struct vb_s3_upload *upload)
 
 static int list_staged(struct gc *gc)
 {
-    int r = vb_s3_list(gc->bucket.s3, STAGED_PREFIX, visit_staged, gc, gc->err);
+    int r = vb_s3_list(gc->config->s3, VB_MEDIA_STAGING_PREFIX, visit_staged, gc, gc->err);
 
-    return r < 0 ? r : vb_s3_multipart_list(gc->bucket.s3, STAGED_PREFIX, visit_parts, gc, gc->err);
+    return r < 0 ? r
+                 : vb_s3_multipart_list(gc->config->s3, VB_MEDIA_STAGING_PREFIX, visit_parts, gc, gc->err);
 }
 
-static void print_sum(const struct gc *gc)
+static int look(struct gc *gc)
 {
-    char text[32];
+    int r = find_garbage(gc);
 
-    printf("%s%" PRIu64 " of %" PRIu64 " objects, %s, %s\n", gc->removed || gc->staged ? "\n" : "",
-           gc->removed, gc->looked_at, size_text(gc->removed_bytes, text),
-           gc->options->dry_run ? "would be removed" : "removed; the CDN forgets them within a minute");
-    if (gc->staged)
-        printf(
-            "%" PRIu64
-            " uploads that were never completed are left to the service, which completes or removes them\n",
-            gc->staged);
+    if (r == 0)
+        r = each_batch(gc, list_batch);
+    return r < 0 ? r : list_staged(gc);
 }
 
 static int collect(struct gc *gc)
 {
-    bool dry_run = gc->options->dry_run;
-    int r = dry_run ? 0 : end_stories(gc);
+    int r = end_stories(gc);
 
     if (r == 0)
         r = find_garbage(gc);
-    if (r == 0 && !dry_run)
-        r = check_plausible(gc);
-    if (r == 0)
-        r = each_batch(gc, dry_run ? list_batch : remove_batch);
-    if (r == 0 && dry_run)
-        r = list_staged(gc);
-    if (r == 0)
-        print_sum(gc);
-    if (r == 0 && dry_run)
-        r = check_plausible(gc);
-    if (r == 0 && gc->failed)
-        r = vb_error_set(gc->err, EIO, "%" PRIu64 " objects could not be removed: run this again",
-                         gc->failed);
-    return r;
+    if (r == 0 && !gc->config->options.force)
+        r = vb_gc_check_plausible(&gc->counts, gc->config->bucket, gc->err);
+    return r < 0 ? r : each_batch(gc, remove_batch);
 }
 
-int vb_media_gc(const struct vb_gc_options *options, struct vb_error *err)
+int vb_gc_run(const struct vb_gc_config *config, struct vb_gc_counts *ret_counts, struct vb_error *err)
 {
-    struct gc gc = {.options = options, .err = err, .now_s = vb_clock_realtime_s()};
-    int r = vb_bucket_open(&gc.bucket, true, err);
+    struct gc gc = {.config = config, .err = err, .now_s = vb_clock_realtime_s()};
+    int r = config->options.dry_run ? look(&gc) : collect(&gc);
 
-    if (r == 0) {
-        gc.pool = vb_db_pool_create(&(struct vb_db_config){.url = gc.bucket.database_url,
-                                                           .connections_max = 1,
-                                                           .statement_timeout_ms = GC_QUERY_TIMEOUT_MS});
-        r = vb_db_acquire(gc.pool, &gc.db, err);
-    }
-    if (r == 0)
-        r = collect(&gc);
-    vb_db_release(gc.db);
-    vb_db_pool_destroy(gc.pool);
-    vb_bucket_close(&gc.bucket);
     objects_release(&gc.batch);
     objects_release(&gc.garbage);
+    if (r == 0)
+        *ret_counts = gc.counts;
     return r;
 }
