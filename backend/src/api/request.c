@@ -21,6 +21,11 @@ void vb_api_unauthorized(struct vb_http_request *request, const char *code, cons
     vb_problem(request, 401, code, "%s", detail);
 }
 
+void vb_api_account_gone(struct vb_http_request *request)
+{
+    vb_api_unauthorized(request, "token_invalid", "The account of this access token no longer exists");
+}
+
 const char *vb_api_authenticate(struct vb_http_request *request)
 {
     const struct vb_api *api = vb_api_of(request);

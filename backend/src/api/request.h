@@ -27,6 +27,8 @@ const char *vb_api_authenticate(struct vb_http_request *request);
 /* 401 with WWW-Authenticate. code: token_missing, token_invalid, token_expired, token_revoked, token_reused,
  * invalid_credentials. */
 void vb_api_unauthorized(struct vb_http_request *request, const char *code, const char *detail);
+/* 401 token_invalid: the database has no user with the id that the token names. */
+void vb_api_account_gone(struct vb_http_request *request);
 
 /* Whether the body is said to be JSON; false after a 415. */
 bool vb_api_body_is_json(struct vb_http_request *request);

@@ -7,6 +7,7 @@
 #include "api/auth/account.h"
 #include "api/auth/apple_keys.h"
 #include "api/auth/context.h"
+#include "api/auth/problems.h"
 #include "api/auth/routes.h"
 #include "api/auth/session.h"
 
@@ -214,7 +215,7 @@ void vb_api_apple(struct vb_http_request *request)
                    "There is an account with this e-mail address, and a password: log in with that; or set a "
                    "new one by mail (POST /api/auth/password/forgot), then sign in with Apple again");
     else if (r == -EACCES)
-        vb_problem(request, 403, "account_disabled", "This account is disabled: write to those who run Vibe");
+        vb_auth_disabled_problem(request, 403);
     else if (r < 0)
         vb_api_database_problem(request, r, &err);
     else

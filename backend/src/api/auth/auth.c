@@ -7,7 +7,8 @@
  */
 #include "api/auth/account.h"
 #include "api/auth/context.h"
-#include "api/auth/password.h"
+#include "api/auth/password_check.h"
+#include "api/auth/problems.h"
 #include "api/auth/routes.h"
 #include "api/auth/session.h"
 #include "api/auth/throttle.h"
@@ -74,9 +75,8 @@ static bool may_sign_up(struct vb_http_request *request)
     if (!api->user_rate_limit ||
         vb_throttle_sign_up(api->auth->throttle, request->client_address, &retry_after_s) == 0)
         return true;
-    vb_http_add_headerf(request, "Retry-After", "%u", retry_after_s);
-    vb_problem(request, 429, "sign_up_throttled",
-               "Too many accounts were made from this address: try again in %u seconds", retry_after_s);
+    vb_auth_throttled_problem(request, "sign_up_throttled", "Too many accounts were made from this address",
+                              retry_after_s);
     return false;
 }
 
@@ -90,12 +90,9 @@ void vb_api_register(struct vb_http_request *request)
     struct vb_error err = {0};
     int r;
 
-    if (!json || !read_registration(request, json, &wanted) || !may_sign_up(request))
+    if (!json || !read_registration(request, json, &wanted) || !may_sign_up(request) ||
+        !vb_password_prepare(request, wanted.password, hash))
         return;
-    if (vb_password_hash(account.api->auth->passwords, wanted.password, hash) < 0) {
-        vb_session_password_problem(request);
-        return;
-    }
     db = vb_api_acquire_db(request);
     if (!db)
         return;
@@ -126,37 +123,6 @@ static bool find_login(struct vb_http_request *request, const char *email, struc
         return true;
     vb_api_database_problem(request, r, &err);
     return false;
-}
-
-static void wrong_credentials(struct vb_http_request *request)
-{
-    vb_api_unauthorized(request, "invalid_credentials", "The e-mail address or the password is wrong");
-}
-
-/* Whether the password is that of the user (zeroed: of nobody). account: whose log-ins are counted. */
-static bool check_password(struct vb_http_request *request, const char *account, const char *password,
-                           const struct vb_user *user)
-{
-    struct vb_api *api = vb_api_of(request);
-    unsigned retry_after_s = 0;
-    int r;
-
-    if (vb_throttle_begin(api->auth->throttle, account, request->client_address, &retry_after_s) < 0) {
-        vb_session_throttled_problem(request, retry_after_s);
-        return false;
-    }
-    /* No connection is held meanwhile: this takes tens of milliseconds, whether there is such a user or not.
-     */
-    r = vb_password_verify(api->auth->passwords, password, user->password_hash);
-    if (r == 0) {
-        vb_throttle_succeeded(api->auth->throttle, account, request->client_address);
-    } else if (r == -EAGAIN) {
-        vb_throttle_abandon(api->auth->throttle, account, request->client_address);
-        vb_session_password_problem(request);
-    } else {
-        wrong_credentials(request);
-    }
-    return r == 0;
 }
 
 struct login {
@@ -192,8 +158,12 @@ void vb_api_login(struct vb_http_request *request)
 
     if (!json || !vb_api_string_field(request, json, "email", VB_API_REQUIRED, &email) ||
         !vb_api_string_field(request, json, "password", VB_API_REQUIRED, &password) ||
-        !find_login(request, email, &user) ||
-        !check_password(request, user.email ? user.email : email, password, &user))
+        !find_login(request, email, &user))
+        return;
+    if (!vb_password_check(request, &(struct vb_password_check){.account = user.email ? user.email : email,
+                                                                .password = password,
+                                                                .hash = user.password_hash,
+                                                                .answer_wrong = vb_auth_credentials_problem}))
         return;
     request->user = vb_arena_strdup(&request->arena, user.id);
     db = vb_api_acquire_db(request);
@@ -201,9 +171,9 @@ void vb_api_login(struct vb_http_request *request)
         return;
     r = vb_db_transact(db, log_in, &login, &err);
     if (r == -EKEYREJECTED)
-        wrong_credentials(request);
+        vb_auth_credentials_problem(request);
     else if (r == -EACCES)
-        vb_problem(request, 403, "account_disabled", "This account is disabled: write to those who run Vibe");
+        vb_auth_disabled_problem(request, 403);
     else if (r < 0)
         vb_api_database_problem(request, r, &err);
     else
@@ -291,8 +261,7 @@ static void answer_rotation(struct vb_http_request *request, const struct rotati
             "This refresh token has been used before; for safety its session was ended: log in again");
         break;
     case -EACCES:
-        vb_api_unauthorized(request, "account_disabled",
-                            "This account is disabled: write to those who run Vibe");
+        vb_auth_disabled_problem(request, 401);
         break;
     case -EKEYEXPIRED:
         vb_api_unauthorized(request, "token_expired", "The refresh token has expired: log in again");
@@ -368,7 +337,7 @@ void vb_api_logout_all(struct vb_http_request *request)
         return;
     r = vb_db_transact(db, end_sessions, &ending, &err);
     if (r == -ENOENT) {
-        vb_api_unauthorized(request, "token_invalid", "The account of this access token no longer exists");
+        vb_api_account_gone(request);
     } else if (r < 0) {
         vb_api_database_problem(request, r, &err);
     } else {

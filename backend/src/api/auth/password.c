@@ -2,6 +2,7 @@
 #include "api/auth/password.h"
 
 #include "base/memory.h"
+#include "base/wait.h"
 
 #include <errno.h>
 #include <semaphore.h>
@@ -9,11 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#define PASSES         2
-#define MEMORY_BYTES   ((size_t)19 * 1024 * 1024)
-#define TURN_TIMEOUT_S 5
+#define PASSES          2
+#define MEMORY_BYTES    ((size_t)19 * 1024 * 1024)
+#define TURN_TIMEOUT_MS 5000
 
 _Static_assert(VB_PASSWORD_HASH_SIZE == crypto_pwhash_STRBYTES, "libsodium's strings must fit");
 
@@ -61,14 +61,7 @@ void vb_password_gate_destroy(struct vb_password_gate *gate)
 
 static int take_turn(struct vb_password_gate *gate)
 {
-    struct timespec deadline;
-
-    clock_gettime(CLOCK_MONOTONIC, &deadline);
-    deadline.tv_sec += TURN_TIMEOUT_S;
-    while (sem_clockwait(&gate->turns, CLOCK_MONOTONIC, &deadline) < 0)
-        if (errno != EINTR)
-            return -EAGAIN;
-    return 0;
+    return vb_sem_wait_until(&gate->turns, vb_deadline_after(TURN_TIMEOUT_MS)) < 0 ? -EAGAIN : 0;
 }
 
 int vb_password_hash(struct vb_password_gate *gate, const char *password,

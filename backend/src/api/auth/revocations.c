@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/wait.h"
 #include "db/accounts.h"
 
 #include <pthread.h>
@@ -29,10 +30,9 @@ struct vb_revocations {
     size_t slot_count, count;
     int64_t everybody_ms; /* tokens of anybody from before are void: the set has overflowed */
 
-    pthread_t thread;
-    pthread_mutex_t stopping_lock;
-    pthread_cond_t stopping_changed;
-    bool stopping;
+    struct vb_periodic reader;
+    int64_t forgot_ms; /* monotonic; the reader's own, as is failed */
+    bool failed;
 };
 
 /* FNV-1a: ids are the database's, nobody can choose them. */
@@ -164,7 +164,7 @@ static int read_rows(struct vb_revocations *revocations, struct vb_db *db, struc
     return r;
 }
 
-static int read_database(struct vb_revocations *revocations, int64_t *forgot_ms, struct vb_error *err)
+static int read_database(struct vb_revocations *revocations, struct vb_error *err)
 {
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
     int64_t now_ms = vb_clock_monotonic_ms();
@@ -172,68 +172,44 @@ static int read_database(struct vb_revocations *revocations, int64_t *forgot_ms,
 
     if (r == 0)
         r = read_rows(revocations, db, err);
-    if (r == 0 && now_ms - *forgot_ms >= FORGET_EVERY_MS) {
+    if (r == 0 && now_ms - revocations->forgot_ms >= FORGET_EVERY_MS) {
         r = forget(revocations, db, err);
-        *forgot_ms = now_ms;
+        revocations->forgot_ms = now_ms;
     }
     return r;
 }
 
-/* Waits for the next time to read; false when there is none. */
-static bool wait_for_turn(struct vb_revocations *revocations)
-{
-    struct timespec until;
-    bool stopping;
-    int rc = 0;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += READ_EVERY_MS / 1000;
-    pthread_mutex_lock(&revocations->stopping_lock);
-    while (!revocations->stopping && rc == 0)
-        rc = pthread_cond_timedwait(&revocations->stopping_changed, &revocations->stopping_lock, &until);
-    stopping = revocations->stopping;
-    pthread_mutex_unlock(&revocations->stopping_lock);
-    return !stopping;
-}
-
-static void *follow_database(void *context)
+/* One run of the thread. Says once that it fails, and once that it works again. */
+static int64_t follow_database(void *context)
 {
     struct vb_revocations *revocations = context;
-    int64_t forgot_ms = vb_clock_monotonic_ms();
-    bool failed = false;
+    struct vb_error err = {0};
+    int r = read_database(revocations, &err);
 
-    pthread_setname_np(pthread_self(), "revocations");
-    do {
-        struct vb_error err = {0};
-        int r = read_database(revocations, &forgot_ms, &err);
-
-        if (r < 0 && !failed)
-            vb_log(VB_LOG_WARN, "ended access tokens cannot be read; those known stay ended",
-                   VB_LOG_STR("error", err.message));
-        else if (r == 0 && failed)
-            vb_log(VB_LOG_INFO, "ended access tokens are read again", VB_LOG_INT("everyMs", READ_EVERY_MS));
-        failed = r < 0;
-    } while (wait_for_turn(revocations));
-    return NULL;
+    if (r < 0 && !revocations->failed)
+        vb_log(VB_LOG_WARN, "ended access tokens cannot be read; those known stay ended",
+               VB_LOG_STR("error", err.message));
+    else if (r == 0 && revocations->failed)
+        vb_log(VB_LOG_INFO, "ended access tokens are read again", VB_LOG_INT("everyMs", READ_EVERY_MS));
+    revocations->failed = r < 0;
+    return READ_EVERY_MS;
 }
 
 struct vb_revocations *vb_revocations_create(const struct vb_revocations_config *config)
 {
     struct vb_revocations *revocations = vb_xcalloc(1, sizeof(*revocations));
-    pthread_condattr_t monotonic;
 
     revocations->config = *config;
     if (!revocations->config.max)
         revocations->config.max = VB_REVOCATIONS_MAX;
     pthread_rwlock_init(&revocations->lock, NULL);
     rebuild(revocations, SLOTS_MIN, INT64_MIN);
-    pthread_mutex_init(&revocations->stopping_lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&revocations->stopping_changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    revocations->forgot_ms = vb_clock_monotonic_ms();
     if (config->db)
-        vb_assert(pthread_create(&revocations->thread, NULL, follow_database, revocations) == 0);
+        vb_assert(vb_periodic_start(&revocations->reader,
+                                    &(struct vb_periodic_config){.name = "revocations",
+                                                                 .run = follow_database,
+                                                                 .context = revocations}) == 0);
     return revocations;
 }
 
@@ -241,17 +217,9 @@ void vb_revocations_destroy(struct vb_revocations *revocations)
 {
     if (!revocations)
         return;
-    if (revocations->config.db) {
-        pthread_mutex_lock(&revocations->stopping_lock);
-        revocations->stopping = true;
-        pthread_cond_signal(&revocations->stopping_changed);
-        pthread_mutex_unlock(&revocations->stopping_lock);
-        pthread_join(revocations->thread, NULL);
-    }
+    vb_periodic_stop(&revocations->reader);
     rebuild(revocations, SLOTS_MIN, INT64_MAX);
     free(revocations->slots);
-    pthread_cond_destroy(&revocations->stopping_changed);
-    pthread_mutex_destroy(&revocations->stopping_lock);
     pthread_rwlock_destroy(&revocations->lock);
     free(revocations);
 }

@@ -14,7 +14,7 @@ void vb_api_login(struct vb_http_request *request);
 void vb_api_refresh(struct vb_http_request *request);
 void vb_api_logout(struct vb_http_request *request);
 void vb_api_logout_all(struct vb_http_request *request);
-/* auth_password.c */
+/* new_password.c */
 void vb_api_change_password(struct vb_http_request *request);
 void vb_api_forgot_password(struct vb_http_request *request);
 void vb_api_reset_password(struct vb_http_request *request);

@@ -116,15 +116,3 @@ void vb_session_revoke(struct vb_api *api, const char *user_id, int64_t revoked_
 {
     vb_revocations_add(api->auth->revocations, user_id, revoked_ms);
 }
-
-void vb_session_password_problem(struct vb_http_request *request)
-{
-    vb_problem(request, 503, "overloaded", "Too many people are logging in at once; try again in a second");
-}
-
-void vb_session_throttled_problem(struct vb_http_request *request, unsigned retry_after_s)
-{
-    vb_http_add_headerf(request, "Retry-After", "%u", retry_after_s);
-    vb_problem(request, 429, "login_throttled",
-               "There were too many wrong passwords: try again in %u seconds", retry_after_s);
-}

@@ -55,9 +55,4 @@ int vb_session_end_all(struct vb_db *db, const char *user_id, int64_t *ret_revok
 /* Voids the access tokens of sessions that vb_session_end_all() has ended. */
 void vb_session_revoke(struct vb_api *api, const char *user_id, int64_t revoked_ms);
 
-/* 503: no turn to compute a password's hash. */
-void vb_session_password_problem(struct vb_http_request *request);
-/* 429 with Retry-After. */
-void vb_session_throttled_problem(struct vb_http_request *request, unsigned retry_after_s);
-
 #endif

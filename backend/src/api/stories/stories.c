@@ -127,7 +127,7 @@ void vb_api_create_story(struct vb_http_request *request)
         return;
     r = vb_api_create_once(request, db, &(struct vb_api_creation){user_id, insert, &wanted}, &err);
     if (r == -ESRCH || r == -EDOM)
-        vb_api_unauthorized(request, "token_invalid", "The account of this access token no longer exists");
+        vb_api_account_gone(request);
     else if (r < 0)
         vb_api_database_problem(request, r, &err);
 }

@@ -68,7 +68,7 @@ void vb_api_write_image(struct vb_http_request *request, struct vb_json *json, c
 static bool me_failed(struct vb_http_request *request, int r, const struct vb_error *err)
 {
     if (r == -ENOENT)
-        vb_api_unauthorized(request, "token_invalid", "The account of this access token no longer exists");
+        vb_api_account_gone(request);
     else if (r < 0)
         vb_api_database_problem(request, r, err);
     return r < 0;

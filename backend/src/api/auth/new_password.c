@@ -1,7 +1,8 @@
-/* Passwords of accounts: changing one, and getting in again with a mailed token when it is forgotten. */
+/* A new password: set by a user who knows the current one, or with a mailed token by one who forgot it. */
 #include "api/auth/account.h"
 #include "api/auth/context.h"
-#include "api/auth/password.h"
+#include "api/auth/password_check.h"
+#include "api/auth/problems.h"
 #include "api/auth/reset_mail.h"
 #include "api/auth/routes.h"
 #include "api/auth/session.h"
@@ -38,7 +39,7 @@ static bool find_me(struct vb_http_request *request, const char *id, struct vb_u
     if (!db)
         return false;
     if (r == -ENOENT)
-        vb_api_unauthorized(request, "token_invalid", "The account of this access token no longer exists");
+        vb_api_account_gone(request);
     else if (r < 0)
         vb_api_database_problem(request, r, &err);
     else if (!ret_user->password_hash)
@@ -47,32 +48,22 @@ static bool find_me(struct vb_http_request *request, const char *id, struct vb_u
     return r == 0 && ret_user->password_hash;
 }
 
-/* Whether the current password is right. What is counted here is not what counts for log-ins: so whoever
- * guesses at the front door locks nobody out of this. */
+static void current_is_wrong(struct vb_http_request *request)
+{
+    vb_problem_field(request, 403, "wrong_password", "currentPassword",
+                     "\"currentPassword\" is not the password of this account");
+}
+
+/* Whether the current password is right. Wrong ones are not counted with those of log-ins: an attacker who guesses
+ * there does not lock the owner out of this. */
 static bool check_current(struct vb_http_request *request, const struct vb_user *user, const char *password)
 {
-    struct vb_api *api = vb_api_of(request);
     const char *account = vb_arena_printf(&request->arena, "change:%s", user->id);
-    unsigned retry_after_s = 0;
-    int r;
 
-    if (!account)
-        account = user->id;
-    if (vb_throttle_begin(api->auth->throttle, account, request->client_address, &retry_after_s) < 0) {
-        vb_session_throttled_problem(request, retry_after_s);
-        return false;
-    }
-    r = vb_password_verify(api->auth->passwords, password, user->password_hash);
-    if (r == 0) {
-        vb_throttle_succeeded(api->auth->throttle, account, request->client_address);
-    } else if (r == -EAGAIN) {
-        vb_throttle_abandon(api->auth->throttle, account, request->client_address);
-        vb_session_password_problem(request);
-    } else {
-        vb_problem_field(request, 403, "wrong_password", "currentPassword",
-                         "\"currentPassword\" is not the password of this account");
-    }
-    return r == 0;
+    return vb_password_check(request, &(struct vb_password_check){.account = account ? account : user->id,
+                                                                  .password = password,
+                                                                  .hash = user->password_hash,
+                                                                  .answer_wrong = current_is_wrong});
 }
 
 struct password_change {
@@ -122,12 +113,8 @@ void vb_api_change_password(struct vb_http_request *request)
 
     if (!json || !vb_api_string_field(request, json, "currentPassword", VB_API_REQUIRED, &current) ||
         !read_new_password(request, json, &wanted) || !find_me(request, id, &user) ||
-        !check_current(request, &user, current))
+        !check_current(request, &user, current) || !vb_password_prepare(request, wanted, hash))
         return;
-    if (vb_password_hash(api->auth->passwords, wanted, hash) < 0) {
-        vb_session_password_problem(request);
-        return;
-    }
     db = vb_api_acquire_db(request);
     if (!db)
         return;
@@ -135,8 +122,7 @@ void vb_api_change_password(struct vb_http_request *request)
     if (r == -EKEYREJECTED) {
         vb_problem(request, 409, "password_changed", "The password was changed by somebody else just now");
     } else if (r == -EACCES) {
-        vb_api_unauthorized(request, "account_disabled",
-                            "This account is disabled: write to those who run Vibe");
+        vb_auth_disabled_problem(request, 401);
     } else if (r < 0) {
         vb_api_database_problem(request, r, &err);
     } else {
@@ -161,9 +147,7 @@ void vb_api_forgot_password(struct vb_http_request *request)
         vb_problem(request, 503, "mail_not_configured",
                    "This server cannot send mail: those who run it must set SMTP_URL");
     } else if (vb_throttle_mail(api->auth->throttle, request->client_address, &retry_after_s) < 0) {
-        vb_http_add_headerf(request, "Retry-After", "%u", retry_after_s);
-        vb_problem(request, 429, "mail_throttled", "Too many mails were asked for: try again in %u seconds",
-                   retry_after_s);
+        vb_auth_throttled_problem(request, "mail_throttled", "Too many mails were asked for", retry_after_s);
     } else if (vb_reset_mail_request(api->auth->reset_mail, address) < 0) {
         vb_problem(request, 503, "overloaded", "Too many mails are waiting; try again in a second");
     } else {
@@ -249,12 +233,8 @@ void vb_api_reset_password(struct vb_http_request *request)
         !read_new_password(request, json, &password))
         return;
     vb_sha256(token, strlen(token), wanted.token);
-    if (!is_reset_token(request, wanted.token))
+    if (!is_reset_token(request, wanted.token) || !vb_password_prepare(request, password, hash))
         return;
-    if (vb_password_hash(vb_api_of(request)->auth->passwords, password, hash) < 0) {
-        vb_session_password_problem(request);
-        return;
-    }
     db = vb_api_acquire_db(request);
     if (!db)
         return;
