@@ -26,14 +26,15 @@ EDGES = {
     "ops": {"media", "db", "s3", "base"},
     "edge": {"media", "s3", "http", "base"},
     "client": {"media", "http", "base", "app"},  # to go: app
-    # api.c joins the floors; what they share is beside it, so these edges go both ways.
+    # api.c joins the floors, and holds what they share: these edges go both ways. A floor uses two others: auth, for who
+    # sends a request, and users, for how a person is shown.
     "api": {"api/auth", "api/users", "api/activities", "api/stories", "api/upload", "ingest", "media", "db", "s3",
             "http", "base"},
     "api/users": {"api", "api/auth", "db", "http", "base"},
     "api/auth": {"api", "api/users", "mail", "db", "http", "base"},
-    "api/activities": {"api", "api/users", "db", "http", "base"},
-    "api/stories": {"api", "api/users", "db", "http", "base"},
-    "api/upload": {"api", "ingest", "media", "http", "base"},
+    "api/activities": {"api", "api/auth", "api/users", "db", "http", "base"},
+    "api/stories": {"api", "api/auth", "api/users", "db", "http", "base"},
+    "api/upload": {"api", "api/auth", "ingest", "media", "http", "base"},
     "app": {"api", "ingest", "edge", "media", "s3", "mail", "http", "base"},
     "cmd": {"app", "api/auth", "client", "edge", "store", "ops/postgres", "ops", "media", "db", "s3", "http", "base"},
 }

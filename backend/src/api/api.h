@@ -38,16 +38,16 @@ struct vb_api_config {
 struct vb_api *vb_api_create(const struct vb_api_config *config);
 void vb_api_destroy(struct vb_api *api);
 
-/* The rows of all floors, as vb_http_config.routes wants them. They never change, and live as long as the API. */
+/* The rows of all floors, as vb_http_config.routes wants them. They never change, and live as long as the
+ * API. */
 const struct vb_route *vb_api_routes(const struct vb_api *api);
 
-/* Where handlers run (vb_route.pool), by what they wait for: whoever waits for another service, or for a file to be worked
- * on, keeps nobody waiting who asks the database. */
+/* Where handlers run (vb_route.pool), by what they wait for: whoever waits for another service, or for a file
+ * to be worked on, keeps nobody waiting who asks the database. */
 enum vb_api_pool {
     VB_API_POOL_DATABASE = 0,
     VB_API_POOL_REMOTE = 1,   /* S3, media workers, Apple */
     VB_API_POOL_PASSWORD = 2, /* argon2id */
 };
-
 
 #endif

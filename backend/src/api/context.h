@@ -5,7 +5,6 @@
 #define VB_API_CONTEXT_H
 
 #include "api/api.h"
-#include "api/auth/jwt.h"
 
 struct vb_api {
     struct vb_db_pool *db;

@@ -11,11 +11,12 @@
 #define VB_CURSOR_LIST_SIZE 17
 void vb_cursor_list(const char *const *parts, char ret_list[VB_CURSOR_LIST_SIZE]);
 
-/* The cursor after a row with this value (what the list is sorted by) and id; in the arena. NULL: out of memory. */
+/* The cursor after a row with this value (what the list is sorted by) and id; in the arena. NULL: out of
+ * memory. */
 const char *vb_cursor_make(struct vb_http_request *request, const char *list, const char *value,
                            const char *id);
-/* Reads the query parameter "cursor" of a request for that list. Both NULL if it is absent. Returns false after a
- * 400 invalid_cursor. */
+/* Reads the query parameter "cursor" of a request for that list. Both NULL if it is absent. Returns false
+ * after a 400 invalid_cursor. */
 bool vb_cursor_read(struct vb_http_request *request, const char *list, const char **ret_value,
                     const char **ret_id);
 /* The 400 for one that was made up: the database did not take its value or id. */

@@ -67,7 +67,7 @@ bool vb_api_text(struct vb_http_request *request, const json_t *json, const stru
 static bool keep(struct vb_http_request *request, const char *text, const char **ret_value)
 {
     if (!text) {
-        vb_problem(request, 503, "overloaded", "The server is out of memory; try again in a second");
+        vb_api_out_of_memory(request);
         return false;
     }
     *ret_value = text;

@@ -1,8 +1,9 @@
 /*
  * Fields of a JSON body that share their rules: text with a length, numbers in a range, times.
  *
- * Each returns false having answered 422 validation_failed with the field and the rule. A field that is absent
- * leaves *ret_value as it was, null makes it NULL: so what a PATCH changes is read over what there was.
+ * Each returns false having answered 422 validation_failed with the field and the rule. A field that is
+ * absent leaves *ret_value as it was, null makes it NULL: so what a PATCH changes is read over what there
+ * was.
  */
 #ifndef VB_API_FIELDS_H
 #define VB_API_FIELDS_H

@@ -102,7 +102,7 @@ int vb_api_create_once(struct vb_http_request *request, struct vb_db *db,
         return 0;
     }
     if (!once.operation) {
-        vb_problem(request, 503, "overloaded", "The server is out of memory; try again in a second");
+        vb_api_out_of_memory(request);
         return 0;
     }
     vb_sha256_hex(request->body.data, request->body.length, once.hash);

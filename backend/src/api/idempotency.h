@@ -28,9 +28,10 @@ struct vb_api_creation {
 };
 
 /* Does the work in a transaction that also takes the request's key, if it has one, and keeps the answer.
- * Returns 0 once it has been answered: 201 with the work's body; as before, with "Idempotency-Replayed: true";
- * 422 idempotency_key_reused for another request with that key; 400 idempotency_key_invalid for what is no key
- * (1 to 255 visible ASCII characters). Otherwise what work or the database said, and nothing was answered. */
+ * Returns 0 once it has been answered: 201 with the work's body; as before, with "Idempotency-Replayed:
+ * true"; 422 idempotency_key_reused for another request with that key; 400 idempotency_key_invalid for what
+ * is no key (1 to 255 visible ASCII characters). Otherwise what work or the database said, and nothing was
+ * answered. */
 int vb_api_create_once(struct vb_http_request *request, struct vb_db *db,
                        const struct vb_api_creation *creation, struct vb_error *err);
 

@@ -1,9 +1,6 @@
 /* What every handler of the API does with a request: see request.h. */
 #include "api/request.h"
 
-#include "api/auth/context.h"
-#include "api/auth/revocations.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "http/problem.h"
 
@@ -13,7 +10,7 @@
 
 void vb_api_unauthorized(struct vb_http_request *request, const char *code, const char *detail)
 {
-    /* RFC 6750 section 3.1: no error code for those who brought no token */
+    /* RFC 6750 section 3.1: a request without a token gets no error code. */
     bool brought_token = strncmp(code, "token_", 6) == 0 && strcmp(code, "token_missing") != 0;
 
     vb_http_add_header(request, "WWW-Authenticate",
@@ -21,49 +18,9 @@ void vb_api_unauthorized(struct vb_http_request *request, const char *code, cons
     vb_problem(request, 401, code, "%s", detail);
 }
 
-void vb_api_account_gone(struct vb_http_request *request)
+void vb_api_out_of_memory(struct vb_http_request *request)
 {
-    vb_api_unauthorized(request, "token_invalid", "The account of this access token no longer exists");
-}
-
-const char *vb_api_authenticate(struct vb_http_request *request)
-{
-    const struct vb_api *api = vb_api_of(request);
-    const char *header = vb_http_header(request, "Authorization");
-    struct vb_jwt_claims claims;
-
-    if (!header || strncasecmp(header, "Bearer ", 7) != 0) {
-        vb_api_unauthorized(request, "token_missing",
-                            "This needs an access token: send it as \"Authorization: Bearer …\"");
-        return NULL;
-    }
-    header += 7;
-    header += strspn(header, " ");
-    switch (vb_jwt_verify(api->keys, header, strnlen(header, VB_JWT_TOKEN_MAX + 1), vb_clock_realtime_s(),
-                          &claims)) {
-    case VB_JWT_OK:
-        break;
-    case VB_JWT_EXPIRED:
-        vb_api_unauthorized(request, "token_expired",
-                            "The access token has expired: get a new one from POST /api/auth/refresh");
-        return NULL;
-    default:
-        vb_api_unauthorized(request, "token_invalid",
-                            "The access token is not one that this server signed: log in again");
-        return NULL;
-    }
-    if (vb_revocations_cover(api->auth->revocations, claims.subject, claims.issued_ms)) {
-        vb_api_unauthorized(request, "token_revoked",
-                            "This access token was ended early: get a new one from POST /api/auth/refresh, "
-                            "or log in again");
-        return NULL;
-    }
-    if (!vb_http_take_token(request, api->user_rate_limit, "user", claims.subject))
-        return NULL;
-    request->user = vb_arena_strdup(&request->arena, claims.subject);
-    if (!request->user)
-        vb_problem(request, 503, "overloaded", "The server is out of memory; try again in a second");
-    return request->user;
+    vb_problem(request, 503, "overloaded", "The server is out of memory; try again in a second");
 }
 
 static bool is_json_type(const char *content_type)

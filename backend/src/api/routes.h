@@ -1,6 +1,6 @@
 /*
- * How a row of the API's tables of routes is written, and the handlers that belong to no floor. Each floor has its
- * rows in a routes.c of its own; api.c joins them.
+ * How a row of the API's tables of routes is written, and the handlers that belong to no floor. Each floor
+ * has its rows in a routes.c of its own; api.c joins them.
  */
 #ifndef VB_API_ROUTES_H
 #define VB_API_ROUTES_H

@@ -1,6 +1,7 @@
 /* Activities: plan, find, change and delete one. */
 #include "api/activities/activity_page.h"
 #include "api/activities/routes.h"
+#include "api/auth/authenticate.h"
 #include "api/fields.h"
 #include "api/idempotency.h"
 
@@ -230,7 +231,7 @@ static bool change_activity(struct vb_http_request *request, struct vb_db *db, s
     else if (!change->refused)
         vb_api_database_problem(request, r, &err);
     else if (!vb_http_answered(request))
-        vb_problem(request, 503, "overloaded", "The server is out of memory; try again in a second");
+        vb_api_out_of_memory(request);
     return false;
 }
 

@@ -1,6 +1,7 @@
 /* GET /api/activities: newest, soonest or nearest first, by owner, by who takes part, by words, by place. */
 #include "api/activities/activity_page.h"
 #include "api/activities/routes.h"
+#include "api/auth/authenticate.h"
 #include "api/cursor.h"
 #include "api/activities/feed.h"
 

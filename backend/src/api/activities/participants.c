@@ -1,6 +1,7 @@
 /* Who takes part in an activity: join, leave, list. */
 #include "api/activities/activity_page.h"
 #include "api/activities/routes.h"
+#include "api/auth/authenticate.h"
 #include "api/cursor.h"
 #include "api/users/people.h"
 

@@ -1,6 +1,6 @@
 /*
- * Sign in with Apple. Who somebody is to Apple (sub) is who they are here; an address makes that link only where it
- * is safe, which docs/decisions/0005 explains.
+ * Sign in with Apple. An account is linked to Apple's id of its user (sub). An e-mail address makes that link
+ * only where it is safe: docs/decisions/0005.
  */
 #include "api/auth/apple.h"
 
@@ -52,7 +52,7 @@ void vb_apple_destroy(struct vb_apple *apple)
     free(apple);
 }
 
-/* What the app sends; strings are in the request's JSON. */
+/* The body of the request; strings are in its JSON. */
 struct sign_in {
     const char *token, *nonce, *name;
 };
@@ -66,7 +66,7 @@ static bool read_sign_in(struct vb_http_request *request, const json_t *json, st
         !vb_api_string_field(request, json, "name", VB_API_OPTIONAL, &ret->name))
         return false;
     if (ret->nonce && (!*ret->nonce || strlen(ret->nonce) > NONCE_MAX)) {
-        vb_api_invalid_field(request, "nonce", "\"nonce\" has 1 to %d bytes", NONCE_MAX);
+        vb_api_invalid_field(request, "nonce", "\"nonce\" must have 1 to %d bytes", NONCE_MAX);
         return false;
     }
     if (ret->name && (problem = vb_account_check_name(ret->name)))
@@ -74,8 +74,8 @@ static bool read_sign_in(struct vb_http_request *request, const json_t *json, st
     return !problem;
 }
 
-/* Verifies the token, with newer keys if it names one that is not known. Returns an error if there are no
- * keys. */
+/* Verifies the token. If it names an unknown key, fetches Apple's keys anew and tries once more. Returns an
+ * error if there are no keys. */
 static int verify(struct vb_apple *apple, const struct sign_in *wanted, enum vb_apple_result *ret_result,
                   struct vb_apple_identity *ret_identity, struct vb_error *err)
 {
@@ -105,10 +105,10 @@ static void token_problem(struct vb_http_request *request, enum vb_apple_result 
         const char *code, *detail;
     } problems[] = {
         [VB_APPLE_MALFORMED] = {"apple_token_invalid",
-                                "\"identityToken\" is not an identity token of Apple's"},
+                                "\"identityToken\" is not an identity token from Apple"},
         [VB_APPLE_WRONG_ALGORITHM] = {"apple_token_invalid", "\"identityToken\" must be signed with RS256"},
-        [VB_APPLE_UNKNOWN_KEY] = {"apple_token_invalid", "\"identityToken\" is signed with a key that Apple "
-                                                         "does not have"},
+        [VB_APPLE_UNKNOWN_KEY] = {"apple_token_invalid", "\"identityToken\" is signed with a key that is "
+                                                         "not one of Apple's"},
         [VB_APPLE_BAD_SIGNATURE] = {"apple_token_invalid", "The signature of \"identityToken\" is wrong"},
         [VB_APPLE_WRONG_ISSUER] = {"apple_token_invalid", "\"identityToken\" was not issued by Apple"},
         [VB_APPLE_WRONG_AUDIENCE] = {"apple_token_invalid", "\"identityToken\" was issued for another app"},
@@ -122,7 +122,7 @@ static void token_problem(struct vb_http_request *request, enum vb_apple_result 
     vb_api_unauthorized(request, problems[result].code, problems[result].detail);
 }
 
-/* Somebody whom Apple vouches for, and what they get. */
+/* The user whom Apple vouches for, and the session. */
 struct arrival {
     struct vb_api *api;
     struct vb_apple_identity identity;
@@ -132,15 +132,15 @@ struct arrival {
     struct vb_session session;
 };
 
-/* Finds, links or makes the account. -EEXIST: neither is possible, or another request was quicker, which a
- * second try tells. */
+/* Finds, links or makes the account. -EEXIST: another account has the address, or another request made this
+ * one at the same time; a second try tells which. */
 static int find_account(struct vb_db *db, struct arrival *arrival, struct vb_error *err)
 {
     const struct vb_apple_identity *identity = &arrival->identity;
     const char *email = identity->email[0] ? identity->email : NULL;
     int r;
 
-    vb_user_release(&arrival->user); /* of a run that another transaction came in the way of */
+    vb_user_release(&arrival->user); /* of a run before this retry */
     r = vb_accounts_find_by_apple(db, identity->sub, &arrival->user, err);
     if (r == -ENOENT && email)
         r = vb_accounts_link_apple(db, identity->sub, email, &arrival->user, err);
@@ -161,7 +161,7 @@ static int let_in(struct vb_db *db, void *context, struct vb_error *err)
                  : vb_session_begin(arrival->api, db, arrival->user.id, NULL, NULL, &arrival->session, err);
 }
 
-/* -EACCES: the account is disabled. -EEXIST: somebody else has the address. */
+/* -EACCES: the account is disabled. -EEXIST: another account has the address. */
 static int sign_in(struct vb_db *db, struct arrival *arrival, struct vb_error *err)
 {
     int r = vb_db_transact(db, let_in, arrival, err);
@@ -169,7 +169,7 @@ static int sign_in(struct vb_db *db, struct arrival *arrival, struct vb_error *e
     return r == -EEXIST ? vb_db_transact(db, let_in, arrival, err) : r;
 }
 
-/* Whom the token names; false after the answer to one that names nobody. */
+/* Finds out whom the token names; false after a 401 or 503. */
 static bool identify(struct vb_http_request *request, const struct sign_in *wanted,
                      struct vb_apple_identity *ret_identity)
 {
@@ -199,7 +199,7 @@ void vb_api_apple(struct vb_http_request *request)
 
     if (!api->auth->apple) {
         vb_problem(request, 503, "apple_not_configured",
-                   "This server takes no sign-in with Apple: those who run it must set APPLE_CLIENT_ID");
+                   "This server does not offer Sign in with Apple: its operator must set APPLE_CLIENT_ID");
         return;
     }
     json = vb_api_read_json(request);
@@ -211,9 +211,10 @@ void vb_api_apple(struct vb_http_request *request)
     arrival.name = wanted.name;
     r = sign_in(db, &arrival, &err);
     if (r == -EEXIST)
-        vb_problem(request, 409, "email_taken",
-                   "There is an account with this e-mail address, and a password: log in with that; or set a "
-                   "new one by mail (POST /api/auth/password/forgot), then sign in with Apple again");
+        vb_problem(
+            request, 409, "email_taken",
+            "This e-mail address has an account with a password: log in with it; or set a new password "
+            "by mail (POST /api/auth/password/forgot), then sign in with Apple again");
     else if (r == -EACCES)
         vb_auth_disabled_problem(request, 403);
     else if (r < 0)

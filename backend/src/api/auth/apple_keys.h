@@ -1,7 +1,7 @@
 /*
- * Apple's key set, fetched over HTTP when it is needed and kept for an hour. A token that names a key which is
- * not in it has it fetched anew, at most once a minute. While Apple does not answer, the keys that are there
- * go on being used. One fetch at a time. Thread-safe; blocking.
+ * Apple's key set, fetched over HTTP when it is needed and kept for an hour. A token that names a key which
+ * is not in it has it fetched anew, at most once a minute. While Apple does not answer, the keys that are
+ * there go on being used. One fetch at a time. Thread-safe; blocking.
  */
 #ifndef VB_API_AUTH_APPLE_KEYS_H
 #define VB_API_AUTH_APPLE_KEYS_H

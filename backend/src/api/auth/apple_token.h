@@ -1,7 +1,7 @@
 /*
- * Identity tokens of Sign in with Apple (OpenID Connect Core 1.0, "Verifying a user" in Apple's documentation):
- * JSON Web Tokens signed with RS256 (RFC 7518 3.3) by one of the keys in Apple's JSON Web Key Set (RFC 7517).
- * Pure and thread-safe.
+ * Identity tokens of Sign in with Apple (OpenID Connect Core 1.0, "Verifying a user" in Apple's
+ * documentation): JSON Web Tokens signed with RS256 (RFC 7518 3.3) by one of the keys in Apple's JSON Web Key
+ * Set (RFC 7517). Pure and thread-safe.
  */
 #ifndef VB_API_AUTH_APPLE_TOKEN_H
 #define VB_API_AUTH_APPLE_TOKEN_H

@@ -2,6 +2,7 @@
 #include "api/auth/context.h"
 
 #include "api/auth/apple.h"
+#include "api/auth/jwt.h"
 #include "api/auth/password.h"
 #include "api/auth/reset_mail.h"
 #include "api/auth/revocations.h"

@@ -1,5 +1,5 @@
 /*
- * What the handlers of auth share, and nobody else uses but through session.h and vb_api_authenticate().
+ * What the handlers of auth share. Other floors use it only through authenticate.h and session.h.
  */
 #ifndef VB_API_AUTH_CONTEXT_H
 #define VB_API_AUTH_CONTEXT_H

@@ -1,5 +1,6 @@
 /* A new password: set by a user who knows the current one, or with a mailed token by one who forgot it. */
 #include "api/auth/account.h"
+#include "api/auth/authenticate.h"
 #include "api/auth/context.h"
 #include "api/auth/password_check.h"
 #include "api/auth/problems.h"
@@ -29,7 +30,7 @@ static bool read_new_password(struct vb_http_request *request, const json_t *jso
     return !problem;
 }
 
-/* Finds whose password is to be changed; no connection is kept. */
+/* Finds the user who changes the password. Keeps no connection. */
 static bool find_me(struct vb_http_request *request, const char *id, struct vb_user *ret_user)
 {
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = vb_api_acquire_db(request);
@@ -54,8 +55,8 @@ static void current_is_wrong(struct vb_http_request *request)
                      "\"currentPassword\" is not the password of this account");
 }
 
-/* Whether the current password is right. Wrong ones are not counted with those of log-ins: an attacker who guesses
- * there does not lock the owner out of this. */
+/* Whether the current password is right. Wrong ones are not counted with those of log-ins: an attacker who
+ * guesses there does not lock the owner out of this. */
 static bool check_current(struct vb_http_request *request, const struct vb_user *user, const char *password)
 {
     const char *account = vb_arena_printf(&request->arena, "change:%s", user->id);
@@ -68,14 +69,14 @@ static bool check_current(struct vb_http_request *request, const struct vb_user 
 
 struct password_change {
     struct vb_api *api;
-    const struct vb_user *checked; /* whose current password was right a moment ago */
+    const struct vb_user *checked; /* the user whose current password was right a moment ago */
     const char *hash;              /* of the new one */
     struct vb_session session;
     int64_t revoked_ms;
 };
 
-/* Sets the password if it is still the one that was checked, ends all sessions and begins a new one. Returns
- * -EKEYREJECTED if it is not, -EACCES for a user who was disabled just now, maybe elsewhere. */
+/* If the password is still the one that was checked: sets the new one, ends all sessions and begins one.
+ * Returns -EKEYREJECTED if it is another, -EACCES for a user who was disabled meanwhile. */
 static int change_password(struct vb_db *db, void *context, struct vb_error *err)
 {
     struct password_change *change = context;
@@ -120,7 +121,8 @@ void vb_api_change_password(struct vb_http_request *request)
         return;
     r = vb_db_transact(db, change_password, &change, &err);
     if (r == -EKEYREJECTED) {
-        vb_problem(request, 409, "password_changed", "The password was changed by somebody else just now");
+        vb_problem(request, 409, "password_changed",
+                   "The password was changed by another request: try again with the new one");
     } else if (r == -EACCES) {
         vb_auth_disabled_problem(request, 401);
     } else if (r < 0) {
@@ -145,11 +147,13 @@ void vb_api_forgot_password(struct vb_http_request *request)
         vb_api_invalid_field(request, "email", "%s", problem);
     } else if (!vb_reset_mail_configured(api->auth->reset_mail)) {
         vb_problem(request, 503, "mail_not_configured",
-                   "This server cannot send mail: those who run it must set SMTP_URL");
+                   "This server cannot send mail: its operator must set SMTP_URL");
     } else if (vb_throttle_mail(api->auth->throttle, request->client_address, &retry_after_s) < 0) {
-        vb_auth_throttled_problem(request, "mail_throttled", "Too many mails were asked for", retry_after_s);
+        vb_auth_throttled_problem(request, "mail_throttled",
+                                  "This network address has asked for too many mails", retry_after_s);
     } else if (vb_reset_mail_request(api->auth->reset_mail, address) < 0) {
-        vb_problem(request, 503, "overloaded", "Too many mails are waiting; try again in a second");
+        vb_problem(request, 503, "overloaded",
+                   "Too many mails are waiting to be sent; try again in a second");
     } else {
         vb_http_answer(request, 202, NULL, "", 0);
     }
@@ -158,11 +162,11 @@ void vb_api_forgot_password(struct vb_http_request *request)
 static void reset_token_problem(struct vb_http_request *request)
 {
     vb_problem_field(request, 400, "reset_token_invalid", "token",
-                     "\"token\" is unknown, used, replaced by a newer one or older than an hour: ask for "
-                     "another with POST /api/auth/password/forgot");
+                     "\"token\" is unknown, used, replaced by a newer one or older than an hour: get "
+                     "another from POST /api/auth/password/forgot");
 }
 
-/* Whether it is worth the time to hash a new password. */
+/* Whether the token is good, so that hashing the new password is worth its time. */
 static bool is_reset_token(struct vb_http_request *request, const unsigned char hash[VB_SHA256_SIZE])
 {
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = vb_api_acquire_db(request);
@@ -195,7 +199,7 @@ static int reset_password(struct vb_db *db, void *context, struct vb_error *err)
     const struct vb_user *user = &wanted->reset.user;
     int r;
 
-    vb_user_release(&wanted->reset.user); /* of a run that another transaction came in the way of */
+    vb_user_release(&wanted->reset.user); /* of a run before this retry */
     r = vb_accounts_find_reset(db, wanted->token, &wanted->reset, err);
     if (r == 0)
         r = vb_accounts_end_resets(db, user->id, err);
@@ -206,7 +210,7 @@ static int reset_password(struct vb_db *db, void *context, struct vb_error *err)
     return r;
 }
 
-/* The token was good, and is used up: its user need not wait after the wrong passwords there were. */
+/* The token proved who the user is: wrong passwords before it do not throttle the next log-in. */
 static void answer_reset(struct vb_http_request *request, const struct password_reset *done)
 {
     struct vb_api *api = vb_api_of(request);
@@ -232,7 +236,7 @@ void vb_api_reset_password(struct vb_http_request *request)
     if (!json || !vb_api_string_field(request, json, "token", VB_API_REQUIRED, &token) ||
         !read_new_password(request, json, &password))
         return;
-    vb_sha256(token, strlen(token), wanted.token);
+    vb_secret_token_hash(token, wanted.token);
     if (!is_reset_token(request, wanted.token) || !vb_password_prepare(request, password, hash))
         return;
     db = vb_api_acquire_db(request);

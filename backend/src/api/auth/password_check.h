@@ -1,8 +1,8 @@
 /*
  * Passwords that come with a request: checked against an account's, or hashed to become one.
  *
- * Each function that returns false has answered the request. Both take tens of milliseconds, so the caller holds no
- * connection to the database meanwhile.
+ * Each function that returns false has answered the request. Both take tens of milliseconds: the caller holds
+ * no connection to the database meanwhile.
  */
 #ifndef VB_API_AUTH_PASSWORD_CHECK_H
 #define VB_API_AUTH_PASSWORD_CHECK_H
@@ -19,10 +19,10 @@ struct vb_password_check {
     void (*answer_wrong)(struct vb_http_request *request);
 };
 
-/* Whether the password is the account's. False after answer_wrong(), 429 login_throttled or 503 overloaded. */
+/* Whether the password is the account's. False after answer_wrong(), 429 login_throttled or 503. */
 bool vb_password_check(struct vb_http_request *request, const struct vb_password_check *check);
 
-/* Hashes a new password. False after 503 overloaded. */
+/* Hashes a new password. False after 503. */
 bool vb_password_prepare(struct vb_http_request *request, const char *password,
                          char ret_hash[VB_PASSWORD_HASH_SIZE]);
 

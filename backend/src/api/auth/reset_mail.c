@@ -2,10 +2,11 @@
 #include "api/auth/reset_mail.h"
 
 #include "api/auth/account.h"
-#include "api/auth/session.h"
+#include "api/auth/secret_token.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/pool.h"
 #include "db/accounts.h"
 #include "db/transaction.h"
 #include "mail/mail.h"

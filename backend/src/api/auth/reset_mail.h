@@ -24,8 +24,9 @@ void vb_reset_mail_destroy(struct vb_reset_mail *mail);
 
 /* Whether there is any way to tell the user. */
 bool vb_reset_mail_configured(const struct vb_reset_mail *mail);
-/* Mails a link to the account that has this address and a password, if there is one, it is not disabled and has
- * not had its share. email: as vb_account_check_email() writes it. Returns 0, or -EAGAIN when too many wait. */
+/* Mails a link to the account that has this address and a password, if there is one, it is not disabled and
+ * has not had its share. email: as vb_account_check_email() writes it. Returns 0, or -EAGAIN when too many
+ * wait. */
 int vb_reset_mail_request(struct vb_reset_mail *mail, const char *email);
 
 #endif

@@ -14,8 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Users held; some 8 MiB. With more revoked within a token's lifetime, the set stops telling them apart: tokens of
- * everybody from before the overflow are void, and are replaced by the refresh that the app does anyway. */
+/* Users held; some 8 MiB. With more revoked within a token's lifetime, the set stops telling them apart:
+ * tokens of everybody from before the overflow are void, and are replaced by the refresh that the app does
+ * anyway. */
 #define VB_REVOCATIONS_MAX 65536
 
 struct vb_revocations;

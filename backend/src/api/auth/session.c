@@ -2,6 +2,7 @@
 #include "api/auth/session.h"
 
 #include "api/auth/context.h"
+#include "api/auth/jwt.h"
 #include "api/auth/revocations.h"
 #include "base/clock.h"
 #include "base/random.h"
@@ -11,18 +12,7 @@
 
 #include <string.h>
 
-#define NEXT_LABEL "vibe next refresh token " /* no JWT begins so, which the same key signs */
-
-void vb_secret_token_make(struct vb_secret_token *token)
-{
-    unsigned char bytes[VB_SECRET_TOKEN_BYTES];
-    size_t length;
-
-    vb_random_bytes(bytes, sizeof(bytes));
-    length = vb_base64url_encode(bytes, sizeof(bytes), token->text);
-    vb_sha256(token->text, length, token->hash);
-    explicit_bzero(bytes, sizeof(bytes));
-}
+#define NEXT_LABEL "vibe next refresh token " /* no JWT, which the same key signs, begins with this */
 
 void vb_session_successors(const struct vb_keys *keys, const char *token,
                            struct vb_token_successors *ret_successors)
@@ -30,15 +20,13 @@ void vb_session_successors(const struct vb_keys *keys, const char *token,
     unsigned char message[sizeof(NEXT_LABEL) - 1 + VB_SHA256_SIZE], macs[VB_KEYS_MAX][VB_SHA256_SIZE];
 
     memcpy(message, NEXT_LABEL, sizeof(NEXT_LABEL) - 1);
-    /* the text's plain digest is in the database: what is signed here must not be known from there */
+    /* The database has the token's plain digest: this is another one, so that a reader of the database cannot
+     * sign it. */
     vb_hmac_sha256(NEXT_LABEL, sizeof(NEXT_LABEL) - 1, token, strlen(token),
                    message + sizeof(NEXT_LABEL) - 1);
     ret_successors->count = vb_keys_sign_each(keys, VB_KEY_TOKEN, message, sizeof(message), macs);
-    for (size_t i = 0; i < ret_successors->count; i++) {
-        struct vb_secret_token *next = &ret_successors->list[i];
-
-        vb_sha256(next->text, vb_base64url_encode(macs[i], sizeof(macs[i]), next->text), next->hash);
-    }
+    for (size_t i = 0; i < ret_successors->count; i++)
+        vb_secret_token_of(macs[i], &ret_successors->list[i]);
     explicit_bzero(macs, sizeof(macs));
     explicit_bzero(message, sizeof(message));
 }
@@ -79,10 +67,11 @@ void vb_session_answer(struct vb_http_request *request, int status, const struct
     vb_strbuf_init(&body, (size_t)32 * 1024);
     if (vb_jwt_sign_ms(vb_api_of(request)->keys, user->id, session->issued_ms, VB_ACCESS_TOKEN_LIFETIME_S,
                        &access) < 0) {
-        vb_problem(request, 500, "internal",
-                   "The id of this user cannot be put into an access token: it has "
-                   "control characters or more than %d bytes",
-                   VB_JWT_SUBJECT_MAX);
+        vb_problem(
+            request, 500, "internal",
+            "This user's id does not fit in an access token: it has control characters or more than %d "
+            "bytes",
+            VB_JWT_SUBJECT_MAX);
         vb_strbuf_release(&access);
         return;
     }

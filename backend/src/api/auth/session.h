@@ -1,26 +1,20 @@
 /*
  * Sessions: a family of refresh tokens, each of which is exchanged once, and the access tokens that go with
- * them. What register, login, refresh, a changed password and Apple have in common.
+ * them. Register, login, refresh, a new password and Sign in with Apple begin or continue one.
  */
 #ifndef VB_API_AUTH_SESSION_H
 #define VB_API_AUTH_SESSION_H
 
+#include "api/auth/secret_token.h"
 #include "api/users/users.h"
-#include "base/encode.h"
+#include "base/keys.h"
 
 #define VB_ACCESS_TOKEN_LIFETIME_S  (15 * 60)
 #define VB_REFRESH_TOKEN_LIFETIME_S (60 * 24 * 3600)
-#define VB_SECRET_TOKEN_BYTES       32
 
-/* A random token that is given away and of which only the hash is kept: of refresh, of a password reset. */
-struct vb_secret_token {
-    char text[VB_BASE64_SIZE(VB_SECRET_TOKEN_BYTES)];
-    unsigned char hash[VB_SHA256_SIZE];
-};
-void vb_secret_token_make(struct vb_secret_token *token);
-/* The refresh tokens that can follow one: computed from it, one with each secret of the key set, newest first. The first
- * is the one to give away; any of them may have been given away already, before a rotation of JWT_SECRET. Nobody who
- * has none of the secrets can tell them. */
+/* The refresh tokens that can follow one. Each is computed from it with one of the secrets in the key set,
+ * and nobody without a secret can compute it. The first, of the newest secret, is the one to give away; the
+ * others may have been given away before JWT_SECRET was rotated. */
 struct vb_token_successors {
     size_t count;
     struct vb_secret_token list[VB_KEYS_MAX];
@@ -33,26 +27,27 @@ struct vb_session {
     int64_t issued_ms; /* of the access token */
 };
 
-/* Adds a token to the family (NULL: a new one, that is a new session), next or (NULL) a random one. To be called in a transaction that
- * holds the user's row, shared or not: what ends the user's sessions comes wholly before this or after it.
- * -ESRCH: the user is gone. */
+/* Adds a refresh token to a family. family_id NULL: begins a new family, which is a new session. next: the
+ * token to add; NULL: a random one. Called in a transaction that has locked the user's row, shared or not, so
+ * that a transaction that ends the user's sessions runs wholly before or wholly after it. Returns -ESRCH when
+ * the user is gone. */
 int vb_session_begin(struct vb_api *api, struct vb_db *db, const char *user_id, const char *family_id,
                      const struct vb_secret_token *next, struct vb_session *ret_session,
                      struct vb_error *err);
-/* A session whose token is in the family already: with a new access token alone. */
+/* Fills in a session whose refresh token is in the family already; only its access token is new. */
 void vb_session_repeat(struct vb_api *api, const char *user_id, const struct vb_secret_token *token,
                        struct vb_session *ret_session);
-/* Answers {user, accessToken, refreshToken, tokenType, expiresIn}, once the transaction is committed. */
+/* Answers {user, accessToken, refreshToken, tokenType, expiresIn}. Called after the commit. */
 void vb_session_answer(struct vb_http_request *request, int status, const struct vb_user *user,
                        const struct vb_session *session);
 
-/* Whether a user, found again, has the password that the one before was checked against. */
+/* Whether the user's password is still the one that was checked, without a lock on the row, before. */
 bool vb_session_same_password(const struct vb_user *before, const struct vb_user *now);
 
-/* Ends all sessions of a user whose row is held by vb_users_lock(). After the commit, *ret_revoked_ms is for
- * vb_session_revoke(). */
+/* Ends all sessions of a user whose row vb_users_lock() has locked. After the commit, the caller gives
+ * *ret_revoked_ms to vb_session_revoke(). */
 int vb_session_end_all(struct vb_db *db, const char *user_id, int64_t *ret_revoked_ms, struct vb_error *err);
-/* Voids the access tokens of sessions that vb_session_end_all() has ended. */
+/* Revokes the access tokens of the sessions that vb_session_end_all() ended. */
 void vb_session_revoke(struct vb_api *api, const char *user_id, int64_t revoked_ms);
 
 #endif

@@ -35,8 +35,8 @@ void vb_throttle_abandon(struct vb_throttle *throttle, const char *account, cons
 /* Forgets what was counted for the account. */
 void vb_throttle_forgive(struct vb_throttle *throttle, const char *account);
 
-/* Count a mail that the client asks for, and an account that it wants to make. Return 0, or -EAGAIN with the seconds to
- * wait. */
+/* Count a mail that the client asks for, and an account that it wants to make. Return 0, or -EAGAIN with the
+ * seconds to wait. */
 int vb_throttle_mail(struct vb_throttle *throttle, const char *client, unsigned *ret_retry_after_s);
 int vb_throttle_sign_up(struct vb_throttle *throttle, const char *client, unsigned *ret_retry_after_s);
 

@@ -1,4 +1,5 @@
 /* Stories: begin, look at, say that one has seen it, delete. A story ends 24 hours after it was made. */
+#include "api/auth/authenticate.h"
 #include "api/cursor.h"
 #include "api/fields.h"
 #include "api/idempotency.h"

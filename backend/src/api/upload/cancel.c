@@ -4,6 +4,7 @@
  * published, neither by complete nor by the sweeper.
  */
 #include "ingest/parts.h"
+#include "api/auth/authenticate.h"
 #include "api/request.h"
 #include "api/upload/context.h"
 #include "api/upload/routes.h"

@@ -13,6 +13,7 @@
  * the two publishes.
  */
 #include "ingest/purpose.h"
+#include "api/auth/authenticate.h"
 #include "api/request.h"
 #include "ingest/staged.h"
 #include "api/upload/context.h"

@@ -4,6 +4,7 @@
  * frequent request. Only a file of more than 16 MiB, which goes in parts, is begun at S3 first, on a worker.
  */
 #include "ingest/parts.h"
+#include "api/auth/authenticate.h"
 #include "api/request.h"
 #include "api/upload/context.h"
 #include "api/upload/routes.h"

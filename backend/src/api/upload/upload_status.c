@@ -3,6 +3,7 @@
  * parts of its file have arrived, and gets fresh URLs for the others.
  */
 #include "ingest/parts.h"
+#include "api/auth/authenticate.h"
 #include "api/request.h"
 #include "api/upload/routes.h"
 #include "ingest/staged.h"

@@ -2,6 +2,7 @@
 #include "api/users/users.h"
 
 #include "api/auth/account.h"
+#include "api/auth/authenticate.h"
 #include "api/auth/session.h"
 #include "api/users/routes.h"
 #include "base/log.h"
