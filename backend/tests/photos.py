@@ -3,7 +3,6 @@ what came out: a table, and a contact sheet for the eye."""
 
 import argparse
 import io
-import json
 import pathlib
 import shutil
 import subprocess
@@ -14,20 +13,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent / "integration"))
 
 from PIL import Image, ImageDraw  # noqa: E402
 
-import conftest  # noqa: E402
-from test_upload_kinds import Owner  # noqa: E402
+from helpers.images import private_fields  # noqa: E402
+from helpers.phone import Phone  # noqa: E402
+from helpers.program import Up  # noqa: E402
 
 TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp", ".heic": "image/heic",
          ".heif": "image/heif", ".avif": "image/avif", ".gif": "image/gif", ".mp4": "video/mp4", ".mov": "video/quicktime"}
-PRIVATE = ["-GPS*", "-*SerialNumber*", "-Make", "-Model", "-Artist", "-Copyright", "-*ThumbnailImage", "-MakerNotes:all", "-XMP:all",
-           "-IPTC:all", "-EXIF:all", "-Keys:all", "-UserData:all"]
 TILE, CAPTION, COLUMNS = 320, 48, 4
-
-
-def private_fields(path):
-    """The names of what a file says of its owner; what any picture has (its size, its density) is not among them."""
-    out = subprocess.run(["exiftool", "-j", "-G", *PRIVATE, str(path)], capture_output=True, text=True, check=True).stdout
-    return [name for name in json.loads(out)[0] if name != "SourceFile"]
 
 
 def dimensions(path):
@@ -47,10 +39,9 @@ def tile(picture, colour, lines):
 def send(vibe, path, folder):
     """One file through the pipeline: (line of the table, tile or None)."""
     kind = TYPES[path.suffix.lower()]
-    owner = Owner(vibe)
+    phone = Phone(vibe)
     before = private_fields(path)
-    ticket = owner.stage("story-media" if kind.startswith("video/") else "profile-picture", path.read_bytes(), kind)
-    status, body = owner.complete(ticket)
+    status, body = phone.upload("story-media" if kind.startswith("video/") else "profile-picture", path.read_bytes(), kind)
     if status != 200:
         return f"{path.name[:32]:32}  {path.stat().st_size:>9,}  {'':11}  refused: {body['detail']}", None
     media = body["media"]
@@ -86,15 +77,12 @@ def main():
     shutil.rmtree(options.out, ignore_errors=True)
     options.out.mkdir(parents=True)
     tiles = []
-    vibe = conftest.Vibe((options.out / "vibe").resolve()).start()
-    try:
+    with Up((options.out / "vibe").resolve()) as vibe:
         print(f"{'file':32}  {'bytes':>9}  {'pixels':11}  {'own':>3}      {'bytes':>9}  {'pixels':11}  {'own':>3}  colour")
         for path in files:
             line, made = send(vibe, path, options.out)
             print(line, flush=True)
             tiles += [made] if made else []
-    finally:
-        vibe.stop()
     if tiles:
         sheet(tiles).save(options.out / "sheet.jpg", quality=88)
     print(f"\nown: fields of EXIF, XMP, IPTC and the like that tell of their owner. What came out is in {options.out}, "

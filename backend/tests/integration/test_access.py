@@ -7,8 +7,10 @@ import json
 import re
 import time
 
-import openapi
 import pytest
+
+from helpers import openapi
+from helpers.api import base64url
 
 ENDS_THINGS = 70  # from this place in the order on, examples delete what the ones before have made
 
@@ -48,10 +50,6 @@ def attempt(walk, operation, example, authorization):
     return status, answer
 
 
-def encode(data):
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
 def decode(text):
     return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
 
@@ -61,10 +59,10 @@ def resigned(vibe, token, header=None, secret=None, **claims):
     secrets = (vibe.data_dir / "secrets").read_text()
     key = secret or re.search(r"^JWT_SECRET=(.+)$", secrets, re.MULTILINE)[1]
     head, payload, _ = token.split(".")
-    parts = [encode(json.dumps({**decode(head), **(header or {})}).encode()),
-             encode(json.dumps({**decode(payload), **claims}).encode())]
+    parts = [base64url(json.dumps({**decode(head), **(header or {})}).encode()),
+             base64url(json.dumps({**decode(payload), **claims}).encode())]
     signature = hmac.new(key.encode(), ".".join(parts).encode(), hashlib.sha256).digest()
-    return ".".join([*parts, encode(signature)])
+    return ".".join([*parts, base64url(signature)])
 
 
 def refused_everywhere(walk, authorization, code):
@@ -83,7 +81,7 @@ def test_no_token_opens_nothing(walk):
 
 
 def test_another_scheme_opens_nothing(walk):
-    refused_everywhere(walk, "Basic " + encode(b"zoe@example.com:correct horse battery"), "token_missing")
+    refused_everywhere(walk, "Basic " + base64url(b"zoe@example.com:correct horse battery"), "token_missing")
 
 
 @pytest.mark.parametrize("token", ["garbage", "a.b.c", "..", "x" * 5000, "' OR 1=1 --"])
@@ -103,7 +101,7 @@ def test_a_token_signed_by_somebody_else_opens_nothing(walk):
 
 def test_a_token_that_names_another_algorithm_opens_nothing(walk):
     head, payload, _ = walk.token("zoe").split(".")
-    unsigned = encode(json.dumps({**decode(head), "alg": "none"}).encode())
+    unsigned = base64url(json.dumps({**decode(head), "alg": "none"}).encode())
     refused_everywhere(walk, f"Bearer {unsigned}.{payload}.", "token_invalid")
 
 

@@ -7,20 +7,12 @@ import random
 import uuid
 
 import pytest
-from people import Person, sql
+
+from helpers.database import sql
+from helpers.phone import Phone
 
 NASTY = ["Robert'); DROP TABLE activities;--", "\" OR 1=1 --", "<script>alert(1)</script>", "שלום עולם", "مرحبا",
          "👩‍👩‍👧‍👦 𝕏 ﷽", "a\\b%c_d", "{x,\"y\"}", "$1 $2 %s"]
-
-
-@pytest.fixture
-def ana(vibe):
-    return Person(vibe, "Ana")
-
-
-@pytest.fixture
-def ben(vibe):
-    return Person(vibe, "Ben")
 
 
 def test_an_activity_comes_back_as_it_was_planned(ana):
@@ -95,7 +87,7 @@ def test_joining_counts_once_and_leaving_counts_off(ana, ben):
 
 def test_of_twenty_who_want_the_last_five_places_five_get_them(vibe, ana):
     path = f"/api/activities/{ana.plan(capacity=5)['id']}"
-    people = [Person(vibe) for _ in range(20)]
+    people = [Phone(vibe) for _ in range(20)]
     with concurrent.futures.ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda person: person.call("POST", f"{path}/join", {}), people))
     assert sorted(status for status, _ in answers) == [200] * 5 + [409] * 15
@@ -187,7 +179,7 @@ def test_the_plain_lists_go_on_where_they_stopped(ana):
 
 def test_many_who_ask_at_once_see_the_same_page_with_their_own_joins(vibe, ana):
     made = ana.plan()["id"]
-    people = [Person(vibe) for _ in range(16)]
+    people = [Phone(vibe) for _ in range(16)]
     for person in people[::2]:
         assert person.call("POST", f"/api/activities/{made}/join", {})[0] == 200
 

@@ -1,32 +1,16 @@
 """The API as its clients see it: health, accounts and sessions, and errors that programs can switch on."""
 
 import concurrent.futures
-import json
-import uuid
 
 import pytest
 
-from test_upload import sql
-
-
-def call(vibe, method, path, body=None, token=None, headers=None):
-    headers = dict(headers or {})
-    if token:
-        headers["Authorization"] = f"Bearer {token}"
-    if body is not None:
-        headers.setdefault("Content-Type", "application/json")
-        body = body if isinstance(body, (str, bytes)) else json.dumps(body)
-    status, answered, text = vibe.request(method, path, body, headers)
-    return status, answered, json.loads(text) if text[:1] == b"{" else text
+from helpers.api import call, login, register
+from helpers.database import sql
 
 
 @pytest.fixture
 def account(vibe):
-    email = f"{uuid.uuid4()}@example.com"
-    status, _, body = call(vibe, "POST", "/api/auth/register",
-                           {"email": email, "password": "correct horse", "name": "Zoë 🌸"})
-    assert status == 201
-    return body
+    return register(vibe)
 
 
 def test_health_is_shallow_and_ready_names_what_it_depends_on(vibe):
@@ -43,8 +27,7 @@ def test_metrics_are_prometheus_text(vibe):
 
 def test_register_login_refresh_logout(vibe, account):
     assert account["user"]["name"] == "Zoë 🌸"
-    credentials = {"email": account["user"]["email"].upper(), "password": "correct horse"}
-    status, _, session = call(vibe, "POST", "/api/auth/login", credentials)
+    status, _, session = login(vibe, {"user": {"email": account["user"]["email"].upper()}})
     assert status == 200 and session["user"] == account["user"]
     status, _, renewed = call(vibe, "POST", "/api/auth/refresh", {"refreshToken": session["refreshToken"]})
     assert status == 200

@@ -3,50 +3,25 @@
 import concurrent.futures
 import email.utils
 import hashlib
-import http.client
 import time
 import urllib.parse
 import uuid
 
 import pytest
 
-import images
+from helpers import images
+from helpers.cdn import get, new_key, put
+from helpers.metrics import metric
+from helpers.raw_http import Raw, head_bytes
+from helpers.waiting import wait_until
 
 LARGE_BYTES = 3 * 1024 * 1024 + 11
 
 
-def put(vibe, key, data, content_type="image/jpeg"):
-    vibe.s3().put_object(Bucket=vibe.bucket, Key=key, Body=data, ContentType=content_type)
-    return key
-
-
-def get(vibe, key, method="GET", **headers):
-    names = {name.replace("_", "-"): value for name, value in headers.items()}
-    return vibe.request(method, f"{vibe.cdn_url}/{key}", headers=names)
-
-
 def raw_status(vibe, target):
     """Status of a GET whose target goes out exactly as it is."""
-    parts = urllib.parse.urlsplit(vibe.cdn_url)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
-    try:
-        connection.putrequest("GET", target, skip_accept_encoding=True)
-        connection.endheaders()
-        answer = connection.getresponse()
-        answer.read()
-        return answer.status
-    finally:
-        connection.close()
-
-
-def new_key(prefix="profile-pictures", extension="jpg"):
-    return f"{prefix}/{uuid.uuid4()}/avatar-1.{extension}"
-
-
-def metric(vibe, name):
-    _, _, text = vibe.request("GET", "/metrics")
-    return sum(float(line.rsplit(" ", 1)[1]) for line in text.decode().splitlines()
-               if line.startswith((name + "{", name + " ")))
+    with Raw(vibe.cdn_port) as raw:
+        return raw.send(head_bytes("GET", target, {"Host": "localhost"})).answer().status
 
 
 def test_a_picture_has_all_that_caches_and_pages_need(vibe):
@@ -136,10 +111,7 @@ def test_what_is_not_there_is_404_for_five_seconds(vibe):
     key = new_key()
     assert get(vibe, key)[0] == 404
     put(vibe, key, images.jpeg())
-    deadline = time.monotonic() + 15
-    while get(vibe, key)[0] != 200:
-        assert time.monotonic() < deadline, "an object put after a 404 was not served within 15 s"
-        time.sleep(0.1)
+    wait_until(lambda: get(vibe, key)[0] == 200, "an object that was put after a 404")
 
 
 def test_staging_is_never_served(vibe):

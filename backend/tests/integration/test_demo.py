@@ -1,20 +1,15 @@
 """`vibe demo`: a little world, made through the public API, to look at."""
 
-import subprocess
-
-from people import Person
-
-
-def run_demo(vibe, *arguments):
-    return subprocess.run([vibe.command()[0], "demo", *arguments], capture_output=True, text=True, timeout=300)
+from helpers.phone import Phone
+from helpers.program import run_vibe
 
 
 def test_a_demo_fills_a_running_system_with_people_activities_and_stories(vibe_factory):
     vibe = vibe_factory()
-    done = run_demo(vibe, "--api", vibe.api_url)
+    done = run_vibe("demo", "--api", vibe.api_url, timeout_s=300)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("8 people, 10 activities, 7 stories, ")
-    visitor = Person(vibe)
+    visitor = Phone(vibe)
     activities = visitor.get("/api/activities", limit=100)["activities"]
     stories = visitor.get("/api/stories", limit=100)["stories"]
     assert (len(activities), len(stories)) == (10, 7)
@@ -26,7 +21,6 @@ def test_a_demo_fills_a_running_system_with_people_activities_and_stories(vibe_f
 
 
 def test_without_an_api_it_says_what_to_do():
-    import conftest
-    done = subprocess.run([str(conftest.BINARY), "demo", "--api", "http://127.0.0.1:1"], capture_output=True, text=True, timeout=60)
+    done = run_vibe("demo", "--api", "http://127.0.0.1:1")
     assert done.returncode == 1
     assert "vibe up" in done.stderr

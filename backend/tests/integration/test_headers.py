@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from test_api import call
-from test_upload import Phone
+
+from helpers.api import call
+from helpers.phone import Phone
 
 ORIGIN = "https://app.example.com"
 LIMITS = re.compile(r'"address";r=(\d+);t=(\d+)(?:, "user";r=(\d+);t=(\d+))?')

@@ -2,11 +2,12 @@
 
 import collections
 import concurrent.futures
-import json
 import uuid
 
 import pytest
-from people import Person, sql
+
+from helpers.database import sql
+from helpers.phone import Phone
 
 Kind = collections.namedtuple("Kind", "path name table body other refused")
 KINDS = [
@@ -21,17 +22,10 @@ def kind(request):
     return request.param
 
 
-@pytest.fixture
-def ana(vibe):
-    return Person(vibe, "Ana")
-
-
 def send(person, kind, key, body=None):
     """Returns (status, whether it is a replay, body)."""
-    status, headers, text = person.vibe.request(
-        "POST", kind.path, json.dumps(kind.body if body is None else body),
-        {"Authorization": f"Bearer {person.token}", "Content-Type": "application/json", "Idempotency-Key": key})
-    return status, headers.get("Idempotency-Replayed") == "true", json.loads(text)
+    status, headers, answer = person.ask_api("POST", kind.path, kind.body if body is None else body, {"Idempotency-Key": key})
+    return status, headers.get("Idempotency-Replayed") == "true", answer
 
 
 def rows(person, kind):
@@ -75,7 +69,7 @@ def test_a_key_is_good_for_one_path(ana):
 
 
 def test_the_same_key_of_somebody_else_is_another(vibe, ana, kind):
-    key, ben = str(uuid.uuid4()), Person(vibe, "Ben")
+    key, ben = str(uuid.uuid4()), Phone(vibe, "Ben")
     first, second = send(ana, kind, key), send(ben, kind, key)
     assert (second[0], second[1]) == (201, False)
     assert first[2][kind.name]["id"] != second[2][kind.name]["id"]

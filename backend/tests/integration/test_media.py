@@ -4,8 +4,6 @@ made to harm, of which none ends the service or reaches anybody."""
 import base64
 import concurrent.futures
 import contextlib
-import io
-import json
 import os
 import random
 import signal
@@ -16,84 +14,27 @@ import time
 import zlib
 
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image
 
-import images
-from conftest import BINARY, command_name, parent_of, tool_environment, wait_until
-from test_cdn import metric
-from test_upload import Phone
-
-PRIVATE = ["-GPSLatitude", "-GPSLongitude", "-SerialNumber", "-Make", "-Model", "-Artist", "-XMP:all", "-ThumbnailImage",
-           "-MakerNotes:all", "-IPTC:all", "-Comment", "-DateTimeOriginal"]
-
-
-@pytest.fixture
-def phone(vibe):
-    return Phone(vibe)
-
-
-def vibe_media(vibe, *arguments):
-    return subprocess.run([str(BINARY), "media", *map(str, arguments)], capture_output=True, text=True, timeout=120)
-
-
-def private_fields(path):
-    out = subprocess.run(["exiftool", "-j", "-G", *PRIVATE, str(path)], capture_output=True, text=True)
-    return {name: value for name, value in json.loads(out.stdout)[0].items() if name != "SourceFile"}
-
-
-def quarters(width=320, height=200):
-    """Red, green, blue and white quarters: which way up a picture is can be seen at its corners."""
-    picture = Image.new("RGB", (width, height))
-    for colour, box in (((220, 30, 30), (0, 0)), ((30, 160, 30), (width // 2, 0)), ((30, 30, 220), (0, height // 2)),
-                        ((240, 240, 240), (width // 2, height // 2))):
-        picture.paste(colour, (*box, box[0] + width // 2, box[1] + height // 2))
-    return picture
-
-
-def corners(picture):
-    width, height = picture.size
-    near = {"R": (220, 30, 30), "G": (30, 160, 30), "B": (30, 30, 220), "W": (240, 240, 240)}
-    spots = ((8, 8), (width - 8, 8), (8, height - 8), (width - 8, height - 8))
-    return "".join(min(near, key=lambda name: sum(abs(a - b) for a, b in zip(near[name], picture.getpixel(spot))))
-                   for spot in spots)
-
-
-def encoded(picture, kind, **options):
-    out = io.BytesIO()
-    picture.save(out, kind, **options)
-    return out.getvalue()
-
-
-def as_phones_do(tmp_path, data, orientation=1):
-    """The same JPEG with what a camera writes into it, a thumbnail of its own among it."""
-    path, small = tmp_path / "phone.jpg", tmp_path / "small.jpg"
-    path.write_bytes(data)
-    small.write_bytes(encoded(quarters(80, 50), "JPEG"))
-    subprocess.run(["exiftool", "-q", "-overwrite_original", "-n", f"-Orientation={orientation}", "-GPSLatitude=52.52",
-                    "-GPSLatitudeRef=N", "-GPSLongitude=13.405", "-GPSLongitudeRef=E", "-Make=Apple", "-Model=iPhone 15",
-                    "-SerialNumber=C8QXJ0ABC", "-Artist=Zoë", "-XMP:Creator=Zoë", "-IPTC:City=Berlin", "-Comment=secret",
-                    "-DateTimeOriginal=2026:11:25 07:00:00", f"-ThumbnailImage<={small}", str(path)], check=True)
-    return path.read_bytes()
-
-
-def swapped_profile():
-    """sRGB with the primaries of red and blue in each other's place: what is converted right comes out with them swapped."""
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    red, blue = profile.index(b"rXYZ"), profile.index(b"bXYZ")
-    profile[red:red + 4], profile[blue:blue + 4] = b"bXYZ", b"rXYZ"
-    return bytes(profile)
-
-
-def upload(phone, data, content_type):
-    ticket = phone.ticket(data, content_type)
-    assert phone.put(ticket, data)[0] == 200
-    return phone.complete(ticket)
+from helpers import images
+from helpers.images import corners, decoded, encoded, private_fields, quarters, quarters_jpeg, size_of, with_private_fields
+from helpers.metrics import metric
+from helpers.phone import Phone
+from helpers.processes import command_name, parent_of
+from helpers.program import BINARY, run_vibe
+from helpers.waiting import wait_until
 
 
 def fetched(vibe, media):
+    """(headers, bytes) of what the CDN delivers."""
     status, headers, data = vibe.request("GET", media["cdnUrl"])
     assert status == 200
     return headers, data
+
+
+def published(phone, data, content_type="image/jpeg"):
+    """Uploads a profile picture: the picture that the CDN delivers."""
+    return decoded(fetched(phone.vibe, phone.send("profile-picture", data, content_type))[1])
 
 
 # ---- the wall: decoders are in vibe-media alone ---------------------------------------------------------------------
@@ -115,22 +56,18 @@ def test_the_service_links_no_decoder():
 
 @pytest.mark.parametrize("orientation, seen", enumerate(["RGBW", "GRWB", "WBGR", "BWRG", "RBGW", "BRWG", "WGBR", "GWRB"], 1))
 def test_every_orientation_comes_out_upright(vibe, phone, tmp_path, orientation, seen):
-    status, body = upload(phone, as_phones_do(tmp_path, encoded(quarters(), "JPEG", quality=90), orientation), "image/jpeg")
-    assert status == 200, body
-    media = body["media"]
+    media = phone.send("profile-picture", with_private_fields(tmp_path, quarters_jpeg(), orientation))
     assert (media["width"], media["height"]) == ((320, 200) if orientation <= 4 else (200, 320))
-    picture = Image.open(io.BytesIO(fetched(vibe, media)[1]))
+    picture = decoded(fetched(vibe, media)[1])
     assert picture.size == (media["width"], media["height"])
     assert corners(picture) == seen
 
 
 def test_nothing_private_is_left(vibe, phone, tmp_path):
-    data = as_phones_do(tmp_path, encoded(quarters(1200, 900), "JPEG", quality=90))
+    data = with_private_fields(tmp_path, quarters_jpeg(1200, 900))
     assert len(private_fields(tmp_path / "phone.jpg")) >= 10  # it was all there
-    status, body = upload(phone, data, "image/jpeg")
-    assert status == 200
-    out = tmp_path / "out.jpg"
-    out.write_bytes(fetched(vibe, body["media"])[1])
+    media, out = phone.send("profile-picture", data), tmp_path / "out.jpg"
+    out.write_bytes(fetched(vibe, media)[1])
     assert private_fields(out) == {}
     for word in (b"Apple", b"iPhone", b"C8QXJ0ABC", b"Berlin", b"secret", b"Exif", b"ns.adobe.com"):
         assert word not in out.read_bytes()
@@ -140,36 +77,24 @@ def test_nothing_private_is_left(vibe, phone, tmp_path):
     assert staged[0] in (403, 404)
 
 
-def heif(tmp_path, name, *options):
-    picture = tmp_path / "source.png"
-    quarters(640, 400).save(picture)
-    out = tmp_path / name
-    subprocess.run(["heif-enc", *options, "-q", "80", "-o", str(out), str(picture)], check=True, capture_output=True)
-    return out.read_bytes()
-
-
 @pytest.mark.parametrize("angle, seen", enumerate(["RGBW", "GWRB", "WBGR", "BRWG"]))
 def test_a_photo_that_its_container_turns_is_turned_once(vibe, phone, tmp_path, angle, seen):
     """iPhones say it twice: in the container, which counts, and in EXIF."""
     sideways = tmp_path / "sideways.jpg"
-    sideways.write_bytes(as_phones_do(tmp_path, encoded(quarters(640, 400), "JPEG", quality=95), orientation=6))
+    sideways.write_bytes(with_private_fields(tmp_path, quarters_jpeg(640, 400, quality=95), orientation=6))
     subprocess.run(["heif-enc", "-q", "90", "-o", str(tmp_path / "plain.heic"), str(sideways)], check=True, capture_output=True)
     data = images.turned_heic((tmp_path / "plain.heic").read_bytes(), angle)
     (tmp_path / "turned.heic").write_bytes(data)
     said = subprocess.run(["exiftool", "-n", "-s3", "-Orientation", "-Rotation", str(tmp_path / "turned.heic")],
                           capture_output=True, text=True).stdout.split()
     assert said[0] == "6"
-    status, body = upload(phone, data, "image/heic")
-    assert status == 200, body
-    picture = Image.open(io.BytesIO(fetched(vibe, body["media"])[1]))
+    picture = published(phone, data, "image/heic")
     assert picture.size == ((640, 400), (400, 640))[angle % 2] and corners(picture) == seen
 
 
 @pytest.mark.parametrize("deep", [10, 12])
 def test_deep_colours_become_those_of_every_screen(vibe, phone, tmp_path, deep):
-    status, body = upload(phone, heif(tmp_path, "deep.heic", "-b", str(deep)), "image/heic")
-    assert status == 200, body
-    picture = Image.open(io.BytesIO(fetched(vibe, body["media"])[1]))
+    picture = published(phone, images.heif(tmp_path, quarters(640, 400), "-b", str(deep)), "image/heic")
     assert picture.size == (640, 400) and picture.mode == "RGB" and corners(picture) == "RGBW"
 
 
@@ -178,17 +103,15 @@ def test_deep_colours_become_those_of_every_screen(vibe, phone, tmp_path, deep):
     ("HEIC", "image/heic"), ("AVIF", "image/avif")])
 def test_every_format_becomes_a_jpeg(vibe, phone, tmp_path, kind, content_type):
     if kind in ("HEIC", "AVIF"):
-        data = heif(tmp_path, f"x.{kind.lower()}", *(["-A"] if kind == "AVIF" else []))
+        data = images.heif(tmp_path, quarters(640, 400), *(["-A"] if kind == "AVIF" else []))
     elif kind == "GIF":
         data = encoded(quarters(640, 400), kind, save_all=True, append_images=[Image.new("RGB", (640, 400))] * 3)
     else:
         data = encoded(quarters(640, 400), kind)
-    status, body = upload(phone, data, content_type)
-    assert status == 200, body
-    media = body["media"]
+    media = phone.send("profile-picture", data, content_type)
     headers, data = fetched(vibe, media)
     assert headers["content-type"] == media["contentType"] == "image/jpeg" and media["key"].endswith(".jpg")
-    picture = Image.open(io.BytesIO(data))
+    picture = decoded(data)
     assert picture.format == "JPEG" and picture.size == (640, 400) and corners(picture) == "RGBW"
     assert media["bytes"] == len(data)
 
@@ -196,34 +119,28 @@ def test_every_format_becomes_a_jpeg(vibe, phone, tmp_path, kind, content_type):
 def test_colours_of_a_wide_profile_are_converted(vibe, phone):
     """What a profile says of the numbers is what comes out, as numbers of sRGB."""
     rgb = Image.new("RGB", (64, 64), (200, 80, 20))
-    status, body = upload(phone, encoded(rgb, "JPEG", quality=95, icc_profile=swapped_profile()), "image/jpeg")
-    assert status == 200
-    picture = Image.open(io.BytesIO(fetched(vibe, body["media"])[1]))
+    picture = published(phone, encoded(rgb, "JPEG", quality=95, icc_profile=images.swapped_profile()))
     assert "icc_profile" not in picture.info
     r, g, b = picture.getpixel((32, 32))
     assert b > 150 and r < 80, (r, g, b)
     # and without a profile nothing is shifted: white stays white
-    status, body = upload(phone, encoded(Image.new("RGB", (64, 64), (255, 255, 255)), "PNG"), "image/png")
-    assert Image.open(io.BytesIO(fetched(vibe, body["media"])[1])).getpixel((32, 32)) == (255, 255, 255)
+    white = published(phone, encoded(Image.new("RGB", (64, 64), (255, 255, 255)), "PNG"), "image/png")
+    assert white.getpixel((32, 32)) == (255, 255, 255)
 
 
 def test_transparency_becomes_white(vibe, phone):
-    status, body = upload(phone, encoded(Image.new("RGBA", (40, 40), (255, 0, 0, 0)), "PNG"), "image/png")
-    assert status == 200
-    assert Image.open(io.BytesIO(fetched(vibe, body["media"])[1])).getpixel((20, 20)) == (255, 255, 255)
+    transparent = encoded(Image.new("RGBA", (40, 40), (255, 0, 0, 0)), "PNG")
+    assert published(phone, transparent, "image/png").getpixel((20, 20)) == (255, 255, 255)
 
 
 def test_the_longest_side_is_2560(vibe, phone):
-    status, body = upload(phone, encoded(quarters(4000, 3000), "JPEG", quality=80), "image/jpeg")
-    media = body["media"]
-    assert (status, media["width"], media["height"]) == (200, 2560, 1920)
-    assert Image.open(io.BytesIO(fetched(vibe, media)[1])).size == (2560, 1920)
+    media = phone.send("profile-picture", quarters_jpeg(4000, 3000, quality=80))
+    assert (media["width"], media["height"]) == (2560, 1920)
+    assert size_of(fetched(vibe, media)[1]) == (2560, 1920)
 
 
 def test_complete_tells_all_an_app_draws_with(vibe, phone):
-    status, body = upload(phone, encoded(quarters(1000, 600), "JPEG", quality=80), "image/jpeg")
-    media = body["media"]
-    assert status == 200
+    media = phone.send("profile-picture", quarters_jpeg(1000, 600, quality=80))
     assert 5 <= len(base64.b64decode(media["thumbhash"])) <= 25
     assert media["dominantColor"].startswith("#") and len(media["dominantColor"]) == 7
     assert [variant["width"] for variant in media["variants"]] == [64, 96, 128, 160, 256, 320, 480, 640, 750, 828]
@@ -234,23 +151,21 @@ def test_complete_tells_all_an_app_draws_with(vibe, phone):
 
 def test_inspect_says_what_the_pipeline_sees(vibe, tmp_path):
     path = tmp_path / "a.jpg"
-    path.write_bytes(as_phones_do(tmp_path, encoded(quarters(), "JPEG"), 6))
-    out = vibe_media(vibe, "inspect", path)
+    path.write_bytes(with_private_fields(tmp_path, quarters_jpeg(), 6))
+    out = run_vibe("media", "inspect", path)
     assert out.returncode == 0, out.stderr
     assert "image/jpeg, by its bytes" in out.stdout and "200 x 320 upright" in out.stdout
     assert "YES: carries GPS coordinates" in out.stdout and "would be taken" in out.stdout
     path.write_bytes(b"not a picture at all")
-    out = vibe_media(vibe, "inspect", path)
+    out = run_vibe("media", "inspect", path)
     assert out.returncode == 1 and "its first bytes decide" in out.stderr
 
 
 def test_inspect_finds_what_is_in_the_bucket(vibe, phone, tmp_path):
-    ticket = phone.ticket(data := as_phones_do(tmp_path, encoded(quarters(), "JPEG"), orientation=6), "image/jpeg")
-    assert phone.put(ticket, data)[0] == 200
+    ticket = phone.stage("profile-picture", with_private_fields(tmp_path, quarters_jpeg(), orientation=6))
 
     def inspect(key):
-        return subprocess.run([BINARY, "media", "inspect", key], capture_output=True, text=True, cwd=tmp_path,
-                              env=tool_environment(**vibe.env))
+        return run_vibe("media", "inspect", key, cwd=tmp_path, environment=vibe.env)
 
     staged = inspect(ticket["key"])
     assert staged.returncode == 0, staged.stderr
@@ -264,27 +179,21 @@ def test_inspect_finds_what_is_in_the_bucket(vibe, phone, tmp_path):
 def test_render_makes_what_the_cdn_would(vibe, tmp_path):
     source, out = tmp_path / "a.png", tmp_path / "out.webp"
     quarters(1000, 600).save(source)
-    done = vibe_media(vibe, "render", source, "-o", out, "--w", 640, "--fm", "webp")
+    done = run_vibe("media", "render", source, "-o", out, "--w", 640, "--fm", "webp")
     assert done.returncode == 0, done.stderr
     picture = Image.open(out)
     assert (picture.format, picture.size) == ("WEBP", (640, 384))
-    done = vibe_media(vibe, "render", source, "-o", tmp_path / "c.jpg")
+    done = run_vibe("media", "render", source, "-o", tmp_path / "c.jpg")
     assert done.returncode == 0 and Image.open(tmp_path / "c.jpg").size == (1000, 600)
 
 
 # ---- files made to harm --------------------------------------------------------------------------------------------
 
-def chunk(kind, data):
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
 def png_bomb(width, height):
     """Kilobytes that want to be gigabytes."""
     packer = zlib.compressobj(9)
     row = b"\0" * (1 + 3 * width)
-    body = b"".join(packer.compress(row) for _ in range(min(height, 2000))) + packer.flush()
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) +
-            chunk(b"IDAT", body) + chunk(b"IEND", b""))
+    return images.png_of(width, height, b"".join(packer.compress(row) for _ in range(min(height, 2000))) + packer.flush())
 
 
 def scan_bomb():
@@ -320,7 +229,7 @@ def hostile_files(tmp_path):
 
 def test_hostile_files_are_refused_in_words(vibe, phone, tmp_path):
     for name, data, content_type in hostile_files(tmp_path):
-        status, body = upload(phone, data, content_type)
+        status, body = phone.upload("profile-picture", data, content_type)
         assert (status, body.get("code")) == (422, "media_rejected"), (name, status, body)
         assert body["detail"], name
     assert phone.keys("user-uploads") == [] and phone.keys("profile-pictures") == []
@@ -330,9 +239,8 @@ def test_hostile_files_are_refused_in_words(vibe, phone, tmp_path):
 def test_a_polyglot_loses_its_other_half(vibe, phone):
     """A JPEG that is also a script and an archive is a JPEG only when it comes out."""
     tail = b"<script>alert(1)</script>PK\x03\x04"
-    status, body = upload(phone, encoded(quarters(), "JPEG", comment=b"/*") + tail, "image/jpeg")
-    assert status == 200
-    assert b"<script>" not in fetched(vibe, body["media"])[1]
+    media = phone.send("profile-picture", quarters_jpeg(comment=b"/*") + tail)
+    assert b"<script>" not in fetched(vibe, media)[1]
 
 
 def test_bits_may_flip_anywhere(vibe, tmp_path):
@@ -347,7 +255,7 @@ def test_bits_may_flip_anywhere(vibe, tmp_path):
             damaged[rng.randrange(12, len(damaged))] ^= 1 << rng.randrange(8)
         path = tmp_path / name
         path.write_bytes(damaged)
-        out = vibe_media(vibe, "render", path, "-o", tmp_path / "out.jpg")
+        out = run_vibe("media", "render", path, "-o", tmp_path / "out.jpg")
         assert out.returncode in (0, 1), (name, round_, out.stderr)
         assert out.returncode == 0 or out.stderr.startswith("vibe: "), out.stderr
 
@@ -357,21 +265,17 @@ def test_one_persons_heavy_pictures_keep_nobody_waiting(vibe, phone):
     heavy = Image.frombytes("RGB", (500, 400), random.Random(7).randbytes(600_000)).resize((6000, 4800))
     data = encoded(heavy, "JPEG", progressive=True)
     crowd, other, photo = 24, Phone(vibe), encoded(quarters(), "JPEG")
-    tickets = [phone.ticket(data) for _ in range(crowd)]
-    assert all(phone.put(ticket, data)[0] == 200 for ticket in tickets)
-    mine = other.ticket(photo)
-    assert other.put(mine, photo)[0] == 200
+    tickets = [phone.stage("profile-picture", data) for _ in range(crowd)]
+    mine = other.stage("profile-picture", photo)
 
     def complete(ticket):
-        status, headers, body = vibe.request(
-            "POST", f"/api/upload/{ticket['uploadId']}/complete", json.dumps({"key": ticket["key"]}),
-            {"Content-Type": "application/json", "Authorization": f"Bearer {phone.token}"}, timeout_s=120)
-        return status, json.loads(body).get("code"), headers["Retry-After"]
+        status, headers, body = phone.answer_to_complete(ticket, timeout_s=300)
+        return status, body.get("code"), headers["Retry-After"]
 
     with concurrent.futures.ThreadPoolExecutor(crowd) as threads:
         waiting = [threads.submit(complete, ticket) for ticket in tickets]
-        refused = wait_until(lambda: [one.result() for one in waiting if one.done()], 60, "those too many")
-        wait_until(lambda: metric(vibe, "vibe_media_jobs_waiting") >= 12, 60, "the others to stand in the queue")
+        refused = wait_until(lambda: [one.result() for one in waiting if one.done()], "those too many")
+        wait_until(lambda: metric(vibe, "vibe_media_jobs_waiting") >= 12, "the others to stand in the queue")
         status, body = other.complete(mine)
         still = sum(not one.done() for one in waiting)
         assert status == 200 and still >= 10, (status, still)
@@ -379,7 +283,7 @@ def test_one_persons_heavy_pictures_keep_nobody_waiting(vibe, phone):
         answers = [one.result() for one in waiting]
     assert refused and refused[0] == (503, "media_busy", "2")
     assert answers.count((503, "media_busy", "2")) <= crowd - 16 and answers.count((200, None, None)) >= 16
-    wait_until(lambda: all(phone.complete(ticket)[0] == 200 for ticket in tickets), 120, "all, one after the other")
+    wait_until(lambda: all(phone.complete(ticket)[0] == 200 for ticket in tickets), "all, one after the other", timeout_s=120)
 
 
 def test_the_service_goes_on_when_its_workers_are_killed(vibe, phone):
@@ -390,9 +294,8 @@ def test_the_service_goes_on_when_its_workers_are_killed(vibe, phone):
         for pid in rng.sample(media, rng.randint(1, len(media))):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        ticket = phone.ticket(data)
-        assert phone.put(ticket, data)[0] == 200
-        wait_until(lambda: phone.complete(ticket)[0] == 200, 20, "a completed upload")
+        ticket = phone.stage("profile-picture", data)
+        wait_until(lambda: phone.complete(ticket)[0] == 200, "a completed upload")
     assert vibe.request("GET", "/api/health")[0] == 200
 
 
@@ -400,8 +303,7 @@ def test_workers_that_are_killed_cost_no_upload(vibe, phone):
     """As a system does that is out of memory. A file is refused for what is in it, never for that."""
     heavy = Image.frombytes("RGB", (500, 400), random.Random(9).randbytes(600_000)).resize((4000, 3200))
     data, seen = encoded(heavy, "JPEG", progressive=True), []
-    tickets = [phone.ticket(data) for _ in range(6)]
-    assert all(phone.put(ticket, data)[0] == 200 for ticket in tickets)
+    tickets = [phone.stage("profile-picture", data) for _ in range(6)]
     over = threading.Event()
 
     def complete(ticket):
@@ -424,4 +326,4 @@ def test_workers_that_are_killed_cost_no_upload(vibe, phone):
         for one in running:
             one.result()
     assert set(seen) <= {(200, None), (503, "media_busy")} and (503, "media_busy") in seen, set(seen)
-    wait_until(lambda: all(phone.complete(ticket)[0] == 200 for ticket in tickets), 60, "all of them")
+    wait_until(lambda: all(phone.complete(ticket)[0] == 200 for ticket in tickets), "all of them")

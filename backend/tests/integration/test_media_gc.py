@@ -1,25 +1,21 @@
 """`vibe media gc`: what nothing needs goes from the bucket; what a row names never does."""
 
 import re
-import subprocess
 
 import pytest
 
-import conftest
-import images
-from conftest import tool_environment
-from test_upload import sql
-from test_upload_kinds import Owner
+from helpers import images, s3, videos
+from helpers.database import sql
+from helpers.phone import Phone
+from helpers.program import run_vibe
 
 LOST = "activity-images/lost/hero-1.jpg"
 
 
 @pytest.fixture(scope="module")
-def idle(_scratch, binary):
+def idle(module_vibe):
     """An instance whose own sweeper does not get a turn."""
-    instance = conftest.Vibe(_scratch / "idle", environment={"SWEEP_INTERVAL": "86400"}).start()
-    yield instance
-    instance.stop()
+    return module_vibe(SWEEP_INTERVAL="86400")
 
 
 @pytest.fixture(autouse=True)
@@ -31,17 +27,16 @@ def emptied(idle):
 
 
 @pytest.fixture
-def owner(idle):
-    return Owner(idle)
+def phone(idle):
+    return Phone(idle)
 
 
 def all_keys(vibe):
-    return {item["Key"] for item in vibe.s3().list_objects_v2(Bucket=vibe.bucket).get("Contents", [])}
+    return set(s3.keys(vibe))
 
 
 def gc(vibe, *arguments, cwd="/", **changed):
-    return subprocess.run([conftest.BINARY, "media", "gc", *arguments], capture_output=True, text=True, timeout=120, cwd=cwd,
-                          env=tool_environment(**vibe.env | changed))
+    return run_vibe("media", "gc", *arguments, cwd=cwd, environment=vibe.env | changed)
 
 
 def lines(done, what):
@@ -59,19 +54,19 @@ def an_hour_later(vibe):
     sql(vibe, "UPDATE media SET updated_at = updated_at - interval '1 hour', keep_until = keep_until - interval '1 day'")
 
 
-def test_each_reason_is_told_and_nothing_is_removed_by_looking(idle, owner):
-    replaced = owner.send("profile-picture", images.jpeg(seed=1))["key"]
-    shown = owner.send("profile-picture", images.jpeg(seed=2))["key"]
-    activity = owner.activity()
-    orphaned = owner.send("activity-image", images.jpeg(seed=3), activityId=activity, slot="hero")["key"]
+def test_each_reason_is_told_and_nothing_is_removed_by_looking(idle, phone):
+    replaced = phone.send("profile-picture", images.jpeg(seed=1))["key"]
+    shown = phone.send("profile-picture", images.jpeg(seed=2))["key"]
+    activity = phone.new_activity()
+    orphaned = phone.send("activity-image", images.jpeg(seed=3), activityId=activity, slot="hero")["key"]
     sql(idle, "UPDATE media SET status = 'deleting' WHERE key = :'key'; DELETE FROM activities WHERE id = :'id'",
         key=orphaned, id=activity)
-    video = owner.send("story-media", images.mp4(), "video/mp4", storyId=owner.story())["key"]
+    video = phone.send("story-media", videos.mp4(), "video/mp4", storyId=phone.new_story())["key"]
     poster = sql(idle, "SELECT poster_key FROM media WHERE key = :'key'", key=video)[0][0]
     sql(idle, "UPDATE vibe_stories SET expires_at = now()")
-    staged = owner.stage("profile-picture", images.jpeg(seed=4))["key"]
+    staged = phone.stage("profile-picture", images.jpeg(seed=4))["key"]
     lost = lose(idle)
-    gone = Owner(idle)
+    gone = Phone(idle)
     theirs = gone.send("profile-picture", images.jpeg(seed=5))["key"]
     sql(idle, "UPDATE media SET status = 'deleting' WHERE key = :'key'; DELETE FROM users WHERE id = :'id'",
         key=theirs, id=gone.id)
@@ -95,9 +90,9 @@ def test_each_reason_is_told_and_nothing_is_removed_by_looking(idle, owner):
     assert idle.request("GET", f"{idle.cdn_url}/{shown}")[0] == 200
 
 
-def test_what_has_just_been_replaced_or_written_stays_for_a_while(idle, owner):
-    owner.send("profile-picture", images.jpeg(seed=1))
-    owner.send("profile-picture", images.jpeg(seed=2))
+def test_what_has_just_been_replaced_or_written_stays_for_a_while(idle, phone):
+    phone.send("profile-picture", images.jpeg(seed=1))
+    phone.send("profile-picture", images.jpeg(seed=2))
     lose(idle)
     before = all_keys(idle)
     assert gc(idle).stdout.startswith("0 of 3 objects") and all_keys(idle) == before
@@ -110,14 +105,14 @@ def test_what_has_just_been_replaced_or_written_stays_for_a_while(idle, owner):
     "INSERT INTO vibe_stories (user_id, image_s3_key, expires_at) VALUES (:'id', :'key', now() + interval '1 hour')",
     "INSERT INTO vibe_stories (user_id, video_s3_key) VALUES (:'id', :'key')"])
 @pytest.mark.parametrize("in_media", [False, True])
-def test_what_a_row_names_is_never_removed(idle, owner, statement, in_media):
+def test_what_a_row_names_is_never_removed(idle, phone, statement, in_media):
     """Whatever the table media says, or does not say: adopted pictures have no row there."""
-    key = owner.send("profile-picture", images.jpeg())["key"]
+    key = phone.send("profile-picture", images.jpeg())["key"]
     sql(idle, "UPDATE users SET profile_picture_s3_key = NULL")
     sql(idle, "UPDATE media SET status = 'deleting'" if in_media else "DELETE FROM media")
     an_hour_later(idle)
     assert set(lines(gc(idle, "--dry-run", "--min-age", "0"), "would remove")) == {key}
-    sql(idle, statement, key=key, id=owner.id)
+    sql(idle, statement, key=key, id=phone.id)
     assert lines(gc(idle, "--dry-run", "--min-age", "0"), "would remove") == {}
     assert gc(idle, "--min-age", "0", "--force").returncode == 0 and all_keys(idle) == {key}
 
@@ -133,9 +128,9 @@ def test_other_prefixes_are_none_of_its_business(idle):
     assert gc(idle, "--min-age", "0").stdout.startswith("0 of 0 objects") and other in all_keys(idle)
 
 
-def test_the_wrong_database_is_noticed(idle, owner):
+def test_the_wrong_database_is_noticed(idle, phone):
     """More than a batch: the bucket is read page by page, the database asked batch by batch."""
-    shown = owner.send("profile-picture", images.jpeg())["key"]
+    shown = phone.send("profile-picture", images.jpeg())["key"]
     for number in range(510):
         lose(idle, f"vibe-stories/images/{number}-1.jpg")
     before = all_keys(idle)
@@ -160,9 +155,7 @@ def test_what_is_missing_or_refused_is_named(idle):
 
 def test_the_vibe_up_of_the_folder_is_found_unless_another_is_meant(idle, tmp_path):
     (tmp_path / ".vibe").symlink_to(idle.data_dir)
-    done = subprocess.run([conftest.BINARY, "media", "gc", "--dry-run"], cwd=tmp_path, env=tool_environment(),
-                          capture_output=True, text=True)
+    done = run_vibe("media", "gc", "--dry-run", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "0 of 0 objects, 0 B, would be removed\n"), done.stderr
-    done = subprocess.run([conftest.BINARY, "media", "gc"], cwd=tmp_path, capture_output=True, text=True,
-                          env=tool_environment(S3_BUCKET_NAME="of-production", AWS_REGION="eu-central-1"))
+    done = run_vibe("media", "gc", cwd=tmp_path, environment={"S3_BUCKET_NAME": "of-production", "AWS_REGION": "eu-central-1"})
     assert done.returncode == 1 and "DATABASE_URL" in done.stderr

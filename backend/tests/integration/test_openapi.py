@@ -4,11 +4,11 @@ import json
 import re
 import subprocess
 
-import conftest
-import images
 import jsonschema
-import openapi
 import pytest
+
+from helpers import images, openapi
+from helpers.program import tool_environment
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_the_first_steps_work_in_a_shell(vibe, document, tmp_path):
     assert "zoe@example.com" in script and "http://localhost:3000" in script
     script = script.replace("http://localhost:3000", vibe.api_url).replace("zoe@", f"{tmp_path.name}.{vibe.api_port}@")
     done = subprocess.run(["/bin/sh", "-eu"], input=script, cwd=tmp_path, capture_output=True, text=True,
-                          env=conftest.tool_environment())
+                          env=tool_environment())
     assert done.returncode == 0, done.stdout + done.stderr
     me = json.loads(done.stdout.splitlines()[-1])
     assert me["user"]["name"] == "Zoë 🌸" and me["user"]["profilePictureCdnUrl"]

@@ -2,12 +2,11 @@
 a million activities in the database, of which no list may look at all, nor at all of those in one city."""
 
 import json
-import pathlib
-import tempfile
 
 import pytest
-from conftest import Vibe
-from people import Person, sql
+
+from helpers.database import sql
+from helpers.phone import Phone
 
 BIG = {"activities", "activity_participants", "users", "vibe_stories", "story_views"}
 ROWS_MAX = 5000  # that one node of a plan may give
@@ -65,7 +64,7 @@ class Crowd:
     """An instance with many rows, and what its database did for a request."""
 
     def __init__(self, vibe):
-        self.vibe, self.me = vibe, Person(vibe)
+        self.vibe, self.me = vibe, Phone(vibe)
         sql(vibe, FILL, me=self.me.id)
         self.mine = sql(vibe, "SELECT id FROM activities WHERE title = 'Mine 1'")[0][0]
         self.teller = sql(vibe, "SELECT user_id FROM vibe_stories WHERE expires_at > now() LIMIT 1")[0][0]
@@ -87,14 +86,8 @@ class Crowd:
 
 
 @pytest.fixture(scope="module")
-def crowd(binary):
-    with tempfile.TemporaryDirectory(prefix="vibe-plans-") as folder:
-        vibe = Vibe(pathlib.Path(folder) / "data").start()
-        try:
-            yield Crowd(vibe)
-            vibe.stop()
-        finally:
-            vibe.kill()
+def crowd(module_vibe):
+    return Crowd(module_vibe())
 
 
 def nodes(plan):

@@ -10,13 +10,11 @@ import uuid
 
 import pytest
 
-import images
-from test_api import call
-from test_apple import apple, claims, key, sign_in  # noqa: F401 (fixtures)
-from apple_issuer import token
-from people import sql
-from test_auth import PASSWORD, forgot, login, mailed_token, me, refresh, register
-from test_upload import Phone
+from helpers import images
+from helpers.api import NEW_PASSWORD, PASSWORD, call, forgot, login, mailed_token, me, new_email, refresh, register, registration
+from helpers.apple import claims, sign_in, token
+from helpers.database import count, sql
+from helpers.phone import Phone
 
 ATTEMPTS = 5  # as in db/transaction.c
 FOR_EVER = 1000000
@@ -51,10 +49,6 @@ def refusing(vibe, table, event, when, times):
         sql(vibe, f"DROP TRIGGER refuse ON {table}; DROP FUNCTION refuse(); DROP SEQUENCE refused")
 
 
-def count(vibe, query, **variables):
-    return int(sql(vibe, f"SELECT count(*) FROM {query}", **variables)[0][0])
-
-
 def tokens(vibe, account, condition="true"):
     return count(vibe, f"refresh_tokens WHERE user_id::text = :'id' AND {condition}", id=account["user"]["id"])
 
@@ -62,13 +56,13 @@ def tokens(vibe, account, condition="true"):
 # -- what is asked: each gives the request, and what must be so after it succeeded --
 
 def registering(vibe, _):
-    email = f"{uuid.uuid4()}@example.com"
+    email = new_email()
 
     def done(body):
         assert count(vibe, "users WHERE email = :'email'", email=email) == 1
         assert tokens(vibe, body) == 1 and me(vibe, body) == (200, None) and refresh(vibe, body) == (200, None)
 
-    return lambda: call(vibe, "POST", "/api/auth/register", {"email": email, "password": PASSWORD, "name": "Zoë 🌸"}), done
+    return lambda: call(vibe, "POST", "/api/auth/register", registration(email)), done
 
 
 def logging_in(vibe, _):
@@ -118,9 +112,9 @@ def changing_the_password(vibe, _):
     def done(body):
         assert tokens(vibe, account) == 2 and me(vibe, body) == (200, None) and refresh(vibe, body) == (200, None)
         assert me(vibe, account) == (401, "token_revoked")
-        assert login(vibe, account)[0] == 401 and login(vibe, account, "battery staple")[0] == 200
+        assert login(vibe, account)[0] == 401 and login(vibe, account, NEW_PASSWORD)[0] == 200
 
-    return lambda: call(vibe, "POST", "/api/auth/password", {"currentPassword": PASSWORD, "newPassword": "battery staple"},
+    return lambda: call(vibe, "POST", "/api/auth/password", {"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD},
                         token=account["accessToken"]), done
 
 
@@ -129,14 +123,14 @@ def resetting_the_password(vibe, _):
     mailed = mailed_token(vibe, account["user"]["email"])
 
     def done(_):
-        assert me(vibe, account) == (401, "token_revoked") and login(vibe, account, "battery staple")[0] == 200
+        assert me(vibe, account) == (401, "token_revoked") and login(vibe, account, NEW_PASSWORD)[0] == 200
         assert count(vibe, "password_resets WHERE user_id::text = :'id' AND ended_at IS NULL", id=account["user"]["id"]) == 0
 
-    return lambda: call(vibe, "POST", "/api/auth/password/reset", {"token": mailed, "newPassword": "battery staple"}), done
+    return lambda: call(vibe, "POST", "/api/auth/password/reset", {"token": mailed, "newPassword": NEW_PASSWORD}), done
 
 
 def arriving_from_apple(vibe, key):
-    claimed = claims(email=f"{uuid.uuid4()}@example.com", email_verified=True)
+    claimed = claims(email=new_email(), email_verified=True)
 
     def done(body):
         assert count(vibe, "users WHERE apple_sub = :'sub'", sub=claimed["sub"]) == 1
@@ -156,9 +150,8 @@ def returning_from_apple(vibe, key):
 
 
 def completing_an_upload(vibe, _):
-    phone, data = Phone(vibe), images.jpeg(64, 48)
-    ticket = phone.ticket(data)
-    assert phone.put(ticket, data)[0] == 200
+    phone = Phone(vibe)
+    ticket = phone.stage("profile-picture", images.jpeg(64, 48))
 
     def done(body):
         assert phone.me()["profilePictureCdnUrl"] == body["media"]["cdnUrl"]
@@ -166,8 +159,7 @@ def completing_an_upload(vibe, _):
             [[body["media"]["key"], "ready"]]
         assert len(phone.keys("profile-pictures")) == 1 and phone.keys("user-uploads") == []
 
-    return lambda: call(vibe, "POST", f"/api/upload/{ticket['uploadId']}/complete", {"key": ticket["key"]},
-                        token=phone.token), done
+    return lambda: phone.answer_to_complete(ticket), done
 
 
 def planning(vibe, _):
@@ -215,9 +207,9 @@ CASES = {  # what is asked, the table and the event at which it is refused, the 
 
 @pytest.mark.parametrize("when", TRIGGERS)
 @pytest.mark.parametrize("name", CASES)
-def test_what_collides_four_times_is_done_once(apple, key, name, when):
+def test_what_collides_four_times_is_done_once(apple, apple_key, name, when):
     make, table, event, expected = CASES[name]
-    ask, done = make(apple, key)
+    ask, done = make(apple, apple_key)
     with refusing(apple, table, event, when, ATTEMPTS - 1) as asked:
         status, _, body = ask()
         assert asked() >= ATTEMPTS, "it was refused less often than it should have been"
@@ -226,9 +218,9 @@ def test_what_collides_four_times_is_done_once(apple, key, name, when):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_collides_for_ever_is_503_and_works_afterwards(apple, key, name):
+def test_what_collides_for_ever_is_503_and_works_afterwards(apple, apple_key, name):
     make, table, event, expected = CASES[name]
-    ask, done = make(apple, key)
+    ask, done = make(apple, apple_key)
     with refusing(apple, table, event, "at the commit", FOR_EVER) as asked:
         status, headers, body = ask()
         assert asked() == ATTEMPTS

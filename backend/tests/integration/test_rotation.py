@@ -3,10 +3,9 @@ JWT_SECRET_PREVIOUS. Each test starts `vibe serve` with one secret and restarts 
 
 import pytest
 
-import images
-from test_api import call
-from test_auth import me, register
-from test_upload_kinds import Owner
+from helpers import images
+from helpers.api import call, me, register
+from helpers.phone import Phone
 
 OLD, NEW = "the-old-secret-0123456789abcdef0123", "the-new-secret-0123456789abcdef0123"
 
@@ -23,15 +22,15 @@ def rotate(serve):
 
 
 @pytest.mark.parametrize("kind, target", [
-    ("activity-image", lambda owner: {"activityId": owner.activity(), "slot": "gallery", "index": 2}),
-    ("story-media", lambda owner: {"storyId": owner.story()}),
-    ("story-media", lambda owner: {}),
+    ("activity-image", lambda phone: {"activityId": phone.new_activity(), "slot": "gallery", "index": 2}),
+    ("story-media", lambda phone: {"storyId": phone.new_story()}),
+    ("story-media", lambda phone: {}),
 ], ids=["activity", "story", "new story"])
 def test_an_upload_with_a_target_survives_a_rotation(serve, kind, target):
-    owner, data = Owner(serve), images.jpeg(64, 48)
-    ticket = owner.stage(kind, data, **target(owner))
+    phone, data = Phone(serve), images.jpeg(64, 48)
+    ticket = phone.stage(kind, data, **target(phone))
     rotate(serve)
-    status, body = owner.complete(ticket)
+    status, body = phone.complete(ticket)
     assert status == 200, body
     assert images.shows(serve.request("GET", body["media"]["cdnUrl"])[2], data)
 

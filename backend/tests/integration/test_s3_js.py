@@ -8,8 +8,9 @@ import subprocess
 
 import pytest
 
+from helpers.program import ROOT
+
 HERE = pathlib.Path(__file__).resolve().parent / "js"
-ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,10 @@ import uuid
 import zlib
 
 import pytest
-from s3_raw import EMPTY_SHA256, Raw, amz_date, call, head_bytes, presign, sign, signing_key
+
+from helpers import s3
+from helpers.raw_http import head_bytes
+from helpers.s3 import EMPTY_SHA256, amz_date, call, connect, presign, sign, signing_key
 
 MIB = 1024 * 1024
 
@@ -21,10 +24,8 @@ def bucket(vibe):
     name = f"raw-{uuid.uuid4().hex[:12]}"
     assert call(vibe, "PUT", f"/{name}").status == 200
     yield name
-    s3 = vibe.s3()
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=name, PaginationConfig={"PageSize": 1000}):
-        for item in page.get("Contents", []):
-            s3.delete_object(Bucket=name, Key=item["Key"])
+    for key in s3.keys(vibe, bucket=name):
+        vibe.s3().delete_object(Bucket=name, Key=key)
     assert call(vibe, "DELETE", f"/{name}").status == 204
 
 
@@ -127,12 +128,12 @@ def test_the_payload_must_be_the_one_that_was_signed(vibe, bucket, key):
 def test_refusal_comes_before_the_body_is_asked_for(vibe, bucket, key):
     target = f"/{bucket}/{key}"
     for headers, status in [(sign(vibe, "PUT", target, secret_key="wrong"), 403), (sign(vibe, "PUT", target), 100)]:
-        with Raw(vibe) as raw:
+        with connect(vibe) as raw:
             raw.send(head_bytes("PUT", target, headers | {"Content-Length": "5", "Expect": "100-continue"}))
             assert raw.answer().status == status
             if status == 100:
                 assert raw.send(b"hello").answer().status == 200
-    with Raw(vibe) as raw:
+    with connect(vibe) as raw:
         size = str(5 * 1024 * MIB + 1)
         raw.send(head_bytes("PUT", target, sign(vibe, "PUT", target) | {"Content-Length": size, "Expect": "100-continue"}))
         answer = is_error(raw.answer(), 400, "EntityTooLarge")
@@ -142,7 +143,7 @@ def test_refusal_comes_before_the_body_is_asked_for(vibe, bucket, key):
 def test_a_refused_body_does_not_become_the_next_request(vibe, bucket, key):
     target = f"/{bucket}/{key}"
     body = head_bytes("DELETE", f"/{bucket}", sign(vibe, "DELETE", f"/{bucket}")) * 500
-    with Raw(vibe) as raw:
+    with connect(vibe) as raw:
         with contextlib.suppress(ConnectionError):
             raw.send(head_bytes("PUT", target, sign(vibe, "PUT", target, secret_key="no") | {"Content-Length": str(len(body))}))
             raw.send(body)
@@ -165,8 +166,7 @@ def test_keys_are_bytes_and_reach_no_file(vibe, bucket, raw_key, stored):
     target = f"/{bucket}/{raw_key}{mark}"
     assert call(vibe, "PUT", target, body=mark.encode()).status == 200
     assert call(vibe, "GET", target).body == mark.encode()
-    listed = [item["Key"] for item in vibe.s3().list_objects_v2(Bucket=bucket)["Contents"]]
-    assert stored + mark in listed
+    assert stored + mark in s3.keys(vibe, bucket=bucket)
     assert not [path for path in vibe.data_dir.parent.rglob(f"*{mark}*")]
     assert call(vibe, "DELETE", target).status == 204
 
@@ -207,7 +207,7 @@ def test_a_torn_upload_leaves_what_was_there(vibe, bucket, key, size):
     for before in (None, b"before"):
         if before:
             assert call(vibe, "PUT", target, body=before).status == 200
-        with Raw(vibe) as raw:
+        with connect(vibe) as raw:
             raw.send(head_bytes("PUT", target, sign(vibe, "PUT", target) | {"Content-Length": str(size)}) + bytes(size - 1))
         if before:
             assert call(vibe, "GET", target).body == before
@@ -217,7 +217,7 @@ def test_a_torn_upload_leaves_what_was_there(vibe, bucket, key, size):
 
 def test_more_bytes_than_announced_are_not_stored(vibe, bucket, key):
     target = f"/{bucket}/{key}"
-    with Raw(vibe) as raw:
+    with connect(vibe) as raw:
         raw.send(head_bytes("PUT", target, sign(vibe, "PUT", target) | {"Content-Length": "5"}) + b"hello world, and more\r\n\r\n")
         assert raw.answer().status == 200
         rest = raw.answer()
@@ -252,7 +252,7 @@ def put_chunked(vibe, target, pieces, tamper=None, cut=0, announced=None):
                    "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", date=date)
     body = signed_chunks(vibe, headers["Authorization"], date, pieces, tamper)
     body = body[:len(body) - cut]
-    with Raw(vibe) as raw:
+    with connect(vibe) as raw:
         raw.send(head_bytes("PUT", target, headers | {"Content-Length": str(len(body))}) + body)
         return raw.answer()
 
@@ -282,7 +282,7 @@ def put_trailer(vibe, target, data, trailer, announced="x-amz-checksum-crc32"):
                                          "x-amz-decoded-content-length": str(len(data))},
                    "STREAMING-UNSIGNED-PAYLOAD-TRAILER")
     body = f"{len(data):x}\r\n".encode() + data + b"\r\n0\r\n" + trailer + b"\r\n"
-    with Raw(vibe) as raw:
+    with connect(vibe) as raw:
         raw.send(head_bytes("PUT", target, headers | {"Content-Length": str(len(body))}) + body)
         return raw.answer()
 
@@ -331,11 +331,10 @@ def test_hostile_documents_are_malformed(vibe, bucket, target, root):
 
 
 def test_xml_unsafe_keys_come_back_as_they_were(vibe, bucket):
-    s3 = vibe.s3()
     mark = uuid.uuid4().hex
     target = f"/{bucket}/{mark}%01%0A%0D%3C%26"
     assert call(vibe, "PUT", target, body=b"x").status == 200
-    assert [item["Key"] for item in s3.list_objects_v2(Bucket=bucket, Prefix=mark)["Contents"]] == [f"{mark}\x01\n\r<&"]
+    assert s3.keys(vibe, mark, bucket) == [f"{mark}\x01\n\r<&"]
     plain = call(vibe, "GET", f"/{bucket}?list-type=2&prefix={mark}").body
     assert f"<Key>{mark}&#x1;&#xA;&#xD;&lt;&amp;</Key>".encode() in plain
     encoded = call(vibe, "GET", f"/{bucket}?encoding-type=url&list-type=2&prefix={mark}").body
@@ -353,7 +352,7 @@ def test_nonsense_parameters_are_invalid_arguments(vibe, bucket, query):
 
 def test_errors_of_head_have_no_body(vibe, bucket, key):
     for target, status in [(f"/{bucket}/{key}", 404), ("/no-such-bucket-here", 404)]:
-        with Raw(vibe) as raw:
+        with connect(vibe) as raw:
             raw.send(head_bytes("HEAD", target, sign(vibe, "HEAD", target)))
             assert raw.answer(without_body=True).status == status
             raw.send(head_bytes("GET", f"/{bucket}", sign(vibe, "GET", f"/{bucket}")))
@@ -372,7 +371,7 @@ def test_methods_that_s3_does_not_have(vibe, bucket):
 @pytest.mark.parametrize("headers", [{"X-Large": "x" * 100_000}, {f"X-{n}": "x" * 50 for n in range(2000)},
                                      {"x-amz-meta-" + "n" * 40_000: "v"}], ids=["one", "many", "name"])
 def test_oversized_headers_are_refused(vibe, bucket, headers):
-    with Raw(vibe) as raw:
+    with connect(vibe) as raw:
         with contextlib.suppress(ConnectionError):
             raw.send(head_bytes("GET", f"/{bucket}", sign(vibe, "GET", f"/{bucket}") | headers))
         answer = raw.answer()
@@ -385,7 +384,7 @@ def test_oversized_headers_are_refused(vibe, bucket, headers):
                                      b"GET / HTTP/1.1\r\nNo-Colon\r\n\r\n", b"\x00" * 5000],
                          ids=["tls", "no-version", "version", "blank-lines", "http2", "nul", "no-colon", "nuls"])
 def test_garbage_ends_its_own_connection_alone(vibe, bucket, garbage):
-    with Raw(vibe, timeout_s=5) as raw:
+    with connect(vibe, timeout_s=5) as raw:
         with contextlib.suppress(OSError):
             raw.send(garbage)
             raw.socket.shutdown(socket.SHUT_WR)
@@ -398,7 +397,7 @@ def test_stalled_clients_hold_nobody_up(vibe, bucket, key):
     target = f"/{bucket}/{key}"
     with contextlib.ExitStack() as stack:
         for n in range(150):  # more than there are workers
-            raw = stack.enter_context(Raw(vibe))
+            raw = stack.enter_context(connect(vibe))
             head = head_bytes("PUT", f"{target}-{n}", sign(vibe, "PUT", f"{target}-{n}") | {"Content-Length": "1000000"})
             raw.send(head[:len(head) // 2] if n % 3 == 0 else head + bytes(100_000 if n % 3 == 1 else 0))
         for _ in range(5):
@@ -411,7 +410,7 @@ def test_readers_that_do_not_read_hold_nobody_up(vibe, bucket, key):
     assert call(vibe, "PUT", target, body=bytes(20 * MIB)).status == 200
     with contextlib.ExitStack() as stack:
         for _ in range(100):
-            stack.enter_context(Raw(vibe)).send(head_bytes("GET", target, sign(vibe, "GET", target)))
+            stack.enter_context(connect(vibe)).send(head_bytes("GET", target, sign(vibe, "GET", target)))
         for _ in range(5):
             assert call(vibe, "HEAD", target).status == 200
             assert len(call(vibe, "GET", target, {"Range": "bytes=0-99"}).body) == 100
@@ -419,7 +418,7 @@ def test_readers_that_do_not_read_hold_nobody_up(vibe, bucket, key):
 
 def test_a_connection_serves_many_requests(vibe, bucket, key):
     target = f"/{bucket}/{key}"
-    with Raw(vibe) as raw:
+    with connect(vibe) as raw:
         for n in range(20):
             body = str(n).encode() * n * 1000
             raw.send(head_bytes("PUT", target, sign(vibe, "PUT", target) | {"Content-Length": str(len(body))}) + body)

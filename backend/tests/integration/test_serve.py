@@ -1,27 +1,22 @@
 """`vibe serve`: configured by the environment alone, graceful at its end, and honest in its log and metrics."""
 
-import contextlib
-import http.client
-import http.server
 import json
 import re
 import signal
 import socket
-import subprocess
-import threading
 import time
 import urllib.parse
-import uuid
 
-import pytest
-
-import conftest
-import images
-from conftest import free_port, listens, tool_environment, wait_until
-from relay import Relay
-from test_upload import Phone
-
-FORM = {"Content-Type": "application/json"}
+from helpers import images
+from helpers.api import call, registration
+from helpers.faults import database_behind, relay_to_database
+from helpers.metrics import metric
+from helpers.phone import Phone
+from helpers.processes import free_port, listens
+from helpers.program import run_vibe
+from helpers.raw_http import Raw
+from helpers.servers import JsonServer
+from helpers.waiting import wait_until
 
 
 def log_lines(instance):
@@ -36,19 +31,13 @@ def log_lines(instance):
 def logged(instance, **fields):
     """The first line with these fields, once it is there."""
     return wait_until(lambda: next((line for line in log_lines(instance)
-                                    if all(line.get(name) == value for name, value in fields.items())), None),
-                      5, f"a log line with {fields}")
-
-
-def registration():
-    return json.dumps({"email": f"{uuid.uuid4()}@example.com", "password": "correct horse", "name": "Ana"}).encode()
+                                    if all(line.get(name) == value for name, value in fields.items())), None), f"a log line with {fields}")
 
 
 def journey(instance):
     """Journey 1. Returns the phone, its ticket and the media."""
     phone, data = Phone(instance), images.jpeg(64, 48, size=150_000)
-    ticket = phone.ticket(data)
-    assert phone.put(ticket, data)[0] == 200
+    ticket = phone.stage("profile-picture", data)
     status, body = phone.complete(ticket)
     assert status == 200
     assert images.shows(instance.request("GET", body["media"]["cdnUrl"])[2], data)
@@ -67,22 +56,19 @@ def test_the_environment_alone_makes_it_work(vibe, serve_factory):
     assert ticket["url"].startswith(vibe.s3_url + "/")
     assert media["cdnUrl"] == f"{vibe.cdn_url}/{media['key']}"
     assert logged(serve, message="ready")["port"] == serve.api_port
-    serve.process.send_signal(signal.SIGTERM)
-    assert serve.process.wait(10) == 0
-    serve.process = None
+    serve.stop()
 
 
 def test_public_addresses_may_differ_from_those_inside(vibe, serve_factory):
     serve = serve_factory(S3_PUBLIC_ENDPOINT="https://media.example.com", CLOUDFRONT_DOMAIN="d111.cloudfront.net",
                           CDN_BASE_URL=None)
     phone = Phone(serve)
-    ticket = phone.ticket(images.jpeg())
+    ticket = phone.ticket("profile-picture", images.jpeg())
     assert ticket["url"].startswith(f"https://media.example.com/{vibe.bucket}/user-uploads/")
 
 
 def fails_to_start(**environment):
-    done = subprocess.run([conftest.BINARY, "serve"], env=tool_environment(**environment), capture_output=True, text=True,
-                          timeout=30)
+    done = run_vibe("serve", environment=environment)
     assert (done.returncode, done.stdout) == (1, "")
     return done.stderr
 
@@ -115,41 +101,33 @@ def test_missing_credentials_are_named_with_where_they_are_looked_for(vibe):
 
 def test_a_taken_port_is_named(serve_factory, vibe):
     serve = serve_factory(start=False, PORT=vibe.api_port)
-    done = subprocess.run(serve.command(), env=serve.environment, capture_output=True, text=True, timeout=30)
+    done = serve.start_and_fail()
     assert done.returncode == 1 and f"port {vibe.api_port}" in done.stderr and "in use" in done.stderr
 
 
 def begin_registration(serve):
-    """A connection whose request has all but its last bytes sent, and those last bytes."""
-    body = registration()
-    client = socket.create_connection(("127.0.0.1", serve.api_port), timeout=30)
-    client.sendall(b"POST /api/auth/register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-                   b"Content-Length: %d\r\n\r\n" % len(body) + body[:20])
-    wait_until(lambda: in_flight(serve) >= 2, 5, "the request in flight")  # and the one that asks
+    """A connection whose request lacks its last bytes, and those bytes."""
+    body = json.dumps(registration()).encode()
+    client = Raw(serve.api_port)
+    client.send(b"POST /api/auth/register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                b"Content-Length: %d\r\n\r\n" % len(body) + body[:20])
+    wait_until(lambda: metric(serve, "vibe_http_requests_in_flight", server="api") >= 2,  # this one and the one that asks
+               "the request in flight")
     return client, body[20:]
-
-
-def in_flight(serve):
-    text = serve.request("GET", "/metrics")[2].decode()
-    found = re.search(r'^vibe_http_requests_in_flight\{server="api"\} (\S+)', text, re.M)
-    return float(found[1]) if found else 0  # in its first instant the server answers and has no gauges yet
 
 
 def test_sigterm_finishes_what_is_in_flight_and_takes_nothing_new(serve_factory):
     serve = serve_factory()
-    idle = socket.create_connection(("127.0.0.1", serve.api_port), timeout=30)
+    idle = socket.create_connection(("127.0.0.1", serve.api_port), timeout=60)
     client, rest = begin_registration(serve)
     with idle, client:
         serve.process.send_signal(signal.SIGTERM)
-        wait_until(lambda: not listens(serve.api_port), 5, "the end of listening")
+        wait_until(lambda: not listens(serve.api_port), "the end of listening")
         assert idle.recv(1) == b""  # closed, so that a load balancer turns to another copy
         assert serve.process.poll() is None
-        client.sendall(rest)
-        answer = http.client.HTTPResponse(client)
-        answer.begin()
-        assert answer.status == 201 and "accessToken" in json.loads(answer.read())
-    assert serve.process.wait(10) == 0
-    serve.process = None
+        answer = client.send(rest).answer()
+        assert answer.status == 201 and "accessToken" in json.loads(answer.body)
+    serve.wait_for_end()
 
 
 def test_a_client_that_never_finishes_does_not_hold_the_end_up_for_long(serve_factory):
@@ -157,30 +135,23 @@ def test_a_client_that_never_finishes_does_not_hold_the_end_up_for_long(serve_fa
     client, _ = begin_registration(serve)
     with client:
         started = time.monotonic()
-        serve.process.send_signal(signal.SIGTERM)
-        assert serve.process.wait(35) == 0
-        serve.process = None
+        serve.stop()
         assert 5 < time.monotonic() - started < 30  # ECS kills at 30
     assert logged(serve, message="stopped")
 
 
 def ask_from(serve, source, path="/api/nothing", **headers):
-    connection = http.client.HTTPConnection("127.0.0.1", serve.api_port, timeout=20, source_address=(source, 0))
-    try:
-        connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
-        answer = connection.getresponse()
-        answer.read()
-        return answer
-    finally:
-        connection.close()
+    """(status, headers) of a GET by a client with this address."""
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return serve.request("GET", path, headers=names, source=source)[:2]
 
 
 def test_the_client_address_is_forwarded_by_trusted_proxies_only(serve_factory):
     serve = serve_factory(TRUSTED_PROXIES="127.0.0.1, 10.0.0.0/8")
 
     def client(source, forwarded):
-        answer = ask_from(serve, source, X_Forwarded_For=forwarded)
-        return logged(serve, requestId=answer.headers["X-Request-Id"], message="request")["client"]
+        _, headers = ask_from(serve, source, X_Forwarded_For=forwarded)
+        return logged(serve, requestId=headers["X-Request-Id"], message="request")["client"]
 
     assert client("127.0.0.1", "203.0.113.7") == "203.0.113.7"
     assert client("127.0.0.1", "198.51.100.1, 203.0.113.7, 10.1.2.3") == "203.0.113.7"  # the left one is hearsay
@@ -192,13 +163,13 @@ def test_the_client_address_is_forwarded_by_trusted_proxies_only(serve_factory):
 def test_the_rate_limit_is_per_client_and_spares_health(serve_factory):
     serve = serve_factory(RATE_LIMIT="1/5", TRUSTED_PROXIES="127.0.0.1")
     answers = [ask_from(serve, "127.0.0.1", X_Forwarded_For="203.0.113.7", path="/api/users/me") for _ in range(12)]
-    statuses = [answer.status for answer in answers]
+    statuses = [status for status, _ in answers]
     assert statuses[:5] == [401] * 5 and statuses.count(429) >= 5
-    refused = next(answer for answer in answers if answer.status == 429)
-    assert int(refused.headers["Retry-After"]) >= 1
-    assert refused.headers["Content-Type"] == "application/problem+json"
-    assert ask_from(serve, "127.0.0.1", X_Forwarded_For="203.0.113.8", path="/api/users/me").status == 401
-    assert {ask_from(serve, "127.0.0.1", X_Forwarded_For="203.0.113.7", path="/api/health").status
+    refused = next(headers for status, headers in answers if status == 429)
+    assert int(refused["Retry-After"]) >= 1
+    assert refused["Content-Type"] == "application/problem+json"
+    assert ask_from(serve, "127.0.0.1", X_Forwarded_For="203.0.113.8", path="/api/users/me")[0] == 401
+    assert {ask_from(serve, "127.0.0.1", X_Forwarded_For="203.0.113.7", path="/api/health")[0]
             for _ in range(20)} == {200}
 
 
@@ -247,10 +218,8 @@ def test_metrics_count_by_route_and_by_upload_outcome(serve_factory):
     serve = serve_factory()
     journey(serve)
     phone = Phone(serve)
-    rejected = phone.ticket(b"not a picture")
-    assert phone.put(rejected, b"not a picture")[0] == 200
-    assert phone.complete(rejected)[0] == 422
-    assert phone.complete(phone.ticket(images.jpeg()))[0] == 409
+    assert phone.upload("profile-picture", b"not a picture")[0] == 422
+    assert phone.complete(phone.ticket("profile-picture", images.jpeg()))[0] == 409
     text = serve.request("GET", "/metrics")[2].decode()
 
     name, labels = r"[a-zA-Z_:][a-zA-Z0-9_:]*", r'\{[a-zA-Z_]\w*="(?:[^"\\\n]|\\.)*"(?:,[a-zA-Z_]\w*="(?:[^"\\\n]|\\.)*")*\}'
@@ -286,77 +255,56 @@ def test_metrics_count_by_route_and_by_upload_outcome(serve_factory):
     assert 0 < count(f"{seconds}_sum", route="POST /api/auth/register") < 60
 
 
-class _TaskEndpoint(http.server.BaseHTTPRequestHandler):
-    """What ECS gives a task: its role's credentials, to those who bring the token."""
+class TaskEndpoint(JsonServer):
+    """Gives a task the credentials of its role if it brings the token, as ECS does. `seen` has each (path, token)."""
 
-    def do_GET(self):
-        self.server.asked.append((self.path, self.headers["Authorization"]))
-        allowed = self.headers["Authorization"] == "task-token"
-        body = json.dumps(self.server.credentials).encode() if allowed else b"{}"
-        self.send_response(200 if allowed else 403)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+    def __init__(self, vibe):
+        expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 6 * 3600))
+        credentials = {"AccessKeyId": vibe.access_key, "SecretAccessKey": vibe.secret_key, "Expiration": expires,
+                       "RoleArn": "arn:aws:iam::1:role/vibe"}
+        self.seen = []
 
-    def log_message(self, *arguments):
-        pass
+        def answer(path, headers):
+            self.seen.append((path, headers["Authorization"]))
+            return (200, credentials) if headers["Authorization"] == "task-token" else (403, {})
 
-
-@contextlib.contextmanager
-def task_endpoint(vibe):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _TaskEndpoint)
-    expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 6 * 3600))
-    server.asked, server.credentials = [], {"AccessKeyId": vibe.access_key, "SecretAccessKey": vibe.secret_key,
-                                            "Expiration": expires, "RoleArn": "arn:aws:iam::1:role/vibe"}
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        super().__init__(answer)
 
 
 def test_credentials_come_from_the_ecs_task_endpoint(vibe, serve_factory):
-    with task_endpoint(vibe) as endpoint:
+    with TaskEndpoint(vibe) as endpoint:
         serve = serve_factory(AWS_ACCESS_KEY_ID=None, AWS_SECRET_ACCESS_KEY=None,
-                              AWS_CONTAINER_CREDENTIALS_FULL_URI=f"http://127.0.0.1:{endpoint.server_port}/role",
+                              AWS_CONTAINER_CREDENTIALS_FULL_URI=endpoint.url + "/role",
                               AWS_CONTAINER_AUTHORIZATION_TOKEN="task-token")
         _, ticket, _ = journey(serve)
-        assert endpoint.asked[0] == ("/role", "task-token")
+        assert endpoint.seen[0] == ("/role", "task-token")
         assert f"X-Amz-Credential={vibe.access_key}%2F" in ticket["url"]
         serve.stop()
         assert vibe.secret_key not in serve.log_path.read_text() and "task-token" not in serve.log_path.read_text()
 
 
 def test_credentials_of_the_environment_come_before_those_of_the_task(vibe, serve_factory):
-    with task_endpoint(vibe) as endpoint:
-        serve = serve_factory(AWS_CONTAINER_CREDENTIALS_FULL_URI=f"http://127.0.0.1:{endpoint.server_port}/role",
+    with TaskEndpoint(vibe) as endpoint:
+        serve = serve_factory(AWS_CONTAINER_CREDENTIALS_FULL_URI=endpoint.url + "/role",
                               AWS_CONTAINER_AUTHORIZATION_TOKEN="task-token")
         assert serve.request("GET", "/api/health/ready")[0] == 200
-        assert endpoint.asked == []
+        assert endpoint.seen == []
 
 
 def test_it_starts_without_its_database_and_recovers_when_that_comes(vibe, serve_factory):
-    parts = urllib.parse.urlsplit(vibe.database_url)
-    relay = Relay(free_port(), parts.port)
-    serve = serve_factory(DATABASE_URL=parts._replace(
-        netloc=f"{parts.username}:{parts.password}@127.0.0.1:{relay.port}").geturl())
-    try:
+    with relay_to_database(vibe) as relay:
+        serve = serve_factory(DATABASE_URL=database_behind(relay, vibe.database_url))
         status, headers, body = serve.request("GET", "/api/health/ready")
         assert (status, json.loads(body)) == (503, {"status": "unavailable", "database": "unavailable", "bucket": "ok"})
         assert int(headers["Retry-After"]) >= 1
-        status, headers, body = serve.request("POST", "/api/auth/register", registration(), FORM)
-        assert (status, json.loads(body)["code"]) == (503, "database_unavailable")
+        status, headers, body = call(serve, "POST", "/api/auth/register", registration())
+        assert (status, body["code"]) == (503, "database_unavailable")
         assert int(headers["Retry-After"]) >= 1
         assert serve.request("GET", "/api/health")[0] == 200
         relay.restore()
         came = time.monotonic()
-        wait_until(lambda: serve.request("POST", "/api/auth/register", registration(), FORM)[0] == 201, 10, "a registration")
+        wait_until(lambda: call(serve, "POST", "/api/auth/register", registration())[0] == 201, "a registration")
         print(f"\nthe API recovered {time.monotonic() - came:.2f} s after the database came")
         assert time.monotonic() - came < 3
-        wait_until(lambda: serve.request("GET", "/api/health/ready")[0] == 200, 5, "readiness")
-        assert parts.password not in serve.log_path.read_text()
-    finally:
-        relay.cut()
+        wait_until(lambda: serve.request("GET", "/api/health/ready")[0] == 200, "readiness")
+        assert urllib.parse.urlsplit(vibe.database_url).password not in serve.log_path.read_text()

@@ -1,18 +1,9 @@
 """Stories: who sees which, in what order, and who has seen them."""
 
-
 import pytest
-from people import Person, sql
 
-
-@pytest.fixture
-def ana(vibe):
-    return Person(vibe, "Ana")
-
-
-@pytest.fixture
-def ben(vibe):
-    return Person(vibe, "Ben")
+from helpers.database import sql
+from helpers.phone import Phone
 
 
 def tell(person, caption="hello 🌊", media=True):
@@ -49,7 +40,7 @@ def test_a_story_without_media_is_its_makers_alone(ana, ben):
 
 
 def test_who_told_last_comes_first_with_all_they_told(vibe, ana, ben):
-    cleo = Person(vibe, "Cleo")
+    cleo = Phone(vibe, "Cleo")
     first, second, third = tell(ana), tell(ben), tell(ana)
     fourth, fifth = tell(cleo), tell(ben)
     assert of(cleo, ana, ben, cleo) == [fifth, second, fourth, third, first]

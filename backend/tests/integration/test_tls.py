@@ -8,7 +8,10 @@ import ssl
 import subprocess
 
 import pytest
-from conftest import free_port, tool_environment, wait_until
+
+from helpers.processes import free_port
+from helpers.program import tool_environment
+from helpers.waiting import wait_until
 
 
 def make_certificate(folder, name="own"):
@@ -66,7 +69,7 @@ def test_a_renewed_certificate_is_taken_without_a_client_being_lost(secure, tmp_
             asked = [threads.submit(shown_certificate, secure.api_port) for _ in range(40)]
             secure.process.send_signal(signal.SIGHUP)
             assert {one.result() for one in asked} <= {before, secure.cert.read_text()}  # and nobody was refused
-        wait_until(lambda: {shown_certificate(port) for port in secure.ports} == {secure.cert.read_text()}, 10,
+        wait_until(lambda: {shown_certificate(port) for port in secure.ports} == {secure.cert.read_text()},
                    "the new certificate")
     assert shown_certificate(secure.api_port) != first
     old_client.request("GET", "/api/health")  # the same connection as ever
@@ -78,7 +81,7 @@ def test_a_certificate_that_cannot_be_used_changes_nothing(secure):
     before = shown_certificate(secure.api_port)
     secure.key.write_text("garbage")
     secure.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: "not renewed" in secure.log(), 10, "a word in the log")
+    wait_until(lambda: "not renewed" in secure.log(), "a word in the log")
     assert shown_certificate(secure.api_port) == before and secure.is_healthy()
 
 
@@ -93,7 +96,7 @@ def test_a_wrong_pair_stops_the_start_with_its_file(serve_factory, tmp_path, bro
     elif broken == "garbage":
         bad.write_text("garbage")
     serve = serve_factory(start=False, TLS_CERT=cert, TLS_KEY=None if broken == "no-key" else bad)
-    out = subprocess.run(serve.command(), env=serve.environment, capture_output=True, text=True, timeout=30)
+    out = serve.start_and_fail()
     assert out.returncode == 1
     assert ("TLS_KEY" if broken == "no-key" else str(bad)) in out.stderr, out.stderr
     assert {"other-key": "is not that of", "no-file": "cannot be read", "locked": "passphrase", "garbage": "no private key",

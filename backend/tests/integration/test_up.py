@@ -1,7 +1,6 @@
 """`vibe up`: what it prints and writes, how it refuses to start, how it ends, and what survives."""
 
 import contextlib
-import json
 import os
 import pathlib
 import re
@@ -15,17 +14,20 @@ import urllib.parse
 
 import pytest
 
-import conftest
-import images
-from conftest import command_name, free_port, listens, processes_in, tool_environment, wait_until
-from test_upload import Phone, sql
+from helpers import images
+from helpers.api import PASSWORD
+from helpers.database import sql
+from helpers.phone import Phone
+from helpers.processes import command_name, free_port, listens, processes_in
+from helpers.program import BINARY, ROOT, Up, tool_environment
+from helpers.waiting import wait_until
 
 NOBODY = 65534
 
 
 def up_command(data_dir, *arguments, ports=None):
     api, s3, cdn = ports or (free_port(), free_port(), free_port())
-    return [str(conftest.BINARY), "up", "--data", str(data_dir), "--api-port", str(api), "--s3-port", str(s3),
+    return [str(BINARY), "up", "--data", str(data_dir), "--api-port", str(api), "--s3-port", str(s3),
             "--cdn-port", str(cdn), *arguments]
 
 
@@ -37,7 +39,7 @@ def refused(command, data_dir, ports=(), **environment):
     assert "ready" not in done.stdout
     words = [line for line in done.stderr.splitlines() if not line.startswith("{")]
     assert words[0].startswith("vibe: ") and len(words) <= 2, done.stderr
-    wait_until(lambda: processes_in(data_dir) <= before, 5, f"the end of what started in {data_dir}")
+    wait_until(lambda: processes_in(data_dir) <= before, f"the end of what started in {data_dir}")
     assert [port for port in ports if listens(port)] == []
     return "\n".join(words)
 
@@ -46,8 +48,8 @@ def postmaster_of(vibe):
     return int((vibe.data_dir / "postgres/data/postmaster.pid").read_text().splitlines()[0])
 
 
-def login(phone, email):
-    return phone.call("POST", "/api/auth/login", {"email": email, "password": "correct horse"})[0]
+def login(phone):
+    return phone.call("POST", "/api/auth/login", {"email": phone.email, "password": PASSWORD})[0]
 
 
 def ready_time_s(command, log_path):
@@ -56,7 +58,7 @@ def ready_time_s(command, log_path):
         started = time.monotonic()
         process = subprocess.Popen(command, env=tool_environment(), stdin=subprocess.DEVNULL, stdout=log,
                                    stderr=subprocess.STDOUT)
-        wait_until(lambda: b"\nready\n" in log_path.read_bytes() or process.poll() is not None, 30, "ready",
+        wait_until(lambda: b"\nready\n" in log_path.read_bytes() or process.poll() is not None, "ready",
                    interval_s=0.002)
         seconds = time.monotonic() - started
     assert process.poll() is None, log_path.read_text()
@@ -64,10 +66,10 @@ def ready_time_s(command, log_path):
 
 
 @pytest.fixture(scope="module")
-def stopped(binary, _scratch):
+def stopped(binary, scratch):
     """The folder of a `vibe up` that has run and ended; tests here leave it as it is."""
-    instance = conftest.Vibe(_scratch / "stopped").start()
-    instance.stop()
+    with Up(scratch / "stopped") as instance:
+        pass
     return instance
 
 
@@ -138,23 +140,20 @@ def test_postgresql_is_not_run_as_root_even_below_a_folder_only_root_may_enter(v
 def test_a_second_start_goes_on_where_the_first_ended(vibe_factory, ending):
     vibe = vibe_factory()
     phone, first = Phone(vibe), dict(vibe.env)
-    email = phone.me()["email"]
     data = images.jpeg(size=200_000)
     vibe.s3().put_object(Bucket=vibe.bucket, Key="kept", Body=data)
-    vibe.process.send_signal(ending)
-    assert vibe.process.wait(30) == 0
+    vibe.stop(ending)
     assert processes_in(vibe.data_dir) == set()
     assert not any(map(listens, (vibe.api_port, vibe.s3_port, vibe.cdn_port)))
-    vibe.process = None
     vibe.start()
     assert vibe.env == first
     assert vibe.s3().get_object(Bucket=vibe.bucket, Key="kept")["Body"].read() == data
-    assert login(phone, email) == 200
+    assert login(phone) == 200
 
 
 @pytest.mark.parametrize("program, limit_s", [("sanitized", 3), ("optimised", 1)])
 def test_a_second_start_is_quick(stopped, tmp_path, program, limit_s):
-    optimised = conftest.ROOT / "build/vibe"
+    optimised = ROOT / "build/vibe"
     if program == "optimised" and not optimised.exists():
         pytest.skip("there is no optimised program at build/vibe")
     command = up_command(stopped.data_dir)
@@ -250,8 +249,7 @@ def test_a_missing_postgresql_is_named_with_what_to_install(stopped, tmp_path):
 
 def test_kill_9_ends_postgresql_too_and_loses_nothing(vibe_factory):
     vibe = vibe_factory()
-    phone = Phone(vibe)
-    email, data = phone.me()["email"], images.jpeg(size=300_000)
+    phone, data = Phone(vibe), images.jpeg(size=300_000)
     vibe.s3().put_object(Bucket=vibe.bucket, Key="large", Body=data)
     vibe.s3().put_object(Bucket=vibe.bucket, Key="small", Body=data[:1000])
     assert postmaster_of(vibe) in processes_in(vibe.data_dir)
@@ -260,27 +258,27 @@ def test_kill_9_ends_postgresql_too_and_loses_nothing(vibe_factory):
     vibe.start()
     assert vibe.s3().get_object(Bucket=vibe.bucket, Key="large")["Body"].read() == data
     assert vibe.s3().get_object(Bucket=vibe.bucket, Key="small")["Body"].read() == data[:1000]
-    assert login(phone, email) == 200
+    assert login(phone) == 200
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGQUIT, signal.SIGINT])
 def test_postgresql_that_ends_is_started_again(vibe, number):
     phone, server = Phone(vibe), postmaster_of(vibe)
-    email, started = phone.me()["email"], time.monotonic()
+    started = time.monotonic()
     os.kill(server, number)
     ended = []
 
     def back():
         if not pathlib.Path(f"/proc/{server}").exists():
             ended.append(time.monotonic())
-        status = login(phone, email)
+        status = login(phone)
         assert status in (200, 503)
         return ended and status == 200
 
-    wait_until(back, 20, "a login after PostgreSQL's restart")
+    wait_until(back, "a login after PostgreSQL's restart")
     print(f"\nPostgreSQL after {number.name}: the API answered again after {time.monotonic() - started:.2f} s")
     assert postmaster_of(vibe) != server
-    assert sql(vibe, "SELECT count(*) FROM users WHERE email = :'email'", email=email) == [["1"]]
+    assert sql(vibe, "SELECT count(*) FROM users WHERE email = :'email'", email=phone.email) == [["1"]]
     assert vibe.request("GET", "/api/health")[0] == 200
 
 
@@ -292,7 +290,7 @@ def test_a_phone_nearby_gets_urls_with_the_host_it_used(vibe_factory):
     else:
         pytest.skip("this machine has no address 127.0.0.2")
     phone, data = Phone(vibe), images.jpeg(size=20_000)
-    ticket = phone.ticket(data)
+    ticket = phone.ticket("profile-picture", data)
     assert ticket["url"].startswith(f"http://127.0.0.2:{vibe.s3_port}/")
     assert phone.put(ticket, data)[0] == 200
     status, body = phone.complete(ticket)
@@ -304,11 +302,10 @@ def test_a_phone_nearby_gets_urls_with_the_host_it_used(vibe_factory):
     vibe.env["VIBE_API_URL"] = f"http://127.0.0.1:{vibe.api_port}"
     assert phone.me()["profilePictureCdnUrl"].startswith(vibe.cdn_url)
     # a Host that is none of ours only misleads the one who sent it, and never breaks a header or a signature
-    status, _, answer = vibe.request("POST", "/api/upload/profile-picture", json.dumps(
-        {"contentType": "image/jpeg", "contentLength": 5}), {"Authorization": f"Bearer {phone.token}",
-                                                             "Content-Type": "application/json", "Host": "x\"y/z@w"})
+    status, _, answer = phone.ask_api("POST", "/api/upload/profile-picture",
+                                      {"contentType": "image/jpeg", "contentLength": 5}, {"Host": "x\"y/z@w"})
     assert status in (201, 400)
-    assert status == 400 or "x\"y" not in json.loads(answer)["url"]
+    assert status == 400 or "x\"y" not in answer["url"]
 
 
 def test_another_database_and_another_s3_can_be_used(vibe, vibe_factory):
@@ -323,9 +320,7 @@ def test_another_database_and_another_s3_can_be_used(vibe, vibe_factory):
     # the env file gives what works, not empty values that hide those of the shell
     assert (other.access_key, other.secret_key) == (vibe.access_key, vibe.secret_key)
     phone, data = Phone(other), images.jpeg(size=100_000)
-    ticket = phone.ticket(data)
-    assert phone.put(ticket, data)[0] == 200
-    media = phone.complete(ticket)[1]["media"]
+    media = phone.send("profile-picture", data)
     served = other.request("GET", media["cdnUrl"])[2]
     assert images.shows(served, data)
     assert vibe.s3().get_object(Bucket="elsewhere", Key=media["key"])["Body"].read() == served

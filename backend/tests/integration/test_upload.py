@@ -3,82 +3,20 @@ in which that must not work."""
 
 import base64
 import concurrent.futures
-import json
-import subprocess
 import uuid
 
-import images
 import pytest
 
-TICKET = "/api/upload/profile-picture"
-
-
-def sql(vibe, statement, **variables):
-    """Rows of a statement as lists of text; :'name' in it is a variable, quoted by psql."""
-    options = [f"--set={name}={value}" for name, value in variables.items()]
-    out = subprocess.run(["psql", "-X", "-A", "-t", "-q", "-F", "\t", "-v", "ON_ERROR_STOP=1", *options, vibe.database_url],
-                         input=statement, capture_output=True, text=True)
-    assert out.returncode == 0, out.stderr
-    return [line.split("\t") for line in out.stdout.splitlines()]
-
-
-class Phone:
-    """Somebody with the app: an account of its own, and the three steps of an upload."""
-
-    def __init__(self, vibe):
-        self.vibe = vibe
-        status, body = self.call("POST", "/api/auth/register", {
-            "email": f"{uuid.uuid4()}@example.com", "password": "correct horse", "name": "Zoë 🌸"})
-        assert status == 201
-        self.id, self.token = body["user"]["id"], body["accessToken"]
-
-    def call(self, method, path, body=None):
-        headers = {"Authorization": f"Bearer {self.token}"} if hasattr(self, "token") else {}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        status, _, text = self.vibe.request(method, path, None if body is None else json.dumps(body), headers)
-        return status, json.loads(text) if text else None
-
-    def ticket(self, data, content_type="image/jpeg", **more):
-        status, ticket = self.call("POST", TICKET, {"contentType": content_type, "contentLength": len(data), **more})
-        assert status == 201, ticket
-        return ticket
-
-    def put(self, ticket, data, **changed):
-        """PUTs with the ticket's headers; changed: headers to replace, or to leave out with None."""
-        headers = {name.lower(): value for name, value in ticket["headers"].items()}
-        headers |= {name.replace("_", "-"): value for name, value in changed.items()}
-        headers = {name: value for name, value in headers.items() if value is not None}
-        status, _, body = self.vibe.request(ticket["method"], ticket["url"], data, headers)
-        return status, body
-
-    def complete(self, ticket, key=None):
-        return self.call("POST", f"/api/upload/{ticket['uploadId']}/complete", {"key": key or ticket["key"]})
-
-    def keys(self, prefix):
-        listed = self.vibe.s3().list_objects_v2(Bucket=self.vibe.bucket, Prefix=f"{prefix}/{self.id}/")
-        return [item["Key"] for item in listed.get("Contents", [])]
-
-    def me(self):
-        status, body = self.call("GET", "/api/users/me")
-        assert status == 200
-        return body["user"]
-
-
-@pytest.fixture
-def phone(vibe):
-    return Phone(vibe)
-
-
-def uploads_metric(vibe, outcome):
-    text = vibe.request("GET", "/metrics")[2].decode()
-    return sum(float(line.split()[-1]) for line in text.splitlines()
-               if line.startswith("vibe_uploads_total{") and f'outcome="{outcome}"' in line)
+from helpers import images, videos
+from helpers.api import status_and_code
+from helpers.database import sql
+from helpers.metrics import metric
+from helpers.phone import Phone, sha256_base64
 
 
 def test_a_picture_goes_from_the_phone_to_the_database_and_the_cdn(vibe, phone):
     data = images.jpeg(640, 480, size=200_000)
-    ticket = phone.ticket(data)
+    ticket = phone.ticket("profile-picture", data)
     assert ticket["key"].startswith(f"user-uploads/{phone.id}/{ticket['uploadId']}-")
     assert phone.put(ticket, data)[0] == 200
     status, body = phone.complete(ticket)
@@ -106,14 +44,11 @@ def test_a_picture_goes_from_the_phone_to_the_database_and_the_cdn(vibe, phone):
 ])
 def test_each_picture_format_is_published_as_jpeg(vibe, phone, content_type, make, size):
     data = make()
-    ticket = phone.ticket(data, content_type)
-    assert phone.put(ticket, data)[0] == 200
-    status, body = phone.complete(ticket)
-    assert status == 200
-    assert body["media"]["key"].endswith(".jpg")
-    assert body["media"]["contentType"] == "image/jpeg"
-    assert (body["media"]["width"], body["media"]["height"]) == size
-    status, headers, served = vibe.request("GET", body["media"]["cdnUrl"])
+    media = phone.send("profile-picture", data, content_type)
+    assert media["key"].endswith(".jpg")
+    assert media["contentType"] == "image/jpeg"
+    assert (media["width"], media["height"]) == size
+    status, headers, served = vibe.request("GET", media["cdnUrl"])
     assert headers["Content-Type"] == "image/jpeg" and ("hei" in content_type or images.shows(served, data))
 
 
@@ -122,29 +57,22 @@ def test_real_photos_pass(vibe, phone, photos):
                                      ("portrait-orientation-6.jpg", "image/jpeg", (840, 700)),
                                      ("thompson-springs.jpg", "image/jpeg", None)]:
         data = (photos / name).read_bytes()
-        ticket = phone.ticket(data, content_type)
-        assert phone.put(ticket, data)[0] == 200
-        status, body = phone.complete(ticket)
-        assert status == 200
-        assert body["media"]["width"] and body["media"]["height"]
-        assert size in (None, (body["media"]["width"], body["media"]["height"]))
-        served = vibe.request("GET", body["media"]["cdnUrl"])[2]
-        assert len(served) == body["media"]["bytes"] and served.startswith(b"\xff\xd8\xff")
+        media = phone.send("profile-picture", data, content_type)
+        assert media["width"] and media["height"]
+        assert size in (None, (media["width"], media["height"]))
+        served = vibe.request("GET", media["cdnUrl"])[2]
+        assert len(served) == media["bytes"] and served.startswith(b"\xff\xd8\xff")
 
 
 def test_complete_twice_returns_the_same_media(phone):
-    data = images.jpeg()
-    ticket = phone.ticket(data)
-    phone.put(ticket, data)
+    ticket = phone.stage("profile-picture", images.jpeg())
     first, second = phone.complete(ticket), phone.complete(ticket)
     assert first[0] == 200 and first == second
 
 
 def test_completing_an_older_upload_again_does_not_bring_its_picture_back(phone):
-    data = images.jpeg()
-    old, new = phone.ticket(data), phone.ticket(data)
+    old, new = phone.stage("profile-picture", images.jpeg()), phone.stage("profile-picture", images.jpeg())
     for ticket in old, new:
-        phone.put(ticket, data)
         assert phone.complete(ticket)[0] == 200
     newest = phone.me()["profilePictureS3Key"]
     assert phone.complete(old)[0] == 200
@@ -153,8 +81,7 @@ def test_completing_an_older_upload_again_does_not_bring_its_picture_back(phone)
 
 def test_many_completions_at_once_give_one_media(vibe, phone):
     data = images.jpeg(size=100_000)
-    ticket = phone.ticket(data)
-    phone.put(ticket, data)
+    ticket = phone.stage("profile-picture", data)
     with concurrent.futures.ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda _: phone.complete(ticket), range(8)))
     assert [status for status, _ in answers] == [200] * 8
@@ -165,10 +92,7 @@ def test_many_completions_at_once_give_one_media(vibe, phone):
 
 
 def test_uploads_at_the_same_instant_get_keys_of_their_own(phone):
-    data = images.jpeg()
-    tickets = [phone.ticket(data) for _ in range(6)]
-    for ticket in tickets:
-        phone.put(ticket, data)
+    tickets = [phone.stage("profile-picture", images.jpeg()) for _ in range(6)]
     with concurrent.futures.ThreadPoolExecutor(6) as threads:
         answers = list(threads.map(phone.complete, tickets))
     assert [status for status, _ in answers] == [200] * 6
@@ -177,8 +101,7 @@ def test_uploads_at_the_same_instant_get_keys_of_their_own(phone):
 
 def test_a_promotion_that_died_half_way_is_finished_by_the_next_complete(vibe, phone):
     data = images.jpeg()
-    ticket = phone.ticket(data)
-    phone.put(ticket, data)
+    ticket = phone.stage("profile-picture", data)
     # What a server leaves behind that was killed after it took the key and before it published.
     upload = uuid.UUID(bytes=base64.urlsafe_b64decode(ticket["uploadId"])[:16])
     key = f"profile-pictures/{phone.id}/avatar-1790000000000.jpg"
@@ -193,16 +116,15 @@ def test_a_promotion_that_died_half_way_is_finished_by_the_next_complete(vibe, p
 
 def test_completing_before_the_file_has_arrived_is_409_and_works_afterwards(phone):
     data = images.jpeg()
-    ticket = phone.ticket(data)
-    status, body = phone.complete(ticket)
-    assert (status, body["code"]) == (409, "upload_incomplete")
+    ticket = phone.ticket("profile-picture", data)
+    assert status_and_code(phone.complete(ticket)) == (409, "upload_incomplete")
     phone.put(ticket, data)
     assert phone.complete(ticket)[0] == 200
 
 
 def test_the_store_refuses_everything_but_what_was_agreed(phone):
     data = images.jpeg(size=5000)
-    ticket = phone.ticket(data)
+    ticket = phone.ticket("profile-picture", data)
     assert phone.put(ticket, data + b"x", content_length=str(len(data) + 1))[0] == 403
     assert phone.put(ticket, data, content_type="text/html")[0] == 403
     assert phone.put(ticket, data, x_amz_meta_vibe_purpose="story-media")[0] == 403
@@ -216,16 +138,15 @@ def test_the_store_refuses_everything_but_what_was_agreed(phone):
 
 def test_what_has_arrived_cannot_be_replaced(phone):
     first, second = images.jpeg(size=5000, seed=1), images.jpeg(size=5000, seed=2)
-    ticket = phone.ticket(first)
+    ticket = phone.ticket("profile-picture", first)
     assert phone.put(ticket, first)[0] == 200
     status, body = phone.put(ticket, second)
     assert status == 412 and b"PreconditionFailed" in body
 
 
 def test_a_checksum_of_the_ticket_is_enforced_by_the_store(phone):
-    import hashlib
     good, bad = images.jpeg(size=5000, seed=1), images.jpeg(size=5000, seed=2)
-    ticket = phone.ticket(good, checksumSha256=base64.b64encode(hashlib.sha256(good).digest()).decode())
+    ticket = phone.ticket("profile-picture", good, checksumSha256=sha256_base64(good))
     assert phone.put(ticket, bad)[0] == 400
     assert phone.put(ticket, good)[0] == 200
     assert phone.complete(ticket)[0] == 200
@@ -234,40 +155,32 @@ def test_a_checksum_of_the_ticket_is_enforced_by_the_store(phone):
 @pytest.mark.parametrize("data, declared, code", [
     (images.png(), "image/jpeg", "type_mismatch"),
     (images.jpeg(), "image/heic", "type_mismatch"),
-    (images.mp4(), "image/jpeg", "type_mismatch"),
+    (videos.mp4(), "image/jpeg", "type_mismatch"),
     (b"GIF89a" + bytes(100), "image/png", "type_mismatch"),
     (b"II*\0" + bytes(100), "image/png", "unsupported_media"),
     (b"<html><script>alert(1)</script></html>", "image/jpeg", "unsupported_media"),
     (b"\xff", "image/jpeg", "unsupported_media"),
 ])
 def test_a_file_that_is_not_what_it_says_is_refused_and_deleted(vibe, phone, data, declared, code):
-    before = uploads_metric(vibe, "rejected")
-    ticket = phone.ticket(data, declared)
-    assert phone.put(ticket, data)[0] == 200
-    status, body = phone.complete(ticket)
-    assert (status, body["code"]) == (422, code)
+    before = metric(vibe, "vibe_uploads_total", outcome="rejected")
+    assert status_and_code(phone.upload("profile-picture", data, declared)) == (422, code)
     assert phone.keys("user-uploads") == [] and phone.keys("profile-pictures") == []
     assert phone.me()["profilePicture"] is None
-    assert uploads_metric(vibe, "rejected") > before
+    assert metric(vibe, "vibe_uploads_total", outcome="rejected") > before
 
 
 def test_an_object_of_another_length_is_refused(vibe, phone):
     data = images.jpeg(size=5000)
-    ticket = phone.ticket(data)
+    ticket = phone.ticket("profile-picture", data)
     vibe.s3().put_object(Bucket=vibe.bucket, Key=ticket["key"], Body=data + b"more")
-    status, body = phone.complete(ticket)
-    assert (status, body["code"]) == (422, "length_mismatch")
+    assert status_and_code(phone.complete(ticket)) == (422, "length_mismatch")
 
 
 def test_nobody_completes_the_upload_of_another(vibe, phone):
-    data = images.jpeg()
-    ticket = phone.ticket(data)
-    phone.put(ticket, data)
-    thief = Phone(vibe)
-    status, body = thief.complete(ticket)
-    assert (status, body["code"]) == (403, "upload_forbidden")
-    status, body = thief.complete(ticket, key=ticket["key"].replace(phone.id, thief.id))
-    assert (status, body["code"]) == (404, "upload_not_found")
+    ticket, thief = phone.stage("profile-picture", images.jpeg()), Phone(vibe)
+    assert status_and_code(thief.complete(ticket)) == (403, "upload_forbidden")
+    own = ticket["key"].replace(phone.id, thief.id)
+    assert status_and_code(thief.complete(ticket, key=own)) == (404, "upload_not_found")
     assert phone.complete(ticket)[0] == 200
 
 
@@ -279,17 +192,14 @@ def test_nobody_completes_the_upload_of_another(vibe, phone):
     lambda key: "profile-pictures/x/avatar-1.jpg",
 ])
 def test_the_key_must_be_the_tickets(phone, change):
-    ticket = phone.ticket(images.jpeg())
+    ticket = phone.ticket("profile-picture", images.jpeg())
     status, body = phone.complete(ticket, key=change(ticket["key"]))
     assert status in (403, 404) and body["code"] in ("upload_forbidden", "upload_not_found")
 
 
 def test_a_deleted_account_takes_its_media_along(vibe, phone):
-    data = images.jpeg()
-    done, staged = phone.ticket(data), phone.ticket(data)
-    phone.put(done, data)
-    phone.put(staged, data)
-    assert phone.complete(done)[0] == 200
+    staged = phone.stage("profile-picture", images.jpeg())
+    phone.send("profile-picture", images.jpeg())
     assert phone.call("DELETE", "/api/users/me")[0] == 204
     assert phone.keys("profile-pictures") == [] and phone.keys("user-uploads") == []
     assert sql(vibe, "SELECT count(*) FROM users WHERE id = :'id'", id=phone.id) == [["0"]]

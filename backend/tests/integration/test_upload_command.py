@@ -7,43 +7,35 @@ import threading
 
 import pytest
 
-import conftest
-import images
-from relay import Relay
-
-
-def upload(vibe, state, *arguments, environment=None, **options):
-    base = {"PATH": os.environ["PATH"], "HOME": str(state), "VIBE_API_URL": vibe.api_url}
-    return subprocess.run([conftest.BINARY, "upload", *map(str, arguments)], env=base | (environment or {}), text=True,
-                          timeout=60, **({"capture_output": True} | options))
-
-
-def rows(vibe, sql):
-    done = subprocess.run(["psql", "-XAtc", sql, vibe.database_url], capture_output=True, text=True, check=True)
-    return done.stdout.splitlines()
+from helpers import images, videos
+from helpers.api import PASSWORD, register
+from helpers.database import count
+from helpers.faults import Relay
+from helpers.processes import free_port
+from helpers.program import vibe_upload
 
 
 @pytest.mark.parametrize("name", ["jpeg", "png", "webp", "heic"])
 def test_a_picture_goes_to_its_cdn_address_and_only_that_is_on_stdout(vibe, tmp_path, name):
     data = getattr(images, name)()
     (tmp_path / "picture").write_bytes(data)
-    done = upload(vibe, tmp_path, tmp_path / "picture", "--as", "profile-picture")
+    done = vibe_upload(vibe, tmp_path, tmp_path / "picture", "--as", "profile-picture")
     assert done.returncode == 0, done.stderr
     url = done.stdout.strip()
     assert done.stdout == url + "\n" and url.startswith(vibe.cdn_url + "/profile-pictures/")
     status, headers, body = vibe.request("GET", url)
     assert status == 200 and headers["Content-Type"] == "image/jpeg" and (name == "heic" or images.shows(body, data))
-    assert rows(vibe, f"SELECT count(*) FROM users WHERE profile_picture_cdn_url = '{url}'") == ["1"]
+    assert count(vibe, "users WHERE profile_picture_cdn_url = :'url'", url=url) == 1
 
 
 def test_the_demo_account_is_kept_private_and_used_again(vibe, tmp_path):
     (tmp_path / "picture").write_bytes(images.jpeg())
-    first = upload(vibe, tmp_path, tmp_path / "picture", "--as=profile-picture")
+    first = vibe_upload(vibe, tmp_path, tmp_path / "picture", "--as=profile-picture")
     kept = tmp_path / ".local/state/vibe/demo-account"
     assert kept.stat().st_mode & 0o777 == 0o600
     address, password = kept.read_text().split()
     assert address in first.stderr and password not in first.stderr
-    second = upload(vibe, tmp_path, tmp_path / "picture", "--as=profile-picture")
+    second = vibe_upload(vibe, tmp_path, tmp_path / "picture", "--as=profile-picture")
     assert second.returncode == 0 and address not in second.stderr
     assert second.stdout.split("/avatar-")[0] == first.stdout.split("/avatar-")[0]  # the same user's folder
     assert second.stdout != first.stdout
@@ -51,32 +43,30 @@ def test_the_demo_account_is_kept_private_and_used_again(vibe, tmp_path):
 
 def test_an_account_can_be_given(vibe, tmp_path):
     (tmp_path / "picture").write_bytes(images.jpeg())
-    account = {"email": "upload-command@example.com", "password": "correct horse 42", "name": "U"}
-    import json
-    vibe.request("POST", "/api/auth/register", json.dumps(account), {"Content-Type": "application/json"})
-    secrets = {"VIBE_EMAIL": account["email"], "VIBE_PASSWORD": account["password"]}
-    done = upload(vibe, tmp_path, tmp_path / "picture", "--as", "profile-picture", environment=secrets)
+    account = register(vibe)
+    secrets = {"VIBE_EMAIL": account["user"]["email"], "VIBE_PASSWORD": PASSWORD}
+    done = vibe_upload(vibe, tmp_path, tmp_path / "picture", "--as", "profile-picture", environment=secrets)
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / ".local").exists()
-    secrets["VIBE_PASSWORD"] = "wrong horse 42"
-    done = upload(vibe, tmp_path, tmp_path / "picture", "--as", "profile-picture", environment=secrets)
+    secrets["VIBE_PASSWORD"] = "wrong horse"
+    done = vibe_upload(vibe, tmp_path, tmp_path / "picture", "--as", "profile-picture", environment=secrets)
     assert done.returncode == 1 and "wrong" in done.stderr and done.stdout == ""
 
 
 def test_a_real_photo(vibe, tmp_path, photos):
     photo = photos / "portrait-orientation-6.jpg"
-    done = upload(vibe, tmp_path, photo, "--as", "profile-picture")
+    done = vibe_upload(vibe, tmp_path, photo, "--as", "profile-picture")
     assert done.returncode == 0, done.stderr
     assert vibe.request("GET", done.stdout.strip())[0] == 200
 
 
 def test_a_progress_bar_is_for_terminals_only(vibe, tmp_path):
     (tmp_path / "picture").write_bytes(images.jpeg(size=300_000))
-    plain = upload(vibe, tmp_path, tmp_path / "picture", "--as", "profile-picture")
+    plain = vibe_upload(vibe, tmp_path, tmp_path / "picture", "--as", "profile-picture")
     assert "%" not in plain.stderr
     master, slave = pty.openpty()
     try:
-        done = upload(vibe, tmp_path, tmp_path / "picture", "--as", "profile-picture", capture_output=False,
+        done = vibe_upload(vibe, tmp_path, tmp_path / "picture", "--as", "profile-picture", capture_output=False,
                       stdout=subprocess.PIPE, stderr=slave)
         shown = os.read(master, 65536).decode()
     finally:
@@ -87,49 +77,47 @@ def test_a_progress_bar_is_for_terminals_only(vibe, tmp_path):
 
 @pytest.mark.parametrize("content, words", [
     (b"not a picture at all", "no JPEG, PNG, WebP, HEIC or MP4"), (b"", "no JPEG, PNG, WebP, HEIC or MP4"),
-    (images.mp4(), "image/jpeg"),
+    (videos.mp4(), "image/jpeg"),
 ], ids=["text", "empty", "video"])
 def test_what_is_no_picture_is_refused_with_a_reason(vibe, tmp_path, content, words):
     (tmp_path / "file").write_bytes(content)
-    done = upload(vibe, tmp_path, tmp_path / "file", "--as", "profile-picture")
+    done = vibe_upload(vibe, tmp_path, tmp_path / "file", "--as", "profile-picture")
     assert (done.returncode, done.stdout) == (1, "")
     assert words in done.stderr
 
 
 def test_wrong_usage_and_unreachable_api_are_one_clear_sentence(vibe, tmp_path):
     (tmp_path / "picture").write_bytes(images.jpeg())
-    assert upload(vibe, tmp_path, tmp_path / "picture").returncode == 2
-    assert upload(vibe, tmp_path, "--as", "profile-picture").returncode == 2
-    assert upload(vibe, tmp_path, tmp_path / "picture", "--as", "selfie").returncode == 2
-    missing = upload(vibe, tmp_path, tmp_path / "none.jpg", "--as", "profile-picture")
+    assert vibe_upload(vibe, tmp_path, tmp_path / "picture").returncode == 2
+    assert vibe_upload(vibe, tmp_path, "--as", "profile-picture").returncode == 2
+    assert vibe_upload(vibe, tmp_path, tmp_path / "picture", "--as", "selfie").returncode == 2
+    missing = vibe_upload(vibe, tmp_path, tmp_path / "none.jpg", "--as", "profile-picture")
     assert missing.returncode == 1 and "none.jpg" in missing.stderr and "No such file" in missing.stderr
-    folder = upload(vibe, tmp_path, tmp_path, "--as", "profile-picture")
+    folder = vibe_upload(vibe, tmp_path, tmp_path, "--as", "profile-picture")
     assert folder.returncode == 1 and "is not a file" in folder.stderr
-    nobody = f"http://127.0.0.1:{conftest.free_port()}"
-    away = upload(vibe, tmp_path, tmp_path / "picture", "--as", "profile-picture", "--api", nobody)
+    nobody = f"http://127.0.0.1:{free_port()}"
+    away = vibe_upload(vibe, tmp_path, tmp_path / "picture", "--as", "profile-picture", "--api", nobody)
     assert away.returncode == 1 and nobody in away.stderr and "vibe up" in away.stderr
 
 
 def test_a_lost_answer_of_the_storage_costs_no_upload(vibe, serve_factory, tmp_path):
     """The file arrives, and the connection ends before the phone hears of it: what it sends again is there already."""
-    relay = Relay(conftest.free_port(), vibe.s3_port, lost_answers=1).restore()
-    try:
-        serve = serve_factory(S3_PUBLIC_ENDPOINT=f"http://127.0.0.1:{relay.port}")
+    with Relay(vibe.s3_port, lost_answers=1) as relay:
+        relay.restore()
+        serve = serve_factory(S3_PUBLIC_ENDPOINT=relay.url)
         (tmp_path / "picture").write_bytes(images.jpeg())
-        done = upload(serve, tmp_path, tmp_path / "picture", "--as", "profile-picture")
+        done = vibe_upload(serve, tmp_path, tmp_path / "picture", "--as", "profile-picture")
         assert done.returncode == 0, done.stderr
         assert relay.lost_answers == 0 and vibe.request("GET", done.stdout.strip())[0] == 200
-    finally:
-        relay.cut()
 
 
 def test_a_storage_that_comes_back_gets_the_file(vibe, serve_factory, tmp_path):
-    relay = Relay(conftest.free_port(), vibe.s3_port)
+    relay = Relay(free_port(), vibe.s3_port)
     try:
         serve = serve_factory(S3_PUBLIC_ENDPOINT=f"http://127.0.0.1:{relay.port}")
         (tmp_path / "picture").write_bytes(images.jpeg())
         threading.Timer(0.4, relay.restore).start()
-        done = upload(serve, tmp_path, tmp_path / "picture", "--as", "profile-picture")
+        done = vibe_upload(serve, tmp_path, tmp_path / "picture", "--as", "profile-picture")
         assert done.returncode == 0, done.stderr
     finally:
         relay.cut()

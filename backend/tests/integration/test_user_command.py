@@ -2,29 +2,26 @@
 
 import json
 import re
-import subprocess
 import uuid
 
 import pytest
 
-import conftest
-import images
-from conftest import tool_environment, wait_until
-from test_api import call
-from test_auth import PASSWORD, login, me, refresh, register, reset
-from test_upload import Phone
+from helpers import images
+from helpers.api import NEW_PASSWORD, PASSWORD, call, login, me, refresh, register, reset
+from helpers.phone import Phone
+from helpers.program import run_vibe
+from helpers.waiting import wait_until
 
 
 def user(vibe, *arguments, cwd="/", **environment):
-    return subprocess.run([conftest.BINARY, "user", *map(str, arguments)], capture_output=True, text=True, timeout=60,
-                          cwd=cwd, env=tool_environment(**{"DATABASE_URL": vibe.database_url} | environment))
+    return run_vibe("user", *arguments, cwd=cwd, environment={"DATABASE_URL": vibe.database_url} | environment)
 
 
 def test_a_disabled_account_is_out_and_an_enabled_one_is_back(vibe):
     account = register(vibe)
     done = user(vibe, "disable", account["user"]["email"].upper())
     assert done.returncode == 0 and account["user"]["id"] in done.stdout, done.stderr
-    wait_until(lambda: me(vibe, account) == (401, "token_revoked"), 10, "the end of the access token")
+    wait_until(lambda: me(vibe, account) == (401, "token_revoked"), "the end of the access token")
     assert refresh(vibe, account) == (401, "account_disabled")
     status, _, body = login(vibe, account)
     assert (status, body["code"]) == (403, "account_disabled")
@@ -50,7 +47,7 @@ def test_reset_prints_a_token_that_works_once(vibe):
     token = re.search(r"^  ([\w-]{43})$", done.stdout, re.M)[1]
     assert reset(vibe, token) == (204, None) and reset(vibe, token) == (400, "reset_token_invalid")
     assert me(vibe, account) == (401, "token_revoked")
-    assert login(vibe, account)[0] == 401 and login(vibe, account, "battery staple")[0] == 200
+    assert login(vibe, account)[0] == 401 and login(vibe, account, NEW_PASSWORD)[0] == 200
 
 
 def test_list_finds_by_id_address_and_name(vibe):
@@ -66,9 +63,7 @@ def test_list_finds_by_id_address_and_name(vibe):
 
 def test_export_is_everything_of_one_person_without_secrets(vibe, tmp_path):
     phone, other = Phone(vibe), register(vibe)
-    data = images.jpeg(64, 48)
-    ticket = phone.ticket(data)
-    assert phone.put(ticket, data)[0] == 200 and phone.complete(ticket)[0] == 200
+    phone.send("profile-picture", images.jpeg(64, 48))
     done = user(vibe, "export", phone.id, "-o", tmp_path / "person.json")
     assert done.returncode == 0 and "wrote" in done.stdout, done.stderr
     assert (tmp_path / "person.json").stat().st_mode & 0o777 == 0o600
@@ -117,14 +112,13 @@ def test_the_vibe_up_of_the_folder_is_found_unless_another_is_meant(vibe, tmp_pa
     assert done.returncode == 2 and "DATABASE_URL" in done.stderr
     done = user(vibe, "list", cwd=tmp_path, DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
     assert done.returncode == 1 and "127.0.0.1" in done.stderr
-    status = subprocess.run([conftest.BINARY, "db", "status"], cwd=tmp_path, env=tool_environment(),
-                            capture_output=True, text=True)
+    status = run_vibe("db", "status", cwd=tmp_path)
     assert status.returncode == 0 and "0001     app_tables" in status.stdout, status.stderr
 
 
 def test_a_copy_that_does_not_know_yet_gives_a_disabled_account_no_new_session(vibe):
     account = register(vibe)
-    change = {"currentPassword": PASSWORD, "newPassword": "battery staple"}
+    change = {"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD}
     assert user(vibe, "disable", account["user"]["id"]).returncode == 0
     status, _, body = call(vibe, "POST", "/api/auth/password", change, token=account["accessToken"])
     assert status == 401 and body["code"] in ("account_disabled", "token_revoked")

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import io
 import select
 import socket
 import subprocess
@@ -11,19 +10,21 @@ import urllib.parse
 import pytest
 from PIL import Image
 
-import images
-from conftest import free_port, wait_until
-from relay import Relay
-from test_cdn import get, metric, new_key, put
-from test_media import as_phones_do, corners, encoded, private_fields, quarters, swapped_profile, upload
-from test_upload import Phone
+from helpers import images, videos
+from helpers.cdn import get, new_key, put
+from helpers.faults import Relay, small_disk
+from helpers.images import corners, decoded, encoded, quarters, quarters_jpeg, size_of
+from helpers.metrics import metric
+from helpers.phone import Phone
+from helpers.processes import free_port
+from helpers.waiting import wait_until
 
 WIDTHS = [64, 96, 128, 160, 256, 320, 480, 640, 750, 828, 1080, 1280, 1920, 2560]
 ALL_FORMATS = "image/avif,image/webp,image/apng,*/*;q=0.8"
 
 
-def picture(width=1200, height=800, **options):
-    return encoded(quarters(width, height), "JPEG", quality=90, **options)
+def picture(width=1200, height=800):
+    return quarters_jpeg(width, height)
 
 
 @pytest.fixture
@@ -35,15 +36,11 @@ def variant(vibe, key, query, accept=None, method="GET"):
     return get(vibe, f"{key}?{query}", method, **({"Accept": accept} if accept else {}))
 
 
-def size_of(data):
-    return Image.open(io.BytesIO(data)).size
-
-
 def from_avif(data, tmp_path):
     """AVIF as a picture that can be looked at."""
     (tmp_path / "in.avif").write_bytes(data)
     subprocess.run(["heif-convert", tmp_path / "in.avif", tmp_path / "out.png"], check=True, capture_output=True)
-    return Image.open(tmp_path / "out.png").convert("RGB")
+    return Image.open(tmp_path / "out.png")
 
 
 # ---- sizes ---------------------------------------------------------------------------------------------------------
@@ -52,7 +49,7 @@ def from_avif(data, tmp_path):
 def test_each_width_of_the_list_is_made_and_none_is_enlarged(vibe, key, width):
     status, headers, data = variant(vibe, key, f"w={width}&fm=jpeg")
     assert status == 200 and headers["Content-Type"] == "image/jpeg"
-    shown = Image.open(io.BytesIO(data))
+    shown = decoded(data)
     expected = min(width, 1200)
     assert shown.size == (expected, round(expected * 2 / 3)) and corners(shown) == "RGBW"
 
@@ -80,8 +77,8 @@ def test_cover_cuts_evenly_on_both_sides(vibe):
     wide = Image.new("RGB", (900, 300), (20, 200, 20))
     wide.paste((200, 20, 20), (0, 0, 300, 300))
     wide.paste((20, 20, 200), (600, 0, 900, 300))
-    shown = Image.open(io.BytesIO(variant(vibe, put(vibe, new_key(), encoded(wide, "JPEG", quality=95)),
-                                          "w=256&h=256&fit=cover&fm=jpeg")[2]))
+    key = put(vibe, new_key(), encoded(wide, "JPEG", quality=95))
+    shown = decoded(variant(vibe, key, "w=256&h=256&fit=cover&fm=jpeg")[2])
     assert all(shown.getpixel((x, 128))[1] > 150 for x in (5, 128, 250))
 
 
@@ -111,7 +108,7 @@ def test_avif_is_made_while_others_look_at_webp(vibe, key, tmp_path):
         answer = variant(vibe, key, "w=640", ALL_FORMATS)
         return answer if answer[1]["Content-Type"] == "image/avif" else None
 
-    status, headers, data = wait_until(avif, 60, "the AVIF")
+    status, headers, data = wait_until(avif, "the AVIF")
     assert status == 200 and "immutable" in headers["Cache-Control"] and headers["Vary"] == "Accept"
     shown = from_avif(data, tmp_path)
     assert shown.size == (640, 427) and corners(shown) == "RGBW"
@@ -121,7 +118,7 @@ def test_avif_is_made_while_others_look_at_webp(vibe, key, tmp_path):
 def test_a_format_that_is_asked_for_comes(vibe, key, tmp_path, format):
     status, headers, data = variant(vibe, key, f"w=320&fm={format}", "text/html")
     assert (status, headers["Content-Type"]) == (200, f"image/{format}") and "Vary" not in headers
-    shown = from_avif(data, tmp_path) if format == "avif" else Image.open(io.BytesIO(data)).convert("RGB")
+    shown = from_avif(data, tmp_path) if format == "avif" else decoded(data)
     assert shown.size == (320, 213) and corners(shown) == "RGBW"
 
 
@@ -223,13 +220,13 @@ def test_a_changed_object_has_new_variants_after_a_restart(vibe_factory):
 def test_a_deleted_picture_goes_with_its_variants_at_once(vibe_factory):
     vibe = vibe_factory(environment={"SWEEP_INTERVAL": "1", "SWEEP_REPLACED_AFTER": "1"})
     phone = Phone(vibe)
-    media = upload(phone, picture(), "image/jpeg")[1]["media"]
+    media = phone.send("profile-picture", picture())
     old = media["key"]
     assert get(vibe, old)[0] == 200 and variant(vibe, old, "w=64&fm=webp")[0] == 200
     cached = vibe.data_dir / "cache"
     assert list(cached.glob("*/*/w=64*"))
-    upload(phone, picture(600, 600), "image/jpeg")
-    wait_until(lambda: get(vibe, old)[0] == 404, 30, "the end of the picture that was replaced")
+    phone.send("profile-picture", picture(600, 600))
+    wait_until(lambda: get(vibe, old)[0] == 404, "the end of the picture that was replaced")
     assert variant(vibe, old, "w=64&fm=webp")[0] == 404
     assert not list(cached.glob("*/*/w=64*"))
 
@@ -238,18 +235,18 @@ def test_a_variant_that_is_being_made_of_a_deleted_picture_is_not_kept(vibe_fact
     vibe = vibe_factory(environment={"SWEEP_INTERVAL": "1", "SWEEP_REPLACED_AFTER": "1"})
     phone = Phone(vibe)
     grain = Image.effect_noise((2560, 1900), 90).convert("RGB")
-    old = upload(phone, encoded(grain, "JPEG", quality=80), "image/jpeg")[1]["media"]["key"]
+    old = phone.send("profile-picture", encoded(grain, "JPEG", quality=80))["key"]
 
     def busy():
-        return metric(vibe, 'vibe_pool_running{pool="render-slow"}') + metric(vibe, 'vibe_pool_queued{pool="render-slow"}')
+        return metric(vibe, "vibe_pool_running", pool="render-slow") + metric(vibe, "vibe_pool_queued", pool="render-slow")
 
     for quality in range(30, 96, 5):
         variant(vibe, old, f"w=2560&q={quality}", ALL_FORMATS)  # has one in AVIF made, which takes its time
     assert busy() > 2
     assert phone.call("DELETE", "/api/users/me")[0] == 204
-    wait_until(lambda: get(vibe, old)[0] == 404, 30, "the end of the picture")
+    wait_until(lambda: get(vibe, old)[0] == 404, "the end of the picture")
     assert busy() > 0
-    wait_until(lambda: busy() == 0, 120, "the end of the renderings")
+    wait_until(lambda: busy() == 0, "the end of the renderings", timeout_s=120)
     assert [path.name for path in (vibe.data_dir / "cache").glob("*/*/*")] == []
     assert variant(vibe, old, "w=2560&q=30", ALL_FORMATS)[0] == 404
 
@@ -259,31 +256,31 @@ def test_a_variant_that_is_being_made_of_a_deleted_picture_is_not_kept(vibe_fact
 @pytest.mark.parametrize("kind, content_type", [("PNG", "image/png"), ("WEBP", "image/webp"), ("GIF", "image/gif")])
 def test_pictures_that_came_by_other_ways_have_variants_too(vibe, kind, content_type):
     key = put(vibe, new_key(extension=kind.lower()), encoded(quarters(400, 300), kind), content_type)
-    shown = Image.open(io.BytesIO(variant(vibe, key, "w=256&fm=jpeg")[2]))
+    shown = decoded(variant(vibe, key, "w=256&fm=jpeg")[2])
     assert shown.size == (256, 192) and corners(shown) == "RGBW"
 
 
 @pytest.mark.parametrize("query, size", [("w=96", (96, 154)), ("w=160&h=160", (100, 160)), ("w=640", (200, 320))])
 def test_a_photo_that_came_by_other_ways_is_shown_upright(vibe, tmp_path, query, size):
     """What a camera stores sideways, with the measures of the picture as one sees it."""
-    key = put(vibe, new_key(), as_phones_do(tmp_path, encoded(quarters(), "JPEG", quality=90), orientation=6))
+    key = put(vibe, new_key(), images.with_private_fields(tmp_path, quarters_jpeg(), orientation=6))
     data = variant(vibe, key, query + "&fm=jpeg")[2]
     (tmp_path / "shown.jpg").write_bytes(data)
-    shown = Image.open(io.BytesIO(data))
+    shown = decoded(data)
     assert shown.size == size and corners(shown) == "BRWG"
-    assert private_fields(tmp_path / "shown.jpg") == {}
+    assert images.private_fields(tmp_path / "shown.jpg") == {}
 
 
 def test_colours_of_a_photo_that_came_by_other_ways_are_converted(vibe):
-    key = put(vibe, new_key(), encoded(Image.new("RGB", (640, 480), (200, 80, 20)), "JPEG", icc_profile=swapped_profile()))
-    red, _, blue = Image.open(io.BytesIO(variant(vibe, key, "w=256&fm=jpeg")[2])).getpixel((32, 32))
+    key = put(vibe, new_key(), encoded(Image.new("RGB", (640, 480), (200, 80, 20)), "JPEG", icc_profile=images.swapped_profile()))
+    red, _, blue = decoded(variant(vibe, key, "w=256&fm=jpeg")[2]).getpixel((32, 32))
     assert blue > 150 and red < 80
 
 
 def test_grey_and_inked_photos_that_came_by_other_ways_are_shown(vibe):
     for mode, colour in (("L", 100), ("CMYK", (0, 0, 0, 155))):
         key = put(vibe, new_key(), encoded(Image.new(mode, (640, 480), colour), "JPEG", quality=90))
-        shown = Image.open(io.BytesIO(variant(vibe, key, "w=256&fm=jpeg")[2])).convert("RGB")
+        shown = decoded(variant(vibe, key, "w=256&fm=jpeg")[2]).convert("RGB")
         assert shown.size == (256, 192) and all(60 < number < 140 for number in shown.getpixel((99, 99))), mode
 
 
@@ -295,7 +292,7 @@ def test_a_header_may_be_long(vibe):
 
 
 @pytest.mark.parametrize("data, content_type", [
-    (images.mp4(), "video/mp4"), (b"GIF89a<script>", "image/gif"), (picture()[:3000], "image/jpeg"),
+    (videos.mp4(), "video/mp4"), (b"GIF89a<script>", "image/gif"), (picture()[:3000], "image/jpeg"),
     (b"", "image/jpeg"), (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/jpeg")])
 def test_what_is_no_picture_has_no_variants_and_harms_nobody(vibe, key, data, content_type):
     bad = put(vibe, new_key(), data, content_type)
@@ -320,10 +317,10 @@ def test_a_name_that_looks_like_a_variant_is_a_name(vibe, key):
 # ---- faults --------------------------------------------------------------------------------------------------------
 
 def test_without_the_bucket_what_was_seen_is_served_on(vibe, key, serve_factory):
-    relay = Relay(free_port(), urllib.parse.urlsplit(vibe.s3_url).port).restore()
-    port, serve = free_port(), None
-    try:
-        serve = serve_factory(S3_ENDPOINT=f"http://127.0.0.1:{relay.port}", CDN_PORT=port, CDN_CACHE_DIR="cache")
+    port = free_port()
+    with Relay(vibe.s3_port) as relay:
+        relay.restore()
+        serve = serve_factory(S3_ENDPOINT=relay.url, CDN_PORT=port, CDN_CACHE_DIR="cache")
         serve.env["CDN_BASE_URL"] = f"http://127.0.0.1:{port}"
         before = variant(serve, key, "w=320&fm=webp"), get(serve, key)
         assert [answer[1]["X-Cache"] for answer in before] == ["miss", "hit"]
@@ -337,27 +334,15 @@ def test_without_the_bucket_what_was_seen_is_served_on(vibe, key, serve_factory)
         status, headers, _ = variant(serve, new_key(), "w=320&fm=webp")
         assert status == 503 and int(headers["Retry-After"]) >= 1
         relay.restore()
-        wait_until(lambda: variant(serve, key, "w=320&fm=webp")[1]["X-Cache"] == "hit", 20, "the bucket's return")
-    finally:
-        relay.cut()
+        wait_until(lambda: variant(serve, key, "w=320&fm=webp")[1]["X-Cache"] == "hit", "the bucket's return")
 
 
 @pytest.fixture
 def small_cache(vibe_factory):
-    """A `vibe up` whose edge keeps on a disk of 4 MB."""
+    """A `vibe up` whose edge has a disk of 4 MB for its cache."""
     instance = vibe_factory(start=False)
-    folder = instance.data_dir / "cache"
-    folder.mkdir(parents=True)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=0700", "tmpfs", str(folder)], capture_output=True,
-                             text=True)
-    if mounted.returncode != 0:
-        pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.strip()}")
-    try:
-        yield instance.start()
-        instance.stop()
-    finally:
-        instance.kill()
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with small_disk(instance.data_dir / "cache", "4m"), instance:
+        yield instance
 
 
 def test_a_full_disk_of_the_cache_costs_time_and_nothing_else(small_cache):
@@ -375,7 +360,7 @@ def test_a_full_disk_of_the_cache_costs_time_and_nothing_else(small_cache):
     filling.unlink()
     key = put(vibe, new_key(), picture())
     assert variant(vibe, key, "w=64&fm=webp")[1]["X-Cache"] == "miss"
-    wait_until(lambda: list(vibe.data_dir.glob("cache/*/*/w=64*")), 10, "a variant on the disk")
+    wait_until(lambda: list(vibe.data_dir.glob("cache/*/*/w=64*")), "a variant on the disk")
     vibe.restart()
     for asked, query in ((first, "w=320&fm=webp"), (key, "w=64&fm=webp")):
         assert variant(vibe, asked, query)[1]["X-Cache"] == "hit"

@@ -1,58 +1,39 @@
 """Videos as phones record them: published without a word about who took them where, ready to be played from the first
 byte, the right way up, and not encoded anew."""
 
-import io
-import json
 import random
 import struct
-import subprocess
 
 import pytest
-from PIL import Image
 
-
-from test_media import vibe_media
-from test_upload_kinds import Owner, code_of, row
+from helpers import videos
+from helpers.api import status_and_code
+from helpers.database import row
+from helpers.images import corners, decoded, size_of
+from helpers.program import run_vibe
+from helpers.videos import H264, HEVC, boxes, ffmpeg, probe, stream_hashes
 
 LOCATION = ["-metadata", "location=+52.5200+013.4050/", "-metadata", "title=Zoë at home"]
 APPLE = ["-movflags", "use_metadata_tags", "-metadata", "com.apple.quicktime.location.ISO6709=+52.5200+013.4050/",
          "-metadata", "com.apple.quicktime.make=Apple", "-metadata", "com.apple.quicktime.model=iPhone 15",
          "-metadata", "creation_time=2026-11-25T07:00:00Z"]
-H264 = ["-c:v", "libx264", "-pix_fmt", "yuv420p"]
-HEVC = ["-c:v", "libx265", "-x265-params", "log-level=none", "-pix_fmt", "yuv420p"]
-
-
-def ffmpeg(*arguments):
-    subprocess.run(["ffmpeg", "-v", "error", "-y", *map(str, arguments)], check=True, stdin=subprocess.DEVNULL)
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """made(name, *options, seconds=, sound=, size=): a film of four coloured quarters."""
+    """made(name, *options, seconds=, sound=, size=): the file of a film of four coloured quarters."""
     folder = tmp_path_factory.mktemp("films")
 
-    def make(name, *options, seconds=2, sound=True, size="320x180"):
-        width, height = map(int, size.split("x"))
-        quarters = (f"color=red:s={size}:r=15:d={seconds},"
-                    f"drawbox=x={width // 2}:y=0:w={width // 2}:h={height // 2}:c=green:t=fill,"
-                    f"drawbox=x=0:y={height // 2}:w={width // 2}:h={height // 2}:c=blue:t=fill,"
-                    f"drawbox=x={width // 2}:y={height // 2}:w={width // 2}:h={height // 2}:c=white:t=fill")
-        path = folder / name
-        tone = ["-f", "lavfi", "-i", f"sine=d={seconds}"] if sound else []
-        ffmpeg("-f", "lavfi", "-i", quarters, *tone, *(["-c:a", "aac"] if sound else []), *options, path)
-        return path
+    def make(name, *options, **kind):
+        videos.quarters(folder / name, *options, **kind)
+        return folder / name
 
     return make
 
 
-@pytest.fixture
-def owner(vibe):
-    return Owner(vibe)
-
-
-def publish(vibe, owner, path, folder, content_type="video/mp4"):
+def publish(vibe, phone, path, folder, content_type="video/mp4"):
     """Returns the media and the file that the CDN delivers."""
-    media = owner.send("story-media", path.read_bytes(), content_type)
+    media = phone.send("story-media", path.read_bytes(), content_type)
     served = folder / "served.mp4"
     status, headers, data = vibe.request("GET", media["cdnUrl"])
     assert status == 200 and headers["Content-Type"] == "video/mp4" and len(data) == media["bytes"]
@@ -60,54 +41,15 @@ def publish(vibe, owner, path, folder, content_type="video/mp4"):
     return media, served
 
 
-def probe(path):
-    out = subprocess.run(["ffprobe", "-v", "error", "-show_streams", "-show_format", "-of", "json", str(path)],
-                         check=True, capture_output=True)
-    return json.loads(out.stdout)
-
-
-def stream_hashes(path):
-    """What the streams hold, packet by packet, whatever is around them."""
-    out = subprocess.run(["ffmpeg", "-v", "error", "-i", str(path), "-map", "0:v", "-map", "0:a?", "-c", "copy", "-f", "streamhash",
-                          "-"], check=True, capture_output=True, text=True)
-    return out.stdout.split()
-
-
-def boxes(data):
-    at, found = 0, []
-    while at + 8 <= len(data):
-        size, kind = struct.unpack(">I4s", data[at:at + 8])
-        found.append(kind.decode("latin-1"))
-        at += size or len(data)
-    return found
-
-
-def private(path):
-    """All that exiftool finds but technicalities; "0000:…" is no time."""
-    out = subprocess.run(["exiftool", "-j", "-ee", "-G1", str(path)], capture_output=True, text=True)
-    words = ("gps", "location", "make", "model", "title", "software", "encoder", "author", "comment", "date")
-    return {name: value for name, value in json.loads(out.stdout)[0].items()
-            if not name.startswith(("File:", "System:", "Composite:")) and any(word in name.lower() for word in words)
-            and not str(value).startswith("0000:")}
-
-
-def quarters_of(data):
-    picture = Image.open(io.BytesIO(data)).convert("RGB")
-    width, height = picture.size
-    near = {"R": (255, 0, 0), "G": (0, 128, 0), "B": (0, 0, 255), "W": (255, 255, 255)}
-    return "".join(min(near, key=lambda name: sum(abs(a - b) for a, b in zip(near[name], picture.getpixel(spot))))
-                   for spot in ((10, 10), (width - 10, 10), (10, height - 10), (width - 10, height - 10)))
-
-
 @pytest.mark.parametrize("name, options", [
     ("android.mp4", [*H264, *LOCATION]), ("iphone.mov", [*H264, *APPLE]), ("hevc.mov", [*HEVC, "-tag:v", "hev1", *APPLE]),
     ("hvc1.mp4", [*HEVC, "-tag:v", "hvc1", *LOCATION]), ("first.mp4", [*H264, "-movflags", "faststart", *LOCATION]),
     ("pieces.mp4", [*H264, "-movflags", "frag_keyframe+empty_moov", *LOCATION])])
-def test_a_video_is_published_clean_and_not_encoded_anew(vibe, owner, made, tmp_path, name, options):
+def test_a_video_is_published_clean_and_not_encoded_anew(vibe, phone, made, tmp_path, name, options):
     path = made(name, *options)
-    assert private(path)
-    media, served = publish(vibe, owner, path, tmp_path, "video/quicktime" if name.endswith("mov") else "video/mp4")
-    assert private(served) == {}
+    assert videos.private_fields(path)
+    media, served = publish(vibe, phone, path, tmp_path, "video/quicktime" if name.endswith("mov") else "video/mp4")
+    assert videos.private_fields(served) == {}
     assert b"+52.5" not in served.read_bytes() and b"iPhone" not in served.read_bytes()
     kinds = boxes(served.read_bytes())
     assert kinds.index("moov") < kinds.index("mdat") and set(kinds) <= {"ftyp", "moov", "free", "mdat"}
@@ -120,28 +62,28 @@ def test_a_video_is_published_clean_and_not_encoded_anew(vibe, owner, made, tmp_
 
 @pytest.mark.parametrize("turn, size, seen", [(0, (320, 180), "RGBW"), (90, (180, 320), "GWRB"), (180, (320, 180), "WBGR"),
                                               (270, (180, 320), "BRWG")])
-def test_a_video_and_its_poster_are_the_right_way_up(vibe, owner, made, tmp_path, turn, size, seen):
+def test_a_video_and_its_poster_are_the_right_way_up(vibe, phone, made, tmp_path, turn, size, seen):
     plain, path = made("plain.mp4", *H264), tmp_path / "turned.mp4"
     ffmpeg("-i", plain, "-c", "copy", "-metadata:s:v:0", f"rotate={turn}", path)
-    media, served = publish(vibe, owner, path, tmp_path)
+    media, served = publish(vibe, phone, path, tmp_path)
     assert (media["width"], media["height"]) == size
     poster = vibe.request("GET", media["poster"]["cdnUrl"])[2]
-    assert Image.open(io.BytesIO(poster)).size == size and quarters_of(poster) == seen
+    assert size_of(poster) == size and corners(decoded(poster)) == seen
     ffmpeg("-i", served, "-frames:v", "1", tmp_path / "player.png")
-    assert quarters_of((tmp_path / "player.png").read_bytes()) == seen
+    assert corners(decoded((tmp_path / "player.png").read_bytes())) == seen
 
 
-def test_the_poster_is_the_image_of_the_story_and_has_variants(vibe, owner, made, tmp_path):
-    media, _ = publish(vibe, owner, made("story.mp4", *H264), tmp_path)
+def test_the_poster_is_the_image_of_the_story_and_has_variants(vibe, phone, made, tmp_path):
+    media, _ = publish(vibe, phone, made("story.mp4", *H264), tmp_path)
     story = row(vibe, "vibe_stories", media["storyId"], "video_s3_key, image_s3_key, image_cdn_url")
     assert story == {"video_s3_key": media["key"], "image_s3_key": media["poster"]["key"],
                      "image_cdn_url": media["poster"]["cdnUrl"]}
     small = vibe.request("GET", media["poster"]["cdnUrl"] + "?w=160&fm=jpeg")[2]
-    assert Image.open(io.BytesIO(small)).size == (160, 90) and quarters_of(small) == "RGBW"
+    assert size_of(small) == (160, 90) and corners(decoded(small)) == "RGBW"
 
 
-def test_a_player_gets_the_ranges_it_asks_for(vibe, owner, made, tmp_path):
-    media, served = publish(vibe, owner, made("range.mp4", *H264), tmp_path)
+def test_a_player_gets_the_ranges_it_asks_for(vibe, phone, made, tmp_path):
+    media, served = publish(vibe, phone, made("range.mp4", *H264), tmp_path)
     data = served.read_bytes()
     status, headers, first = vibe.request("GET", media["cdnUrl"], headers={"Range": "bytes=0-1"})
     assert (status, headers["Content-Range"], headers["Accept-Ranges"]) == (206, f"bytes 0-1/{len(data)}", "bytes")
@@ -149,36 +91,36 @@ def test_a_player_gets_the_ranges_it_asks_for(vibe, owner, made, tmp_path):
     assert status == 206 and rest == data[len(data) // 2:] and first == data[:2]
 
 
-def test_a_video_without_sound_and_one_with_other_tracks(vibe, owner, made, tmp_path):
-    silent, _ = publish(vibe, owner, made("silent.mp4", *H264, sound=False), tmp_path)
+def test_a_video_without_sound_and_one_with_other_tracks(vibe, phone, made, tmp_path):
+    silent, _ = publish(vibe, phone, made("silent.mp4", *H264, sound=False), tmp_path)
     assert silent["durationMs"] > 1900
     timecode = made("timecode.mov", *H264, "-timecode", "10:00:00:00")
     assert len(probe(timecode)["streams"]) == 3
-    _, served = publish(vibe, owner, timecode, tmp_path, "video/quicktime")
+    _, served = publish(vibe, phone, timecode, tmp_path, "video/quicktime")
     assert [stream["codec_type"] for stream in probe(served)["streams"]] == ["video", "audio"]
 
 
-def test_what_is_canonical_already_is_kept_as_it_is(vibe, owner, made, tmp_path):
-    _, served = publish(vibe, owner, made("twice.mp4", *H264, *LOCATION), tmp_path)
-    _, again = publish(vibe, owner, served, tmp_path)
+def test_what_is_canonical_already_is_kept_as_it_is(vibe, phone, made, tmp_path):
+    _, served = publish(vibe, phone, made("twice.mp4", *H264, *LOCATION), tmp_path)
+    _, again = publish(vibe, phone, served, tmp_path)
     assert again.read_bytes() == served.read_bytes()
     hidden = tmp_path / "hidden.mp4"
     hidden.write_bytes(served.read_bytes() + struct.pack(">I4s", 40, b"free") + b"geo:52.5200,13.4050;u=35 .......")
-    _, clean = publish(vibe, owner, hidden, tmp_path)
+    _, clean = publish(vibe, phone, hidden, tmp_path)
     assert b"geo:" not in clean.read_bytes()
 
 
 @pytest.mark.parametrize("transfer", ["arib-std-b67", "smpte2084"])
-def test_the_poster_of_a_film_of_high_dynamic_range_has_the_colours_of_every_screen(vibe, owner, made, tmp_path, transfer):
+def test_the_poster_of_a_film_of_high_dynamic_range_has_the_colours_of_every_screen(vibe, phone, made, tmp_path, transfer):
     """As iPhones film, unless told otherwise: HLG with BT.2020's primaries, in 10 bits. The film itself stays as it is."""
     described = ["-color_primaries", "bt2020", "-color_trc", transfer, "-colorspace", "bt2020nc"]
     path = made(f"{transfer}.mov", "-vf", "zscale=pin=709:tin=iec61966-2-1:min=709:rin=limited:p=2020:"
                 f"t={transfer}:m=2020_ncl:r=limited:npl=203,format=yuv420p10le", "-c:v", "libx265", "-x265-params",
                 f"log-level=none:colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc", *described, "-tag:v", "hvc1")
-    media, served = publish(vibe, owner, path, tmp_path, "video/quicktime")
+    media, served = publish(vibe, phone, path, tmp_path, "video/quicktime")
     stream = probe(served)["streams"][0]
     assert (stream["pix_fmt"], stream["color_transfer"]) == ("yuv420p10le", transfer)
-    poster = Image.open(io.BytesIO(vibe.request("GET", media["poster"]["cdnUrl"])[2])).convert("RGB")
+    poster = decoded(vibe.request("GET", media["poster"]["cdnUrl"])[2]).convert("RGB")
     width, height = poster.size
     red, white = poster.getpixel((20, 20)), poster.getpixel((width - 20, height - 20))
     assert red[0] > 200 and max(red[1:]) < 80  # brighter than the numbers of the film
@@ -188,30 +130,30 @@ def test_the_poster_of_a_film_of_high_dynamic_range_has_the_colours_of_every_scr
 @pytest.mark.parametrize("name, tracks", [
     ("sounds.mov", ["-c:v", "libx264", "-c:a:0", "pcm_s16le", "-c:a:1", "aac"]),
     ("depth.mov", ["-map", "0:v", "-c:v:0", "mjpeg", "-c:v:1", "libx264", "-c:a", "aac"])])
-def test_of_several_tracks_those_are_taken_that_every_phone_plays(vibe, owner, made, tmp_path, name, tracks):
+def test_of_several_tracks_those_are_taken_that_every_phone_plays(vibe, phone, made, tmp_path, name, tracks):
     """An iPhone writes its spatial sound, or the depth of a film, beside what others can play. Even where that is off."""
     maps = ["-map", "0:v", "-map", "1:a", *(["-map", "1:a"] if name == "sounds.mov" else [])]
     path = made(name, *maps, *tracks, "-pix_fmt:v", "yuv420p", "-disposition:v", "default", "-disposition:a:1", "0")
     assert len(probe(path)["streams"]) == 3
-    media, served = publish(vibe, owner, path, tmp_path, "video/quicktime")
+    media, served = publish(vibe, phone, path, tmp_path, "video/quicktime")
     streams = probe(served)["streams"]
     assert [stream["codec_name"] for stream in streams] == ["h264", "aac"]
     assert all(stream["disposition"]["default"] == 1 for stream in streams)
     poster = vibe.request("GET", media["poster"]["cdnUrl"])[2]
-    assert quarters_of(poster) == "RGBW"
+    assert corners(decoded(poster)) == "RGBW"
 
 
 @pytest.mark.parametrize("name, options, kind, words", [
     ("long.mp4", [*H264, "-g", "600"], {"seconds": 61, "size": "64x64"}, "61.0 seconds"),
     ("vp9.mp4", ["-c:v", "libvpx-vp9"], {}, "vp9"), ("mpeg4.mp4", ["-c:v", "mpeg4"], {}, "mpeg4"),
     ("pcm.mov", [*H264, "-c:a", "pcm_s16le"], {}, "pcm_s16le"), ("sound.mp4", ["-vn"], {}, "no video")])
-def test_what_is_not_allowed_is_refused_in_words(owner, made, name, options, kind, words):
+def test_what_is_not_allowed_is_refused_in_words(phone, made, name, options, kind, words):
     data = made(name, *options, **kind).read_bytes()
-    status, body = owner.complete(owner.stage("story-media", data, "video/mp4" if name.endswith("mp4") else "video/quicktime"))
+    status, body = phone.upload("story-media", data, "video/mp4" if name.endswith("mp4") else "video/quicktime")
     assert (status, body["code"]) == (422, "media_rejected") and words in body["detail"]
 
 
-def test_a_minute_by_its_header_that_lasts_longer_is_refused(owner, made):
+def test_a_minute_by_its_header_that_lasts_longer_is_refused(phone, made):
     """mvhd, tkhd and mdhd say one second, the samples go on."""
     data = made("liar.mp4", *H264, seconds=65, size="64x64").read_bytes()
     for kind in (b"mvhd", b"mdhd"):
@@ -219,15 +161,15 @@ def test_a_minute_by_its_header_that_lasts_longer_is_refused(owner, made):
         while (at := data.find(kind, at + 1)) > 0:
             rate = struct.unpack(">I", data[at + 16:at + 20])[0]
             data = data[:at + 20] + struct.pack(">I", rate) + data[at + 24:]
-    assert code_of(owner.complete(owner.stage("story-media", data, "video/mp4"))) == (422, "media_rejected")
+    assert status_and_code(phone.upload("story-media", data, "video/mp4")) == (422, "media_rejected")
 
 
 @pytest.mark.parametrize("keep", [0.3, 0.6, 0.95, 0.999])
 @pytest.mark.parametrize("name, options", [("cut-last.mp4", H264), ("cut-first.mp4", [*H264, "-movflags", "faststart"]),
                                            ("cut-pieces.mp4", [*H264, "-movflags", "frag_keyframe+empty_moov", "-g", "5"])])
-def test_a_video_that_was_cut_off_is_refused(owner, made, name, options, keep):
+def test_a_video_that_was_cut_off_is_refused(phone, made, name, options, keep):
     data = made(name, *options).read_bytes()
-    status, body = owner.complete(owner.stage("story-media", data[:int(len(data) * keep)], "video/mp4"))
+    status, body = phone.upload("story-media", data[:int(len(data) * keep)], "video/mp4")
     assert (status, body["code"]) == (422, "media_rejected") and "cut off" in body["detail"]
 
 
@@ -242,7 +184,7 @@ def test_bits_may_flip_anywhere(vibe, made, tmp_path):
             at = chance.randrange(moov, len(data)) if round % 3 else chance.randrange(len(data))
             data[at] ^= 1 << chance.randrange(8)
         (tmp_path / "in").write_bytes(data)
-        done = vibe_media(vibe, "render", tmp_path / "in", "-o", tmp_path / "out.mp4")
+        done = run_vibe("media", "render", tmp_path / "in", "-o", tmp_path / "out.mp4")
         assert done.returncode in (0, 1), done.stderr
         if done.returncode == 0:
             assert b"+52.5" not in (tmp_path / "out.mp4").read_bytes()
@@ -251,6 +193,6 @@ def test_bits_may_flip_anywhere(vibe, made, tmp_path):
 
 
 def test_inspect_says_what_a_video_is(vibe, made):
-    done = vibe_media(vibe, "inspect", made("seen.mov", *H264, *APPLE))
+    done = run_vibe("media", "inspect", made("seen.mov", *H264, *APPLE))
     assert done.returncode == 0 and "video/quicktime" in done.stdout and "320 x 180 upright" in done.stdout
     assert "YES: carries GPS" in done.stdout and "2.0 s" in done.stdout

@@ -1,18 +1,32 @@
-"""Servers of the tests' own that stand between the program and what it depends on, and misbehave on command."""
+"""Faults on command: a relay that cuts connections or loses answers, a server that never answers, a disk that fills up."""
 
 import contextlib
 import socket
+import subprocess
 import threading
+import urllib.parse
+
+import pytest
+
+from helpers.processes import free_port
 
 
 class Relay:
-    """A TCP port that passes everything on to another one, until cut(): then it refuses, and what was open is reset.
-    lost_answers: of so many connections what comes back is swallowed, and the connection ends."""
+    """A TCP port that forwards to another one from restore() on until cut(), which ends all connections and refuses new ones.
+    It begins refusing. lost_answers: for so many connections it forwards the request, loses the answer and closes."""
 
-    def __init__(self, port, target_port, lost_answers=0):
-        self.port, self.target_port, self.lost_answers = port, target_port, lost_answers
+    def __init__(self, target_port, lost_answers=0):
+        self.port, self.target_port, self.lost_answers = free_port(), target_port, lost_answers
         self.lock = threading.Lock()
         self.listener, self.open = None, set()
+
+    url = property(lambda self: f"http://127.0.0.1:{self.port}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.cut()
 
     def restore(self):
         listener = socket.socket()
@@ -74,14 +88,51 @@ class Relay:
             listener.close()
 
 
+class CutsOnce(Relay):
+    """Cuts one connection, when so many bytes have passed in all; forwards whatever comes after."""
+
+    def __init__(self, target_port, after):
+        super().__init__(target_port)
+        self.left, self.cuts = after, 0
+
+    def _pass_on(self, source, sink):
+        class Counting:
+            """The socket, as far as _pass_on() needs it."""
+            def __init__(self, relay):
+                self.relay = relay
+
+            def recv(self, size):
+                data = source.recv(size)
+                self.relay.left -= len(data)
+                if self.relay.left < 0 and not self.relay.cuts:
+                    self.relay.cuts = 1
+                    raise OSError("cut")
+                return data
+
+            def __getattr__(self, name):
+                return getattr(source, name)
+
+        super()._pass_on(Counting(self), sink)
+        with self.lock:
+            self.open -= {source}
+
+
 class Silence:
-    """A TCP port that takes every connection and never says a word."""
+    """A TCP port that accepts every connection and never answers."""
 
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.port = self.listener.getsockname()[1]
         self.clients = []
         threading.Thread(target=self._accept, daemon=True).start()
+
+    url = property(lambda self: f"http://127.0.0.1:{self.port}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
 
     def _accept(self):
         with contextlib.suppress(OSError):
@@ -94,3 +145,27 @@ class Silence:
         self.listener.close()
         for client in self.clients:
             client.close()
+
+
+def database_behind(relay, database_url):
+    """The database's URL, with the relay in the place of its address."""
+    parts = urllib.parse.urlsplit(database_url)
+    return parts._replace(netloc=f"{parts.username}:{parts.password}@127.0.0.1:{relay.port}").geturl()
+
+
+def relay_to_database(vibe):
+    return Relay(urllib.parse.urlsplit(vibe.database_url).port)
+
+
+@contextlib.contextmanager
+def small_disk(folder, size):
+    """A file system of its own in this folder, of so many bytes (as mount has it: 24m). Skips the test where none may be mounted."""
+    folder.mkdir(parents=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs", str(folder)],
+                             capture_output=True, text=True)
+    if mounted.returncode != 0:
+        pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)

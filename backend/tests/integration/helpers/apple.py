@@ -1,17 +1,15 @@
 """An issuer of identity tokens like Apple's, made in the test: RSA in plain Python, and a server for its key set."""
 
-import base64
 import hashlib
-import http.server
 import json
 import secrets
-import threading
+import time
+import uuid
+
+from helpers.api import base64url, call
+from helpers.servers import JsonServer
 
 ISSUER, CLIENT = "https://appleid.test", "com.example.vibe"
-
-
-def base64url(data):
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def _is_prime(n):
@@ -66,32 +64,25 @@ def token(key, payload, header=None, sign=None):
     return text + "." + base64url((sign or key.sign)(text.encode()))
 
 
-class KeyServer:
-    """Serves a key set. `keys` may change, `failing` makes it answer 500; counts what it is asked."""
+def claims(**changed):
+    """The payload of a good token for somebody new. None leaves a claim out."""
+    now = int(time.time())
+    made = {"iss": ISSUER, "aud": CLIENT, "sub": f"001.{uuid.uuid4().hex}.1", "iat": now, "exp": now + 600, **changed}
+    return {name: value for name, value in made.items() if value is not None}
+
+
+def sign_in(vibe, identity_token, **more):
+    return call(vibe, "POST", "/api/auth/apple", {"identityToken": identity_token, **more})
+
+
+class KeyServer(JsonServer):
+    """Serves a key set. `keys` may change; `failing` makes it answer 500."""
 
     def __init__(self, *keys):
-        self.keys, self.failing, self.asked = list(keys), False, 0
-        outer = self
+        self.keys, self.failing = list(keys), False
+        super().__init__(lambda *_: (500 if self.failing else 200, {"keys": [key.jwk() for key in self.keys]}))
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                outer.asked += 1
-                body = json.dumps({"keys": [key.jwk() for key in outer.keys]}).encode()
-                self.send_response(500 if outer.failing else 200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
 
-            def log_message(self, *_):
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    url = property(lambda self: f"http://127.0.0.1:{self._server.server_address[1]}/auth/keys")
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
+def trust(keys):
+    """The environment of a `vibe serve` that takes this key server for Apple's."""
+    return {"APPLE_CLIENT_ID": f"com.example.other, {CLIENT}", "APPLE_ISSUER": ISSUER, "APPLE_JWKS_URL": keys.url + "/auth/keys"}

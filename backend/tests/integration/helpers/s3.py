@@ -1,10 +1,11 @@
-"""S3 requests down to the byte: a signer of our own beside the program's, and a socket that says exactly what it is told."""
+"""The store as its clients see it: which keys it has, and requests that the tests sign themselves, beside the program's signer."""
 
 import datetime
 import hashlib
 import hmac
-import socket
 import urllib.parse
+
+from helpers.raw_http import Raw, head_bytes
 
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
@@ -43,7 +44,7 @@ def sign(vibe, method, target, headers=None, payload_hash="UNSIGNED-PAYLOAD", *,
          secret_key=None):
     """The headers of a signed request: those given, and what the signature adds. target: path and query as sent."""
     date, region = date or amz_date(), region or vibe.region
-    headers = {"Host": urllib.parse.urlsplit(vibe.s3_url).netloc, "x-amz-date": date,
+    headers = {"Host": host_of(vibe), "x-amz-date": date,
                "x-amz-content-sha256": payload_hash, **(headers or {})}
     scope, names, signature = _signature(vibe, method, target, headers, date, payload_hash, region, secret_key)
     headers["Authorization"] = (f"AWS4-HMAC-SHA256 Credential={access_key or vibe.access_key}/{scope}, "
@@ -58,79 +59,23 @@ def presign(vibe, method, path, expires_s=60, *, date=None, secret_key=None):
         "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
         "X-Amz-Credential": f"{vibe.access_key}/{date[:8]}/{vibe.region}/s3/aws4_request",
         "X-Amz-Date": date, "X-Amz-Expires": str(expires_s), "X-Amz-SignedHeaders": "host"})
-    headers = {"Host": urllib.parse.urlsplit(vibe.s3_url).netloc}
+    headers = {"Host": host_of(vibe)}
     target = f"{path}?{query}"
     signature = _signature(vibe, method, target, headers, date, "UNSIGNED-PAYLOAD", vibe.region, secret_key)[2]
     return f"{target}&X-Amz-Signature={signature}"
 
 
-def head_bytes(method, target, headers):
-    return (f"{method} {target} HTTP/1.1\r\n" + "".join(f"{n}: {v}\r\n" for n, v in headers.items()) + "\r\n").encode(
-        "utf-8", "surrogateescape")
+def host_of(vibe):
+    return urllib.parse.urlsplit(vibe.s3_url).netloc
 
 
-class Answer:
-    def __init__(self, status, headers, body):
-        self.status, self.headers, self.body = status, headers, body
-
-    @property
-    def code(self):
-        """S3's error code, or ''."""
-        return self.field("Code")
-
-    def field(self, name):
-        text = self.body.decode("utf-8", "replace")
-        return text.partition(f"<{name}>")[2].partition(f"</{name}>")[0]
-
-    def __repr__(self):
-        return f"{self.status} {self.headers} {self.body[:600]!r}"
+def connect(vibe, **options):
+    """A raw connection to the store."""
+    return Raw(urllib.parse.urlsplit(vibe.s3_url).port, **options)
 
 
-class Raw:
-    """A connection to the store that sends what it is given."""
-
-    def __init__(self, vibe, timeout_s=20):
-        parts = urllib.parse.urlsplit(vibe.s3_url)
-        self.socket = socket.create_connection((parts.hostname, parts.port), timeout=timeout_s)
-        self.pending = b""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self.socket.close()
-
-    def send(self, data):
-        self.socket.sendall(data)
-        return self
-
-    def _fill(self):
-        more = self.socket.recv(65536)
-        self.pending += more
-        return bool(more)
-
-    def answer(self, without_body=False):
-        """The next answer, or None when the server has closed the connection instead."""
-        try:
-            while b"\r\n\r\n" not in self.pending:
-                if not self._fill():
-                    return None
-        except ConnectionError:
-            return None
-        head, _, self.pending = self.pending.partition(b"\r\n\r\n")
-        lines = head.decode("latin-1").split("\r\n")
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
-        status = int(lines[0].split()[1])
-        size = 0 if without_body or status in (100, 304) else int(headers.get("content-length", 0))
-        while len(self.pending) < size:
-            if not self._fill():
-                break
-        body, self.pending = self.pending[:size], self.pending[size:]
-        return Answer(status, headers, body)
-
-
-def call(vibe, method, target, headers=None, body=b"", payload_hash="UNSIGNED-PAYLOAD", signed=True, **signing):
-    """One signed request over a connection of its own. Content-Length is the body's unless given."""
+def call(vibe, method, target, headers=None, body=b"", payload_hash="UNSIGNED-PAYLOAD", signed=True, over=None, **signing):
+    """One signed request, over a connection of its own or over this one. Content-Length is the body's unless given."""
     own = dict(headers or {})
     own.setdefault("Content-Length", str(len(body)))
     if own["Content-Length"] is None:
@@ -139,7 +84,14 @@ def call(vibe, method, target, headers=None, body=b"", payload_hash="UNSIGNED-PA
         unsigned = {name: own.pop(name) for name in ("Content-Length", "Expect", "Transfer-Encoding") if name in own}
         own = sign(vibe, method, target, own, payload_hash, **signing) | unsigned
     else:
-        own = {"Host": urllib.parse.urlsplit(vibe.s3_url).netloc} | own
-    with Raw(vibe) as raw:
-        raw.send(head_bytes(method, target, own) + body)
-        return raw.answer(without_body=method == "HEAD")
+        own = {"Host": host_of(vibe)} | own
+    if over is None:
+        with connect(vibe) as raw:
+            return raw.send(head_bytes(method, target, own) + body).answer(without_body=method == "HEAD")
+    return over.send(head_bytes(method, target, own) + body).answer(without_body=method == "HEAD")
+
+
+def keys(vibe, prefix="", bucket=None):
+    """All keys of the bucket, or those that begin like this, in order."""
+    pages = vibe.s3().get_paginator("list_objects_v2").paginate(Bucket=bucket or vibe.bucket, Prefix=prefix)
+    return [item["Key"] for page in pages for item in page.get("Contents", [])]

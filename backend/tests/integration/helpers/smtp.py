@@ -1,9 +1,11 @@
-"""A small SMTP server for tests: it takes every mail, keeps it, and refuses as many as it is told to."""
+"""A small SMTP server for tests. It keeps every mail, and refuses as many as it is told to."""
 
 import email
 import email.policy
 import socketserver
 import threading
+
+from helpers.waiting import DEADLINE_S
 
 
 class SmtpServer:
@@ -49,6 +51,12 @@ class SmtpServer:
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
     url = property(lambda self: f"smtp://127.0.0.1:{self.port}")
 
     def take(self, sender, recipient, data):
@@ -60,7 +68,7 @@ class SmtpServer:
             self._arrived.notify_all()
         return "250 taken"
 
-    def wait_for(self, count, timeout_s=20):
+    def wait_for(self, count, timeout_s=DEADLINE_S):
         """The mails, once there are so many."""
         with self._arrived:
             assert self._arrived.wait_for(lambda: len(self.mails) >= count, timeout_s), \

@@ -1,25 +1,29 @@
-"""Small valid pictures and videos, made here so that tests need no files from elsewhere."""
+"""Pictures, made here so that tests need no files from elsewhere, and a look at what came out of them."""
 
 import base64
-import functools
 import io
-import pathlib
+import json
 import struct
 import subprocess
-import tempfile
 import zlib
 
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageChops, ImageCms, ImageStat
+
+# ---- small valid files, byte by byte --------------------------------------------------------------------------------
+
+
+def png_of(width, height, packed_rows):
+    """A PNG of RGB pixels with these zlib-compressed rows."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed_rows) + chunk(b"IEND", b"")
 
 
 def png(width=8, height=8, colour=(200, 40, 40)):
     """An RGB picture of one colour."""
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    rows = (b"\0" + bytes(colour) * width) * height
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return png_of(width, height, zlib.compress((b"\0" + bytes(colour) * width) * height))
 
 
 class _Bits:
@@ -96,27 +100,6 @@ def webp(width=8, height=8, colour=(40, 200, 40)):
     return b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
 
 
-@functools.lru_cache
-def _film(extension, *options):
-    """A second of H.264 with AAC."""
-    with tempfile.TemporaryDirectory(prefix="vibe-test-") as folder:
-        path = pathlib.Path(folder) / f"film.{extension}"
-        subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=160x90:rate=10:duration=1", "-f", "lavfi",
-                        "-i", "sine=duration=1", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac", *options, path],
-                       check=True, stdin=subprocess.DEVNULL)
-        return path.read_bytes()
-
-
-def mp4():
-    """A video of 160x90, as a browser's or an Android phone's recorder writes it."""
-    return _film("mp4")
-
-
-def mov():
-    """The same as an iPhone's camera names it."""
-    return _film("mov")
-
-
 def _boxes(data, start, end):
     """type → (start, end) of the boxes there (ISO 14496-12)."""
     found = {}
@@ -173,9 +156,93 @@ n3exGJKp/6A=
 """
 
 
+# ---- pictures with something to recognise ---------------------------------------------------------------------------
+
+
+QUARTERS = {"R": (220, 30, 30), "G": (30, 160, 30), "B": (30, 30, 220), "W": (240, 240, 240)}
+
+
+def quarters(width=320, height=200):
+    """Red, green, blue and white quarters, row by row: their order tells which way up a picture is."""
+    picture = Image.new("RGB", (width, height))
+    for colour, box in zip(QUARTERS.values(), ((0, 0), (width // 2, 0), (0, height // 2), (width // 2, height // 2))):
+        picture.paste(colour, (*box, box[0] + width // 2, box[1] + height // 2))
+    return picture
+
+
+def encoded(picture, kind, **options):
+    out = io.BytesIO()
+    picture.save(out, kind, **options)
+    return out.getvalue()
+
+
+def quarters_jpeg(width=320, height=200, quality=90, **options):
+    return encoded(quarters(width, height), "JPEG", quality=quality, **options)
+
+
+def heif(folder, picture, *options):
+    """The picture as heif-enc encodes it: HEIC, or AVIF with -A."""
+    source, out = folder / "to-encode.png", folder / "encoded.heif"
+    picture.save(source)
+    subprocess.run(["heif-enc", *options, "-o", str(out), str(source)], check=True, capture_output=True)
+    return out.read_bytes()
+
+
+def with_private_fields(folder, data, orientation=1):
+    """The same JPEG with what a phone's camera writes into it: place, time, serial number, author and a thumbnail."""
+    path, small = folder / "phone.jpg", folder / "small.jpg"
+    path.write_bytes(data)
+    small.write_bytes(encoded(quarters(80, 50), "JPEG"))
+    subprocess.run(["exiftool", "-q", "-overwrite_original", "-n", f"-Orientation={orientation}", "-GPSLatitude=52.52",
+                    "-GPSLatitudeRef=N", "-GPSLongitude=13.405", "-GPSLongitudeRef=E", "-Make=Apple", "-Model=iPhone 15",
+                    "-SerialNumber=C8QXJ0ABC", "-Artist=Zoë", "-XMP:Creator=Zoë", "-IPTC:City=Berlin", "-Comment=secret",
+                    "-DateTimeOriginal=2026:11:25 07:00:00", f"-ThumbnailImage<={small}", str(path)], check=True)
+    return path.read_bytes()
+
+
+def swapped_profile():
+    """sRGB with the primaries of red and blue exchanged: a converted picture has red and blue exchanged, too."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    red, blue = profile.index(b"rXYZ"), profile.index(b"bXYZ")
+    profile[red:red + 4], profile[blue:blue + 4] = b"bXYZ", b"rXYZ"
+    return bytes(profile)
+
+
+# ---- a look at what came out ----------------------------------------------------------------------------------------
+
+# Fields that say something of a picture's owner. Size and density, which every picture has, are not among them.
+PRIVATE = ["-GPS*", "-*SerialNumber*", "-Make", "-Model", "-Artist", "-Copyright", "-Comment", "-DateTimeOriginal", "-*ThumbnailImage",
+           "-MakerNotes:all", "-XMP:all", "-IPTC:all", "-EXIF:all", "-Keys:all", "-UserData:all"]
+
+
+def private_fields(path):
+    """{name: value} of the fields of a file that say something of its owner."""
+    out = subprocess.run(["exiftool", "-j", "-G", *PRIVATE, str(path)], capture_output=True, text=True, check=True).stdout
+    return {name: value for name, value in json.loads(out)[0].items() if name != "SourceFile"}
+
+
+def decoded(data):
+    return Image.open(io.BytesIO(data))
+
+
+def size_of(data):
+    return decoded(data).size
+
+
+def corners(picture):
+    """The letters of the colours in the corners, row by row: RGBW for quarters() the right way up."""
+    picture = picture.convert("RGB")
+    width, height = picture.size
+    spots = ((8, 8), (width - 8, 8), (8, height - 8), (width - 8, height - 8))
+
+    def nearest(pixel):
+        return min(QUARTERS, key=lambda name: sum(abs(a - b) for a, b in zip(QUARTERS[name], pixel)))
+
+    return "".join(nearest(picture.getpixel(spot)) for spot in spots)
+
+
 def shows(served, original):
-    """Whether what was served is the JPEG that the media pipeline makes of the original: the same picture, of the same size,
-    without anything beside it."""
-    made, meant = Image.open(io.BytesIO(served)), Image.open(io.BytesIO(original)).convert("RGB")
+    """Whether a served JPEG is the rendition of the original: the same picture, the same size, no metadata."""
+    made, meant = decoded(served), decoded(original).convert("RGB")
     difference = ImageStat.Stat(ImageChops.difference(made.convert("RGB"), meant)).mean
     return made.format == "JPEG" and made.size == meant.size and not made.getexif() and max(difference) < 5

@@ -3,14 +3,12 @@
 docs/openapi.yaml begins with what x-example means.
 """
 
-import base64
 import copy
-import hashlib
 import json
 import urllib.parse
-import uuid
 
-import images
+from helpers import api, images, videos
+from helpers.phone import sha256_base64
 
 METHODS = ("get", "post", "put", "patch", "delete")
 PASSWORD = "correct horse battery"
@@ -108,12 +106,8 @@ class Document:
         return next(operation for operation in self.operations if operation.id == identifier)
 
     def register(self, name="Sam"):
-        """An account of its own: the answer of the registration."""
-        body = {"email": f"{uuid.uuid4()}@example.com", "password": PASSWORD, "name": name}
-        status, _, data = self.vibe.request("POST", "/api/auth/register", json.dumps(body),
-                                            {"Content-Type": "application/json"})
-        assert status == 201, data
-        return json.loads(data)
+        """A new account: its session."""
+        return api.register(self.vibe, password=PASSWORD, name=name)
 
     def steps(self):
         """(operation, example) of all examples, in the order that the document gives."""
@@ -124,7 +118,7 @@ class Document:
 class Walk:
     """Runs examples one after the other, with the values of a real server in the place of the written ones."""
 
-    FILES = {"picture": ("image/jpeg", images.jpeg(64, 48, size=4000)), "video": ("video/mp4", images.mp4() + bytes(20_000_000))}
+    FILES = {"picture": ("image/jpeg", images.jpeg(64, 48, size=4000)), "video": ("video/mp4", videos.mp4() + bytes(20_000_000))}
 
     def __init__(self, document):
         self.document, self.vibe = document, document.vibe
@@ -137,7 +131,7 @@ class Walk:
 
     def value(self, source):
         if source == "new-email":
-            return f"{uuid.uuid4()}@example.com"
+            return api.new_email()
         identifier, pointer = source.split("#")
         return at_pointer(self.answers[identifier], pointer)
 
@@ -150,7 +144,7 @@ class Walk:
             body["contentType"], data = self.FILES[example["file"]]
             body["contentLength"] = len(data)
             if body.get("checksumSha256"):
-                body["checksumSha256"] = base64.b64encode(hashlib.sha256(data).digest()).decode()
+                body["checksumSha256"] = sha256_base64(data)
         if body is not None:
             body |= example.get("with", {})
         for where, source in example.get("use", {}).items():
