@@ -1,12 +1,11 @@
-"""`./dev bench`: vibe beside its peers, all in one run, on this machine's loopback alone.
+"""`./dev bench`: measures vibe beside its peers, in one run, on this machine's loopback alone.
 
-Servers are pinned to the first core and clients to the second; rounds are interleaved (A B C A B C …) and medians are
-shown, so that what else the machine does falls on all alike. Everything is started, bounded in time and ended here.
+Servers are pinned to the first core and clients to the last. Rounds are interleaved (A B C A B C …) and the table shows
+medians, so that other load on the machine falls on all alike. This program starts, bounds and ends everything itself.
 """
 
 import argparse
 import contextlib
-import json
 import os
 import pathlib
 import shutil
@@ -14,9 +13,9 @@ import statistics
 import sys
 import tempfile
 import time
-import urllib.request
 
 import cgroup
+import client
 import day
 import feed
 import load
@@ -24,15 +23,20 @@ import media
 import servers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+PARTS = {
+    "http": "health, upload tickets and a 20 KB picture: beside nginx, tickets also beside Express with the AWS SDK",
+    "puts": "durable PUTs: beside create + write + fsync",
+    "feed": "the first page of a million activities: beside Express with pg, and pgbench; then a day of 1000 users on 1/4 CPU",
+    "media": "variants and renderings: beside nginx, Varnish, Express with sharp, and a bare loop of libvips",
+}
 PICTURE_BYTES = 20 * 1024
 PICTURE_KEY = "profile-pictures/bench/avatar-1.jpg"
 TICKET_PATH = "/api/upload/profile-picture"
 TICKET_REQUEST = {"contentType": "image/jpeg", "contentLength": PICTURE_BYTES}
-ACCOUNT = {"email": "bench@example.com", "password": "correct horse 42", "name": "Bench"}
 
 
 class Series:
-    """Results of one contestant over the rounds: its rates, and what each unit cost its processor."""
+    """One contestant over the rounds: its rates, and the processor time that each request took."""
 
     def __init__(self, name, run, program=None):
         self.name, self.run, self.program = name, run, program
@@ -78,7 +82,7 @@ class Table:
                   f"{ratio:.2f} x", f">= {target} x" if target else ""), ratio >= target if target else None)
 
     def ratio(self, what, mine, other, theirs, unit, most):
-        """Of something that is better the smaller it is."""
+        """A row for a figure of which less is better."""
         self.add((what, f"{mine:.0f} {unit}", "", other, "", f"{mine / theirs:.2f} x", f"<= {most} x"), mine <= most * theirs)
 
     def bound(self, what, value, unit, most):
@@ -88,13 +92,6 @@ class Table:
         widths = [max(len(row[i]) for row in [self.HEAD, *self.rows]) for i in range(len(self.HEAD))]
         for row in [self.HEAD, tuple("-" * width for width in widths), *self.rows]:
             print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
-
-
-def call(method, url, body=None, token=None):
-    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
-    request = urllib.request.Request(url, json.dumps(body).encode() if body else None, headers, method=method)
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return answer.read()
 
 
 def measure_http(table, vibe, nginx, express, token, options):
@@ -140,12 +137,12 @@ def measure_feed(table, vibe, express, token, folder, options):
 
 
 def measure_day(table, vibe, options):
-    """Against a `vibe serve` of its own, in a control group; database, bucket and CDN are those of the `vibe up`."""
+    """Measures a `vibe serve` of its own in a control group. It uses the database, the bucket and the CDN of the `vibe up`."""
     with contextlib.ExitStack() as stack:
         try:
             prefix = stack.enter_context(cgroup.limited(0.25, 512 * 1024 * 1024))
         except servers.Failed as reason:
-            print(f"  a day is not measured: {reason}", file=sys.stderr)
+            print(f"  skipping the day of users: {reason}", file=sys.stderr)
             return
         serve = stack.enter_context(servers.Serve(options.binary, vibe.env, servers.free_port(), prefix))
         serve.wait_until_healthy()
@@ -156,8 +153,8 @@ def measure_day(table, vibe, options):
         one_day = day.Day(api, vibe.env["CDN_BASE_URL"], day.tokens(users, servers.JWT_SECRET), activities, PICTURE_KEY)
         latencies = one_day.run(options.day_seconds)
         table.bound(f"a day of {day.USERS} users at {day.SPEED} x, 1/4 CPU, 512 MB: p99 of {len(latencies):,}",
-                    day.percentile(latencies, 0.99), "ms", 100)
-        table.bound("  its median", day.percentile(latencies, 0.5), "ms", 100)
+                    load.percentile(latencies, 0.99), "ms", 100)
+        table.bound("  its median", load.percentile(latencies, 0.5), "ms", 100)
 
 
 def measure_puts(table, vibe, folder, options):
@@ -192,16 +189,16 @@ def run(options, folder):
     with contextlib.ExitStack() as stack:
         print("starting vibe, nginx and Express …", file=sys.stderr)
         vibe = stack.enter_context(servers.VibeUp(options.binary, folder / "vibe"))
-        time.sleep(1)  # what it does at its start is over, so that "idle" is idle
+        time.sleep(1)  # until its start-up work is over, so that "idle" is idle
         idle_mb = vibe.resident_mb()
         api = vibe.env["VIBE_API_URL"]
         load.put_object(vibe.env, PICTURE_KEY, picture, "image/jpeg")
-        token = json.loads(call("POST", api + "/api/auth/register", ACCOUNT))["accessToken"]
-        answers = {"/health": call("GET", api + "/api/health"),
-                   "/ticket": call("POST", api + TICKET_PATH, TICKET_REQUEST, token)}
+        token = client.register(api, "bench")
+        answers = {"/health": client.fetch(api + "/api/health"),
+                   "/ticket": client.fetch(api + TICKET_PATH, TICKET_REQUEST, token)}
         nginx = stack.enter_context(servers.Nginx(folder / "nginx", answers, {PICTURE_KEY: picture}))
         for url in (vibe.env["CDN_BASE_URL"], nginx.url, nginx.url + "/cached"):
-            assert call("GET", f"{url}/{PICTURE_KEY}") == picture, url
+            assert client.fetch(f"{url}/{PICTURE_KEY}") == picture, url
         express = stack.enter_context(servers.Express(ROOT / "backend/bench/express", ROOT / "build/bench/express",
                                                       vibe.env["DATABASE_URL"], folder))
         if options.only in (None, "http"):
@@ -216,27 +213,30 @@ def run(options, folder):
         measure_start(table, vibe, options)
         table.bound("vibe up: resident memory, idle", idle_mb, "MB", 25)
         table.bound("vibe up: resident memory, peak of all this", vibe.peak_mb(), "MB", 100)
-    if options.only in (None, "media"):  # on all cores, so without the others
+    if options.only in (None, "media"):  # on all cores, so after the others have ended
         media.measure(table, race, Series, folder, options)
     return table
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="two short rounds: a look, not a result")
+    parts = "\n".join(f"  {name:6} {what}" for name, what in PARTS.items())
+    parser = argparse.ArgumentParser(
+        prog="./dev bench", description=__doc__.split(": ", 1)[1].split("\n")[0].capitalize(), formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"parts, for --only:\n{parts}\nStart-up time and memory are measured in every run.")
+    parser.add_argument("--quick", action="store_true", help="two short rounds, to see that it works; the figures are no result")
     parser.add_argument("--rounds", type=int, help="rounds of each measurement (default: 5)")
-    parser.add_argument("--seconds", type=float, help="length of each measurement (default: 4)")
-    parser.add_argument("--only", choices=("http", "puts", "feed", "media"), help="a part of it (feed: with the day)")
+    parser.add_argument("--seconds", type=float, help="seconds of each measurement (default: 4)")
+    parser.add_argument("--only", choices=PARTS, help="one part, and leave out the others")
     parser.add_argument("--binary", type=pathlib.Path, default=ROOT / "build/vibe", help="the program to measure")
     parser.add_argument("--bare", type=pathlib.Path, default=ROOT / "build/release/bench/bench_media",
-                        help="the bare loops that media workers are compared with")
+                        help="the bare loops to compare the media workers with")
     options = parser.parse_args()
     options.rounds = options.rounds or (2 if options.quick else 5)
     options.seconds = options.seconds or (1 if options.quick else 4)
     options.starts = 3 if options.quick else 11
     options.put_urls = 5000 if options.quick else 40000
     options.day_seconds = 10 if options.quick else 60
-    # on a real disk, as the build folder is: /tmp may be memory
+    # in the build folder, which is on a real disk: /tmp may be memory
     (ROOT / "build/bench").mkdir(parents=True, exist_ok=True)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="run-", dir=ROOT / "build/bench"))
     try:

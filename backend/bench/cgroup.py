@@ -1,4 +1,4 @@
-"""A control group with a part of one processor and bounded memory, as a small container has. Version 1 and 2."""
+"""A control group with a share of one processor and bounded memory, like a small container. Versions 1 and 2."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ PERIOD_US = 100_000
 
 
 def _folders(name):
-    """Where the group is to be, and which file takes which limit."""
+    """{folder of the group: (file of the processor limit, file of the memory limit)}"""
     if (ROOT / "cgroup.controllers").exists():
         return {ROOT / name: ("cpu.max", "memory.max")}
     return {ROOT / "cpu" / name: ("cpu.cfs_quota_us", None), ROOT / "memory" / name: (None, "memory.limit_in_bytes")}
@@ -19,7 +19,7 @@ def _folders(name):
 
 @contextlib.contextmanager
 def limited(cores, memory_bytes):
-    """Yields the command prefix that runs a program in such a group. servers.Failed if none may be made here."""
+    """Yields the command prefix that runs a program in such a group. Raises servers.Failed where none may be made."""
     name, quota_us = f"vibe-bench-{os.getpid()}", round(cores * PERIOD_US)
     folders = _folders(name)
     try:
@@ -33,7 +33,7 @@ def limited(cores, memory_bytes):
         for folder in folders:
             with contextlib.suppress(OSError):
                 folder.rmdir()
-        raise servers.Failed(f"no control group can be made here: {problem}") from problem
+        raise servers.Failed(f"this machine allows no control group: {problem}") from problem
     joins = "; ".join(f"echo $$ > {folder}/cgroup.procs" for folder in folders)
     try:
         yield ["sh", "-c", f'{joins}; exec "$@"', "sh"]

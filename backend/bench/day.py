@@ -1,7 +1,7 @@
 """A mixed day of many people, at ten times its real rate, against a `vibe serve` that has a quarter of one processor.
 
-Arrivals are those of an open system: they do not wait for earlier answers, and a latency counts from when the request
-was due, so that a stall is seen by all whom it would have kept waiting."""
+The load is an open system: arrivals do not wait for earlier answers. A latency counts from the moment when the request was
+due, so that a stall shows in every request that it delays."""
 
 import base64
 import concurrent.futures
@@ -14,19 +14,18 @@ import time
 import urllib.parse
 
 import media
-import servers
 
 USERS = 1000
-REQUESTS_A_DAY = 500  # of one active user: some fifteen looks at the feed, with what each leads to
+REQUESTS_A_DAY = 500  # of one active user: some fifteen looks at the feed, with the requests that follow
 SPEED = 10
-RATE = USERS * REQUESTS_A_DAY / 86400 * SPEED  # a second, all together
+RATE = USERS * REQUESTS_A_DAY / 86400 * SPEED  # requests a second, of all users
 MIX = {"feed": 70, "picture": 14, "ticket": 8, "complete": 4, "join": 4}
 IN_FLIGHT_MAX = 64
 JPEG = media.encoded(media.landscape((640, 480)), format="JPEG", quality=80)  # as an app sends an avatar
 
 
 class Refused(Exception):
-    """An answer that the user would have noticed."""
+    """An answer that a user would notice: an error, or a page that is too short."""
 
 
 class Client(threading.local):
@@ -79,14 +78,14 @@ class Day:
         self.call("POST", f"/api/activities/{self.random.choice(self.activities)}/join", token, {})
 
     def act(self, kind, due):
-        """One user does one thing. Returns its latency in ms, from when it was due."""
+        """One user does one thing: its latency in ms, counted from when it was due."""
         action = {"feed": self.feed, "picture": self.load_picture, "ticket": self.ticket, "complete": self.complete,
                   "join": self.join}[kind]
         action(self.random.choice(self.tokens))
         return (time.monotonic() - due) * 1000
 
     def run(self, seconds):
-        """Returns the latencies in ms, ascending. Refused if anything failed."""
+        """The latencies in ms, ascending. Raises Refused if any request failed."""
         with concurrent.futures.ThreadPoolExecutor(IN_FLIGHT_MAX) as pool:
             due, end, results = time.monotonic(), time.monotonic() + seconds, []
             while (due := due + self.random.expovariate(RATE)) < end:
@@ -101,7 +100,7 @@ def base64url(data):
 
 
 def tokens(user_ids, secret):
-    """Access tokens as vibe signs them (api/jwt.h): a thousand log-ins would take longer than the day."""
+    """Access tokens as vibe signs them (api/auth/jwt.h): a thousand logins would take longer than the day."""
     kid = hmac.digest(secret.encode(), b"vibe jwt kid", "sha256")[:8].hex()
     header = base64url(json.dumps({"alg": "HS256", "typ": "JWT", "kid": kid}).encode())
     now = int(time.time())
@@ -112,9 +111,3 @@ def tokens(user_ids, secret):
         return f"{text}.{base64url(hmac.digest(secret.encode(), text.encode(), 'sha256'))}"
 
     return [token(user_id) for user_id in user_ids]
-
-
-def percentile(values, share):
-    if not values:
-        raise servers.Failed("nothing was measured")
-    return values[min(len(values) - 1, int(len(values) * share))]

@@ -1,4 +1,4 @@
-"""The first page of a million activities: vibe beside Express with pg, and beside pgbench that runs the bare query."""
+"""The first page of a million activities: vibe beside Express with pg, and beside pgbench with the bare query."""
 
 import pathlib
 import re
@@ -13,7 +13,7 @@ CLIENTS = 64
 CONNECTIONS = 16  # to the database: as many as the pools of vibe and of Express have
 PATH = "/api/activities"
 
-# Indexes are made once everything is in. Every activity has an image, every owner a picture.
+# Indexes are created after all rows. Every activity has an image, every owner a picture.
 FILL = f"""
 INSERT INTO users (name, profile_picture_s3_key, profile_picture_cdn_url)
 SELECT 'Owner ' || i, 'profile-pictures/' || i || '/avatar-1.jpg', 'http://cdn/profile-pictures/' || i || '/avatar-1.jpg'
@@ -41,7 +41,7 @@ VACUUM ANALYZE activities, users;
 def psql(database_url, text):
     done = subprocess.run(["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", database_url], input=text, capture_output=True, text=True)
     if done.returncode != 0:
-        raise servers.Failed(f"psql went wrong:\n{done.stderr}")
+        raise servers.Failed(f"psql failed:\n{done.stderr}")
     return done.stdout
 
 
@@ -50,13 +50,13 @@ def fill(database_url):
 
 
 def bare_query():
-    """What Express asks the database, with its parameters in place."""
+    """The query of Express, with its parameters filled in."""
     text = re.search(r"const feed = `(.*?)`", (load.SCRIPTS / "express/server.mjs").read_text(), re.S)[1]
     return text.replace("$1", "21").replace("$2", "'00000000-0000-4000-8000-000000000000'").replace("\n", " ") + ";\n"
 
 
 def pgbench(database_url, folder, seconds):
-    """Transactions a second of the bare query, prepared, on as many connections."""
+    """Transactions a second of the bare query, prepared, on as many connections as the pools have."""
     script = folder / "feed.sql"
     if not script.exists():
         script.write_text(bare_query())
@@ -66,12 +66,12 @@ def pgbench(database_url, folder, seconds):
         capture_output=True, text=True)
     rate = re.search(r"tps = ([\d.]+)", done.stdout)
     if done.returncode != 0 or not rate:
-        raise servers.Failed(f"pgbench went wrong:\n{done.stdout}{done.stderr}")
+        raise servers.Failed(f"pgbench failed:\n{done.stdout}{done.stderr}")
     return float(rate[1])
 
 
 class Feed:
-    """One contestant's address and token; keeps the latencies of its last run."""
+    """One contestant's address and token, and the latencies of its runs."""
 
     def __init__(self, url, token):
         self.url, self.token, self.p50_ms, self.p99_ms = url, token, [], []

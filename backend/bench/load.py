@@ -1,4 +1,4 @@
-"""The load of the benchmark: wrk on the clients' core, presigned PUTs, and what the disk itself can do."""
+"""The load of the benchmark: wrk on the clients' core, presigned PUTs, and fsync on the bare disk."""
 
 import datetime
 import hashlib
@@ -11,8 +11,8 @@ import subprocess
 import threading
 import time
 import urllib.parse
-import urllib.request
 
+import client
 import servers
 
 SCRIPTS = pathlib.Path(__file__).resolve().parent
@@ -20,11 +20,17 @@ CONNECTIONS = 64
 
 
 class Failed(Exception):
-    """A measurement that would not mean anything; the text tells a person why."""
+    """A measurement that would mean nothing; the text tells a person why."""
+
+
+def percentile(ascending, share):
+    if not ascending:
+        raise Failed("nothing was measured")
+    return ascending[min(len(ascending) - 1, int(len(ascending) * share))]
 
 
 def run_wrk(url, seconds, *, connections=CONNECTIONS, script=None, arguments=(), options=()):
-    """Requests per second, and all that wrk said. Answers other than 2xx make the measurement worthless."""
+    """(requests a second, wrk's output). Answers other than 2xx make the measurement worthless."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s", *options]
     command += ["-s", SCRIPTS / script] if script else []
     done = subprocess.run(servers.pinned(servers.CLIENT_CORE, [*command, url, "--", *arguments]), capture_output=True,
@@ -33,7 +39,7 @@ def run_wrk(url, seconds, *, connections=CONNECTIONS, script=None, arguments=(),
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", done.stdout)
     errors = re.search(r"Socket errors: (.*)", done.stdout)
     if done.returncode != 0 or not rate or bad or errors or float(rate[1]) == 0:
-        raise Failed(f"load on {url} went wrong:\n{done.stdout}{done.stderr}")
+        raise Failed(f"wrk failed on {url}:\n{done.stdout}{done.stderr}")
     return float(rate[1]), done.stdout
 
 
@@ -42,13 +48,13 @@ def wrk(url, seconds, **options):
 
 
 def get_with_latency(url, token, seconds, connections):
-    """The rate, and its latencies in ms by percentile."""
+    """(requests a second, {percentile: latency in ms})"""
     rate, said = run_wrk(url, seconds, connections=connections, options=["--latency", "-H", f"Authorization: Bearer {token}"])
     units = {"us": 0.001, "ms": 1, "s": 1000, "m": 60000}
     latency = {int(percent): float(number) * units[unit]
                for percent, number, unit in re.findall(r"^\s+(\d+)%\s+([\d.]+)(us|ms|s|m) *$", said, re.M)}
     if 99 not in latency:
-        raise Failed(f"wrk does not tell the latencies of {url}:\n{said}")
+        raise Failed(f"wrk shows no latencies of {url}:\n{said}")
     return rate, latency
 
 
@@ -82,9 +88,7 @@ def presign_put(environment, key, now, expires_s=3600):
 
 def put_object(environment, key, data, content_type):
     target = presign_put(environment, key, datetime.datetime.now(datetime.timezone.utc))
-    request = urllib.request.Request(environment["AWS_ENDPOINT_URL_S3"] + target, data, {"Content-Type": content_type},
-                                     method="PUT")
-    urllib.request.urlopen(request, timeout=20).close()
+    client.fetch(environment["AWS_ENDPOINT_URL_S3"] + target, data, method="PUT", headers={"Content-Type": content_type})
 
 
 def presigned_puts(environment, count, folder):
@@ -98,8 +102,8 @@ def presigned_puts(environment, count, folder):
 
 
 def fsync_rate(folder, size, threads, seconds):
-    """New files of this size a second, each created, written and fsynced before the next: what a store that syncs every
-    PUT by itself could do at the most."""
+    """New files of this size a second; each thread creates, writes and fsyncs one file before the next. This is the upper
+    bound for a store that syncs every PUT by itself."""
     data, counts, end = os.urandom(size), [0] * threads, time.monotonic() + seconds
     target = folder / f"fsync-{threads}"
     target.mkdir(exist_ok=True)

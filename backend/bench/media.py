@@ -1,10 +1,9 @@
-"""Pictures: cached variants beside nginx and Varnish, renderings beside a bare loop and beside Express with sharp, what a
-phone waits for, and what many renderings at once do to everything else."""
+"""Pictures: cached variants beside nginx and Varnish, renderings beside a bare loop and Express with sharp, how long a phone
+waits for `complete`, and how many renderings at once slow everything else down."""
 
 import concurrent.futures
 import http.client
 import io
-import json
 import pathlib
 import queue
 import random
@@ -14,10 +13,10 @@ import sys
 import threading
 import time
 import urllib.parse
-import urllib.request
 
 from PIL import Image, ImageFilter
 
+import client
 import load
 import servers
 
@@ -26,14 +25,13 @@ VARIANT = "w=640&fm=webp&q=80"
 SIDE = (6000, 4000)  # 24 megapixels
 AT_ONCE = 200
 CLIENTS = 2 * len(servers.CORES) + 2  # enough that no core waits for the next request
-COPIES = 48  # of the large picture, under names of their own: each has a first time
-SMALLER = 5  # times as many of its canonical file, which takes a fifth of the time
-ACCOUNT = {"email": "media@example.com", "password": "correct horse 42", "name": "Media"}
+COPIES = 48  # of the large picture, under names of their own, so that each can be rendered for the first time
+SMALLER = 5  # times as many copies of its canonical file, each of which takes a fifth of the time
 
 
 def landscape(size, seed=1):
-    """Something of a photograph: large soft shapes, edges, and the grain of a sensor. At 24 megapixels and quality 92 it
-    has the 6 MB that a phone's or a camera's JPEG has."""
+    """A picture like a photograph: large soft shapes, edges, and the grain of a sensor. At 24 megapixels and quality 92 its
+    JPEG has about 6 MB, as a phone's or a camera's has."""
     chance = random.Random(seed)
     small = Image.effect_noise((60, 40), 120).convert("L").resize(size, Image.BICUBIC)
     warm = Image.effect_noise((9, 6), 160).convert("L").resize(size, Image.BICUBIC)
@@ -51,24 +49,16 @@ def encoded(picture, **options):
     return out.getvalue()
 
 
-def fetch(url, token=None, body=None, method="GET", timeout_s=120, headers=None):
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"} | (headers or {}), method=method)
-    if token:
-        request.add_header("Authorization", f"Bearer {token}")
-    with urllib.request.urlopen(request, timeout=timeout_s) as answer:
-        return answer.read()
-
-
 def measure_cached(table, race, Series, vibe, folder, options):
-    """The very bytes of a variant of about 20 KB, from the edge, from a file by nginx, from memory by Varnish."""
+    """The same variant of about 20 KB: from the edge, from a file by nginx, from memory by Varnish."""
     key = "activity-images/bench/hero-1.jpg"
     load.put_object(vibe.env, key, encoded(landscape((1600, 1067)), format="JPEG", quality=88), "image/jpeg")
     mine = f"{vibe.env['CDN_BASE_URL']}/{key}?w=480&fm=webp&q=80"
-    webp = fetch(mine)
+    webp = client.fetch(mine)
     with servers.Nginx(folder / "nginx-media", {"/health": b"ok"}, {"hero.webp": webp}) as nginx, \
             servers.Varnish(folder / "varnish", nginx.url) as varnish:
         for url in (nginx.url, varnish.url):
-            assert fetch(url + "/hero.webp") == webp, url
+            assert client.fetch(url + "/hero.webp") == webp, url
         edge, disk, memory = race(
             "cached variants", options.rounds, Series("vibe", lambda: load.get(mine, options.seconds), vibe),
             Series("nginx, the same bytes from a file", lambda: load.get(nginx.url + "/hero.webp", options.seconds), nginx),
@@ -80,12 +70,12 @@ def measure_cached(table, race, Series, vibe, folder, options):
 def bare(options, *arguments):
     done = subprocess.run([options.bare, *map(str, arguments)], capture_output=True, text=True, timeout=300)
     if done.returncode != 0:
-        raise servers.Failed(f"{options.bare.name} {arguments[0]} went wrong: {done.stderr}")
+        raise servers.Failed(f"{options.bare.name} {arguments[0]} failed: {done.stderr}")
     return float(done.stdout)
 
 
 def fetch_kept_alive(urls):
-    """Takes from the queue what is in it, over one connection."""
+    """Fetches the URLs of a queue over one connection, until it is empty."""
     connection = None
     while True:
         try:
@@ -101,19 +91,19 @@ def fetch_kept_alive(urls):
 
 
 def many(urls, at_once):
-    """Fetches all, so many at once. Returns how many a second."""
+    """Fetches all, so many at once: the rate a second."""
     waiting = queue.SimpleQueue()
     for url in urls:
         waiting.put(url)
     started = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(at_once) as clients:
-        for client in [clients.submit(fetch_kept_alive, waiting) for _ in range(at_once)]:
-            client.result()
+        for one in [clients.submit(fetch_kept_alive, waiting) for _ in range(at_once)]:
+            one.result()
     return len(urls) / (time.monotonic() - started)
 
 
 class Renderings:
-    """First requests for variants: a name that has not been asked for each time."""
+    """First requests for variants: each asks for another key."""
 
     def __init__(self, vibe, keys):
         self.urls = (f"{vibe.env['CDN_BASE_URL']}/{key}?{VARIANT}" for key in keys)
@@ -152,16 +142,6 @@ def measure_renderings(table, race, Series, vibe, express, picture, folder, opti
     table.rate("first 640 px variant of an uploaded 24 MP photo", first, sharp, 4)
 
 
-def upload(api, token, data, content_type):
-    """As a phone does. Returns how long `complete` took, ms."""
-    ticket = json.loads(fetch(api + "/api/upload/profile-picture", token, method="POST", body=json.dumps(
-        {"contentType": content_type, "contentLength": len(data)}).encode()))
-    fetch(ticket["url"], body=data, method="PUT", headers=ticket["headers"])
-    started = time.monotonic()
-    fetch(f"{api}/api/upload/{ticket['uploadId']}/complete", token, json.dumps({"key": ticket["key"]}).encode(), "POST")
-    return (time.monotonic() - started) * 1000
-
-
 def measure_heic(table, vibe, token, folder, options):
     png, heic = folder / "phone.png", folder / "phone.heic"
     landscape((4032, 3024)).save(png, compress_level=1)
@@ -170,13 +150,13 @@ def measure_heic(table, vibe, token, folder, options):
     theirs, mine = [], []
     for _ in range(max(3, options.rounds)):
         theirs.append(bare(options, "ingest", heic, 1))
-        mine.append(upload(vibe.env["VIBE_API_URL"], token, data, "image/heic"))
+        mine.append(client.upload(vibe.env["VIBE_API_URL"], token, data, "image/heic"))
     mine, theirs = statistics.median(mine), statistics.median(theirs)
     table.ratio("`complete` of a 12 MP HEIC, to the answer", mine, f"{theirs:.0f} ms  bare decode + encode", theirs, "ms", 1.15)
 
 
 class Pulse:
-    """Asks for the health, over and over, and keeps how long it took."""
+    """Asks for /api/health again and again, and keeps the latencies."""
 
     def __init__(self, api):
         self.api, self.times_ms, self.over = api, [], threading.Event()
@@ -185,7 +165,7 @@ class Pulse:
     def _run(self):
         while not self.over.is_set():
             started = time.monotonic()
-            fetch(self.api + "/api/health")
+            client.fetch(self.api + "/api/health")
             self.times_ms.append((time.monotonic() - started) * 1000)
             self.over.wait(0.005)
 
@@ -198,11 +178,11 @@ class Pulse:
         self.thread.join()
 
     def p99_ms(self):
-        return sorted(self.times_ms)[int(len(self.times_ms) * 0.99)]
+        return load.percentile(sorted(self.times_ms), 0.99)
 
 
 def measure_crowd(table, vibe, picture, options):
-    """All at once, each of another name; whoever is refused must be told when to come again."""
+    """All renderings at once, each of another key. A refusal must carry Retry-After."""
     urls = [f"{vibe.env['CDN_BASE_URL']}/{key}?{VARIANT}" for key in copies(vibe, "crowd", picture, AT_ONCE)]
     workers_mb = [0]
 
@@ -227,8 +207,7 @@ def measure(table, race, Series, folder, options):
     picture = encoded(landscape(SIDE), format="JPEG", quality=92)
     print(f"… of {len(picture) / 1e6:.1f} MB", file=sys.stderr)
     with servers.VibeUp(options.binary, folder / "vibe-media", servers.ALL_CORES) as vibe:
-        token = json.loads(fetch(vibe.env["VIBE_API_URL"] + "/api/auth/register", body=json.dumps(ACCOUNT).encode(),
-                                 method="POST"))["accessToken"]
+        token = client.register(vibe.env["VIBE_API_URL"], "media")
         with servers.Express(ROOT / "backend/bench/express", ROOT / "build/bench/express", vibe.env["DATABASE_URL"], folder,
                              servers.ALL_CORES) as express:
             measure_renderings(table, race, Series, vibe, express, picture, folder, options)

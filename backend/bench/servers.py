@@ -1,5 +1,5 @@
-"""The contestants of the benchmark: each starts its program on free loopback ports, pinned to the servers' core, and ends
-it when its `with` block does."""
+"""The contestants of the benchmark. Each starts its program on free loopback ports, pinned to the servers' core, and stops
+it at the end of its `with` block."""
 
 import contextlib
 import http.client
@@ -19,7 +19,7 @@ JWT_SECRET = "only for this benchmark, only for a minute"  # of `vibe serve`
 
 
 class Failed(Exception):
-    """Something could not be started; the text tells a person what."""
+    """A program did not start or failed; the text tells a person which and why."""
 
 
 def free_port():
@@ -59,7 +59,7 @@ class Program:
                 self.process.wait()
 
     def cpu_us(self):
-        """Processor time so far, of its threads and of its children (nginx's worker) alike."""
+        """Processor time so far, of all its threads and of its workers (nginx has one)."""
         total = 0
         for pid in (self.process.pid, *self.workers()):
             for path in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat"):
@@ -67,7 +67,11 @@ class Program:
         return total / 1000
 
     def workers(self):
+        """Its child processes, whose time and memory are its own."""
         return ()
+
+    def children(self):
+        return map(int, pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split())
 
     def _status_mb(self, field):
         for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
@@ -129,7 +133,7 @@ class VibeUp(Program):
         self.env = {name.removeprefix("export ").strip(): value.strip("'\"") for name, value in lines}
 
     def media_mb(self):
-        """Memory of the nursery and its workers, what they share counted once for all."""
+        """Memory of the nursery and its workers; memory that they share counts once."""
         total = 0
         for pid in descendants(self.process.pid):
             with contextlib.suppress(OSError):
@@ -141,10 +145,10 @@ class VibeUp(Program):
 
 
 class Serve(Program):
-    """`vibe serve` beside the database and the store of a `vibe up`."""
+    """`vibe serve` with the database and the store of a `vibe up`."""
 
     def __init__(self, binary, up, port, prefix=()):
-        """prefix: a command that runs the program, in a control group for example."""
+        """prefix: a command that runs the program, for example in a control group."""
         self.port = port
         environment = clean_environment(
             PORT=str(port), DATABASE_URL=up["DATABASE_URL"], AWS_REGION=up["AWS_REGION"], S3_BUCKET_NAME=up["S3_BUCKET_NAME"],
@@ -187,7 +191,7 @@ http {{
 
 class Nginx(Program):
     def __init__(self, folder, answers, files):
-        """answers: path → what is answered with as many bytes; files: path → contents."""
+        """answers: {path: bytes; nginx answers with as many}; files: {path: contents}."""
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         for key, data in files.items():
@@ -202,12 +206,11 @@ class Nginx(Program):
         super().__init__("nginx", [program, "-e", folder / "error.log", "-c", folder / "nginx.conf"], folder / "log")
         self.wait_until(lambda: is_up(port, next(iter(answers))))
 
-    def workers(self):
-        return map(int, pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split())
+    workers = Program.children
 
 
 class Varnish(Program):
-    """In front of another server, with everything in memory."""
+    """In front of another server, with a cache in memory."""
 
     def __init__(self, folder, behind):
         """behind: a URL without a path."""
@@ -219,8 +222,7 @@ class Varnish(Program):
                                      "-s", "malloc,64m", "-j", "none", "-n", folder / "n"], folder / "log")
         self.wait_until(lambda: is_up(port, "/health"))
 
-    def workers(self):
-        return map(int, pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split())
+    workers = Program.children
 
 
 class Express(Program):
