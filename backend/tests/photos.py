@@ -1,5 +1,5 @@
-"""`./dev photos FOLDER`: sends every picture and video of a folder through the API, as a phone does, and shows what went in and
-what came out: a table, and a contact sheet for the eye."""
+"""`./dev photos FOLDER`: uploads every picture and video of a folder as a phone does, and shows what went in and what came out,
+as a table and a contact sheet."""
 
 import argparse
 import io
@@ -28,7 +28,7 @@ def dimensions(path):
 
 
 def tile(picture, colour, lines):
-    """A picture on its dominant colour, as an app shows it while it loads, with a caption."""
+    """A picture on its dominant colour, which an app shows while it loads, with a caption."""
     made = Image.new("RGB", (TILE, TILE + CAPTION), "white")
     made.paste(colour, (0, 0, TILE, TILE))
     made.paste(picture, ((TILE - picture.width) // 2, (TILE - picture.height) // 2))
@@ -68,12 +68,12 @@ def sheet(tiles):
 
 def main():
     parser = argparse.ArgumentParser(prog="./dev photos", description=__doc__)
-    parser.add_argument("folder", type=pathlib.Path, help="with pictures and videos")
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("build/photos"), help="for what comes out (build/photos)")
+    parser.add_argument("folder", type=pathlib.Path, help="a folder of pictures and videos")
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("build/photos"), help="the folder for the results (default: build/photos)")
     options = parser.parse_args()
     files = sorted(path for path in options.folder.glob("*") if path.suffix.lower() in TYPES) if options.folder.is_dir() else []
     if not files:
-        sys.exit(f"./dev photos: there is no picture or video in {options.folder}")
+        sys.exit(f"./dev photos: no picture or video in {options.folder}")
     shutil.rmtree(options.out, ignore_errors=True)
     options.out.mkdir(parents=True)
     tiles = []
@@ -85,8 +85,8 @@ def main():
             tiles += [made] if made else []
     if tiles:
         sheet(tiles).save(options.out / "sheet.jpg", quality=88)
-    print(f"\nown: fields of EXIF, XMP, IPTC and the like that tell of their owner. What came out is in {options.out}, "
-          f"all of it to be looked at in {options.out}/sheet.jpg")
+    print(f"\nown: fields of EXIF, XMP, IPTC and the like that say something of the owner.\n"
+          f"The results are in {options.out}; {options.out}/sheet.jpg shows all of them.")
 
 
 main()

@@ -1,7 +1,7 @@
-"""Adds up what `./dev test` has run: one line a suite, the output of what failed, and `N passed, N failed` at the end.
+"""Sums up a run of `./dev test`: the output of each failed test, one line for each suite, and `N passed, N failed` at the end.
 
-Reads the results in a folder: NAME.meson.json (meson's testlog.json, one cmocka program a line) and NAME.junit.xml.
-Unit tests are counted by cmocka's test functions; a program that dies counts as one failure more.
+Reads the results in a folder: NAME.meson.json (meson's testlog.json, one cmocka program a line) and NAME.junit.xml. A unit
+test is one test function of cmocka; a program that crashes, leaks or times out without a failed function counts as one.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 CMOCKA = re.compile(r"\[\s+(OK|FAILED|SKIPPED)\s+\]\s+(?:\S+: )?([A-Za-z_]\w*)\s*$", re.MULTILINE)
-OUTPUT_MAX = 12000  # characters shown of one failing program
+OUTPUT_MAX = 12000  # characters of one failed program to show
 
 
 class Suite:
@@ -47,7 +47,7 @@ def read_meson(path, suite):
             suite.skipped += 1
             suite.skips.append(program["name"])
         elif program["result"] not in ("OK", "SKIP", "EXPECTEDFAIL"):
-            # a crash, a leak at exit or a timeout fails no test function of its own
+            # a crash, a leak at exit or a timeout is no failure of a test function
             suite.failed += max(1, len(failed))
             what = ", ".join(sorted(failed)) or f"{program['result'].lower()}, status {program.get('returncode')}"
             suite.fail(f"{program['name']}: {what}", output)
@@ -76,7 +76,7 @@ def read_junit(path, suite):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--allow-empty", action="store_true", help="a suite that ran nothing is no failure")
+    parser.add_argument("--allow-empty", action="store_true", help="a suite without a test is no failure")
     arguments = parser.parse_args()
     suites = []
     for path in sorted(arguments.folder.iterdir()):
@@ -86,10 +86,10 @@ def main():
             read_meson(path, suite) if path.name.endswith(".meson.json") else read_junit(path, suite)
         except (ValueError, KeyError, ElementTree.ParseError) as error:
             suite.failed += 1
-            suite.fail(f"{path}: results cannot be read", str(error))
+            suite.fail(f"{path}: these results cannot be read", str(error))
         if not (suite.passed or suite.failed or suite.skipped or arguments.allow_empty):
             suite.failed += 1
-            suite.fail(suite.name, "no test has run")
+            suite.fail(suite.name, "no test ran")
     for suite in suites:
         for what, output in suite.failures:
             print(f"\n==== FAILED {suite.name}: {what}\n{shorten(output.strip())}")
