@@ -2,8 +2,11 @@
 #include "media/wire.h"
 
 #include "base/memory.h"
+#include "base/wait.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -37,6 +40,23 @@ int vb_wire_send(int socket, const void *message, size_t size, const int *files,
         sent = sendmsg(socket, &header, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
     return sent < 0 ? -errno : sent == (ssize_t)size ? 0 : -EMSGSIZE;
+}
+
+int vb_wire_wait(int socket, int64_t deadline_ms)
+{
+    struct pollfd polled = {.fd = socket, .events = POLLIN};
+
+    for (;;) {
+        int64_t left_ms = vb_deadline_left_ms(deadline_ms);
+        int ready = poll(&polled, 1, left_ms < INT_MAX ? (int)left_ms : INT_MAX);
+
+        if (ready > 0)
+            return 0;
+        if (ready == 0)
+            return -ETIMEDOUT;
+        if (errno != EINTR)
+            return -errno;
+    }
 }
 
 static void take_files(struct msghdr *header, int *files, size_t file_count)

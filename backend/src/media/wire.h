@@ -40,6 +40,8 @@ struct vb_wire_start {
 
 /* One message with file_count descriptors, which stay the caller's. Returns 0 or -errno. */
 int vb_wire_send(int socket, const void *message, size_t size, const int *files, size_t file_count);
+/* Waits until there is a message, or the end. Returns 0, -ETIMEDOUT at the deadline (base/wait.h), or -errno. */
+int vb_wire_wait(int socket, int64_t deadline_ms);
 /* Returns the message's size, 0 at the end, or -errno (-EMSGSIZE: it was longer than capacity). files: set to -1 but
  * for those that came, close-on-exec and the caller's; more than file_count are closed. */
 ssize_t vb_wire_receive(int socket, void *message, size_t capacity, int *files, size_t file_count);
