@@ -4,6 +4,7 @@
 #ifndef VB_HTTP_INTERNAL_H
 #define VB_HTTP_INTERNAL_H
 
+#include "base/wait.h"
 #include "http/proxies.h"
 #include "http/router.h"
 #include "http/server.h"
@@ -58,13 +59,11 @@ struct vb_http_server {
     struct vb_proxies *proxies;
     atomic_bool draining;
     atomic_uint requests; /* in flight */
-    pthread_mutex_t lock; /* connections, adding to operations, watchdog */
+    pthread_mutex_t lock; /* connections, adding to operations */
     struct connection *connections;
     atomic_uint connection_count;
     _Atomic(struct operation_metrics *) operations;
-    pthread_t watchdog;
-    pthread_cond_t watchdog_wake;
-    bool watchdog_runs, watchdog_stop;
+    struct vb_periodic watchdog;
 };
 
 /*

@@ -6,11 +6,11 @@
 #include "base/machine.h"
 #include "base/memory.h"
 #include "base/metrics.h"
+#include "base/thread.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,24 +158,14 @@ static void close_connections(struct vb_http_server *server, bool all)
             shutdown(connection->fd, SHUT_RDWR);
 }
 
-static void *watch(void *argument)
+static int64_t watch(void *context)
 {
-    struct vb_http_server *server = argument;
+    struct vb_http_server *server = context;
 
-    pthread_setname_np(pthread_self(), "watchdog");
     pthread_mutex_lock(&server->lock);
-    while (!server->watchdog_stop) {
-        struct timespec until;
-
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += WATCHDOG_PERIOD_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000L;
-        until.tv_nsec %= 1000000000L;
-        pthread_cond_timedwait(&server->watchdog_wake, &server->lock, &until);
-        close_connections(server, false);
-    }
+    close_connections(server, false);
     pthread_mutex_unlock(&server->lock);
-    return NULL;
+    return WATCHDOG_PERIOD_MS;
 }
 
 static int parse_address(const struct vb_http_config *config, union address *address, socklen_t *ret_size,
@@ -312,22 +302,21 @@ static void set_defaults(struct vb_http_config *config)
         config->queue_timeout_ms = 10000;
 }
 
-/* Threads that are started here leave signals to the main thread. */
-static int start_threads(struct vb_http_server *server, int listener, const struct vb_tls *tls)
+static int start_event_loops(struct vb_http_server *server, int listener, const struct vb_tls *tls)
 {
-    sigset_t all, before;
-    int rc = 0;
+    sigset_t before;
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    vb_thread_block_signals(&before);
     server->daemon = start_daemon(server, listener, tls);
-    if (!server->daemon)
-        rc = -EIO;
-    else if (!server->watchdog_runs)
-        server->watchdog_runs = pthread_create(&server->watchdog, NULL, watch, server) == 0;
-    vb_assert(rc < 0 || server->watchdog_runs);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rc;
+    vb_thread_restore_signals(&before);
+    return server->daemon ? 0 : -EIO;
+}
+
+static void start_watchdog(struct vb_http_server *server)
+{
+    const struct vb_periodic_config config = {"watchdog", WATCHDOG_PERIOD_MS, watch, server};
+
+    vb_assert(vb_periodic_start(&server->watchdog, &config) == 0);
 }
 
 static void free_server(struct vb_http_server *server)
@@ -336,7 +325,6 @@ static void free_server(struct vb_http_server *server)
     vb_http_route_names_free(server->route_names);
     vb_router_destroy(server->router);
     vb_proxies_destroy(server->proxies);
-    pthread_cond_destroy(&server->watchdog_wake);
     pthread_mutex_destroy(&server->lock);
     free(server);
 }
@@ -358,10 +346,9 @@ int vb_http_server_start(const struct vb_http_config *config, struct vb_http_ser
     server->router = vb_router_create(config->routes);
     server->route_names = vb_http_route_names(config->routes);
     pthread_mutex_init(&server->lock, NULL);
-    pthread_cond_init(&server->watchdog_wake, NULL);
     set_defaults(&server->config);
     rc = open_listener(&server->config, &listener, &server->port, err);
-    if (rc == 0 && start_threads(server, listener, config->tls) < 0) {
+    if (rc == 0 && start_event_loops(server, listener, config->tls) < 0) {
         close(listener);
         rc = vb_error_set(err, EIO, "the %s server cannot start its event loops", config->name);
     }
@@ -369,6 +356,7 @@ int vb_http_server_start(const struct vb_http_config *config, struct vb_http_ser
         free_server(server);
         return rc;
     }
+    start_watchdog(server);
     set_gauges(server, true);
     *ret_server = server;
     return 0;
@@ -411,24 +399,22 @@ int vb_http_server_renew_tls(struct vb_http_server *server, const struct vb_tls 
     if (listener == MHD_INVALID_SOCKET)
         return vb_error_set(err, EIO, "the %s server cannot hand on its clients", server->config.name);
     server->retired[server->retired_count++] = old;
-    if (start_threads(server, listener, tls) == 0) {
+    if (start_event_loops(server, listener, tls) == 0) {
         server->tls = tls;
         return 0;
     }
-    vb_assert(start_threads(server, listener, server->tls) == 0); /* or nobody is served any more */
+    vb_assert(start_event_loops(server, listener, server->tls) == 0); /* or nobody is served any more */
     return vb_error_set(err, EIO, "the %s server cannot use the certificate", server->config.name);
 }
 
 /* Waits until no request is in flight. Returns whether that was reached. */
 static bool wait_for_requests(struct vb_http_server *server, unsigned timeout_ms)
 {
-    int64_t end_ms = vb_clock_monotonic_ms() + timeout_ms;
+    struct vb_poll poll = vb_poll_start(vb_deadline_after(timeout_ms), 500, 5000);
 
-    while (atomic_load(&server->requests) > 0) {
-        if (vb_clock_monotonic_ms() >= end_ms)
+    while (atomic_load(&server->requests) > 0)
+        if (!vb_poll_pause(&poll))
             return false;
-        usleep(2000);
-    }
     return true;
 }
 
@@ -440,9 +426,7 @@ void vb_http_server_drain(struct vb_http_server *server, unsigned timeout_ms)
     server->quiesced_listener = MHD_quiesce_daemon(server->daemon);
     if (server->quiesced_listener != MHD_INVALID_SOCKET)
         shutdown(server->quiesced_listener, SHUT_RDWR);
-    pthread_mutex_lock(&server->lock);
-    pthread_cond_signal(&server->watchdog_wake); /* closes idle connections at once */
-    pthread_mutex_unlock(&server->lock);
+    vb_periodic_wake(&server->watchdog); /* closes idle connections at once */
     wait_for_requests(server, timeout_ms);
 }
 
@@ -462,11 +446,7 @@ void vb_http_server_stop(struct vb_http_server *server)
         if (wait_for_requests(server, 100))
             break;
     }
-    pthread_mutex_lock(&server->lock);
-    server->watchdog_stop = true;
-    pthread_cond_signal(&server->watchdog_wake);
-    pthread_mutex_unlock(&server->lock);
-    pthread_join(server->watchdog, NULL);
+    vb_periodic_stop(&server->watchdog);
     MHD_stop_daemon(server->daemon);
     for (unsigned i = 0; i < server->retired_count; i++)
         MHD_stop_daemon(server->retired[i]);

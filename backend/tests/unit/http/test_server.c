@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -562,6 +563,46 @@ static void slow_head_and_stalled_body_are_cut_off(void **state)
     assert_true(wait_until(&app->done, 1));
 }
 
+/* The wall clock as this program sees it. libmicrohttpd and the C library keep the real one. */
+static atomic_llong wall_clock_ahead_s;
+
+int __real_clock_gettime(clockid_t id, struct timespec *ret_now);
+int __wrap_clock_gettime(clockid_t id, struct timespec *ret_now);
+
+int __wrap_clock_gettime(clockid_t id, struct timespec *ret_now)
+{
+    int r = __real_clock_gettime(id, ret_now);
+
+    if (id == CLOCK_REALTIME)
+        ret_now->tv_sec += atomic_load(&wall_clock_ahead_s);
+    return r;
+}
+
+/* The clock is set back by an hour as soon as the watchdog has looked at it: a wait until then would last an hour. */
+static int setup_before_the_clock_is_set_back(void **state)
+{
+    atomic_store(&wall_clock_ahead_s, 3600);
+    return setup(state);
+}
+
+static int teardown_clock(void **state)
+{
+    atomic_store(&wall_clock_ahead_s, 0);
+    return teardown(state);
+}
+
+static void a_wall_clock_that_is_set_back_does_not_stall_the_watchdog(void **state)
+{
+    struct app *app = *state;
+    int fd = dial(app);
+    char *answer;
+
+    send_text(fd, "GET /inline HTTP/1.1\r\nX-Slow: ");
+    answer = receive(fd, NULL); /* returns when the server closes; fails at the deadline */
+    free(answer);
+    close(fd);
+}
+
 static void stream_is_whole_and_released(void **state)
 {
     struct app *app = *state;
@@ -780,6 +821,8 @@ int main(void)
         TEST(head_callback_refuses_before_the_body_is_sent),
         TEST(torn_upload_is_cleaned_up),
         TEST(slow_head_and_stalled_body_are_cut_off),
+        cmocka_unit_test_setup_teardown(a_wall_clock_that_is_set_back_does_not_stall_the_watchdog,
+                                        setup_before_the_clock_is_set_back, teardown_clock),
         TEST(stream_is_whole_and_released),
         TEST(broken_stream_is_a_torn_answer),
         TEST(stream_of_a_client_that_leaves_is_released),
