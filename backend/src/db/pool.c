@@ -4,13 +4,13 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/wait.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /*
  *            connecting fails, or an answer does not come in time
@@ -37,7 +37,6 @@ struct vb_db_pool {
 struct vb_db_pool *vb_db_pool_create(const struct vb_db_config *config)
 {
     struct vb_db_pool *pool = vb_xcalloc(1, sizeof(*pool));
-    pthread_condattr_t attributes;
 
     pool->url = vb_xstrdup(config->url);
     pool->connections_max = config->connections_max ? config->connections_max : 16;
@@ -45,10 +44,7 @@ struct vb_db_pool *vb_db_pool_create(const struct vb_db_config *config)
     pool->acquire_timeout_ms = config->acquire_timeout_ms ? config->acquire_timeout_ms : 2000;
     pool->retry_ms = RETRY_FIRST_MS;
     pthread_mutex_init(&pool->mutex, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&pool->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    vb_cond_init(&pool->changed);
     return pool;
 }
 
@@ -162,13 +158,12 @@ static bool is_stale(struct vb_db *db)
 /* With the mutex held. Returns 0 when the state may have changed meanwhile, -EBUSY at the deadline. */
 static int wait_for_place(struct vb_db_pool *pool, int64_t deadline_ms)
 {
-    struct timespec deadline = {.tv_sec = deadline_ms / 1000, .tv_nsec = deadline_ms % 1000 * 1000000};
     int r;
 
     pool->waiting++;
-    r = pthread_cond_timedwait(&pool->changed, &pool->mutex, &deadline);
+    r = vb_cond_wait_until(&pool->changed, &pool->mutex, deadline_ms);
     pool->waiting--;
-    return r == ETIMEDOUT ? -EBUSY : 0;
+    return r == -ETIMEDOUT ? -EBUSY : 0;
 }
 
 /* Takes an idle connection, or a place for a new one (*ret_db is NULL then; *ret_attempt: while the database

@@ -2,9 +2,9 @@
 #include "db/transaction.h"
 
 #include "base/random.h"
+#include "base/wait.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 #define ATTEMPTS_MAX  5
 #define WAIT_FIRST_US 2000U
@@ -29,7 +29,7 @@ static void wait_a_little(unsigned attempts)
     unsigned most_us = WAIT_FIRST_US << attempts, random;
 
     vb_random_bytes(&random, sizeof(random));
-    usleep(most_us / 2 + random % (most_us / 2));
+    vb_sleep_us(most_us / 2 + random % (most_us / 2));
 }
 
 int vb_db_transact(struct vb_db *db, int (*work)(struct vb_db *db, void *context, struct vb_error *err),

@@ -4,11 +4,10 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/wait.h"
 
 #include <curl/curl.h>
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +19,7 @@ struct vb_mailer {
     char *url, *from;
     bool tls_required;
     unsigned connect_timeout_ms, timeout_ms, retry_after_ms;
-    atomic_bool stopping;
-    pthread_mutex_t lock; /* of waiting for the second try */
-    pthread_cond_t stopped;
+    struct vb_stop stop;
 };
 
 static void clean_url(CURLU **url)
@@ -75,7 +72,6 @@ const char *vb_mail_check_url(const char *smtp_url)
 struct vb_mailer *vb_mailer_create(const struct vb_mailer_config *config)
 {
     struct vb_mailer *mailer = vb_xcalloc(1, sizeof(*mailer));
-    pthread_condattr_t monotonic;
 
     vb_assert(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK); /* counted */
     vb_assert(read_url(config->smtp_url, &mailer->tls_required) && !vb_mail_check_from(config->from));
@@ -84,11 +80,7 @@ struct vb_mailer *vb_mailer_create(const struct vb_mailer_config *config)
     mailer->connect_timeout_ms = config->connect_timeout_ms ? config->connect_timeout_ms : 5000;
     mailer->timeout_ms = config->timeout_ms ? config->timeout_ms : 10000;
     mailer->retry_after_ms = config->retry_after_ms ? config->retry_after_ms : 1000;
-    pthread_mutex_init(&mailer->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&mailer->stopped, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    vb_stop_init(&mailer->stop);
     return mailer;
 }
 
@@ -99,18 +91,14 @@ void vb_mailer_destroy(struct vb_mailer *mailer)
     explicit_bzero(mailer->url, strlen(mailer->url));
     free(mailer->url);
     free(mailer->from);
-    pthread_cond_destroy(&mailer->stopped);
-    pthread_mutex_destroy(&mailer->lock);
+    vb_stop_release(&mailer->stop);
     free(mailer);
     curl_global_cleanup();
 }
 
 void vb_mailer_stop(struct vb_mailer *mailer)
 {
-    pthread_mutex_lock(&mailer->lock);
-    atomic_store(&mailer->stopping, true);
-    pthread_cond_broadcast(&mailer->stopped);
-    pthread_mutex_unlock(&mailer->lock);
+    vb_stop_request(&mailer->stop);
 }
 
 /* The message and how much of it has been sent. */
@@ -133,10 +121,10 @@ static size_t read_message(char *buffer, size_t size, size_t count, void *contex
 
 static int on_progress(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
-    struct vb_mailer *mailer = context;
+    const struct vb_mailer *mailer = context;
 
     (void)a, (void)b, (void)c, (void)d;
-    return atomic_load(&mailer->stopping); /* ends the transfer */
+    return vb_stop_requested(&mailer->stop); /* ends the transfer */
 }
 
 /* One try. Returns 0, -EAGAIN where another one may help, -EIO or -ECANCELED. */
@@ -180,26 +168,6 @@ static int try_to_send(struct vb_mailer *mailer, struct curl_slist *to, const ch
                : -EAGAIN;
 }
 
-/* Waits before the second try; false when it is not to be. */
-static bool wait_to_retry(struct vb_mailer *mailer)
-{
-    struct timespec until;
-    int rc = 0;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += mailer->retry_after_ms / 1000;
-    until.tv_nsec += (long)(mailer->retry_after_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
-    pthread_mutex_lock(&mailer->lock);
-    while (!atomic_load(&mailer->stopping) && rc == 0)
-        rc = pthread_cond_timedwait(&mailer->stopped, &mailer->lock, &until);
-    pthread_mutex_unlock(&mailer->lock);
-    return !atomic_load(&mailer->stopping);
-}
-
 /* "<address>" of a From or To, for the envelope. */
 static void write_path(const char *mailbox, struct vb_strbuf *out)
 {
@@ -223,7 +191,7 @@ int vb_mailer_send(struct vb_mailer *mailer, const struct vb_mail *mail, struct 
     vb_strbuf_init(&message, MESSAGE_MAX);
     vb_strbuf_init(&from, 1024);
     vb_strbuf_init(&to, 1024);
-    if (atomic_load(&mailer->stopping))
+    if (vb_stop_requested(&mailer->stop))
         return vb_error_set(err, ECANCELED, "the server is stopping");
     if (vb_mail_write(mailer->from, mail, vb_clock_realtime_s(), &message) < 0)
         return vb_error_set(err, EINVAL, "the address or the subject cannot be part of a mail");
@@ -232,7 +200,7 @@ int vb_mailer_send(struct vb_mailer *mailer, const struct vb_mail *mail, struct 
     recipients = curl_slist_append(NULL, to.data);
     vb_assert(recipients);
     r = try_to_send(mailer, recipients, from.data, &message, err);
-    if (r == -EAGAIN && wait_to_retry(mailer))
+    if (r == -EAGAIN && vb_stop_sleep_ms(&mailer->stop, mailer->retry_after_ms))
         r = try_to_send(mailer, recipients, from.data, &message, err);
     curl_slist_free_all(recipients);
     return r == -EAGAIN ? -EIO : r;

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "base/wait.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -284,22 +285,16 @@ static bool may_repeat(const struct vb_s3_call *call, int r)
  * when the deadline would be over by then. */
 static bool wait_to_repeat(const struct vb_s3_call *call)
 {
-    unsigned shift = call->attempt < 7 ? call->attempt - 1 : 6;
-    int64_t bound_ms = (int64_t)BACKOFF_BASE_MS << shift, delay_ms;
-    struct timespec delay;
+    int64_t bound_ms = vb_backoff_ms(BACKOFF_BASE_MS, BACKOFF_CAP_MS, call->attempt);
+    int64_t delay_ms = vb_random_below((uint32_t)bound_ms + 1);
 
-    if (bound_ms > BACKOFF_CAP_MS)
-        bound_ms = BACKOFF_CAP_MS;
-    delay_ms = vb_random_below((uint32_t)bound_ms + 1);
     if (call->retry_after_s > INT32_MAX)
         return false;
     if (call->retry_after_s * 1000 > delay_ms)
         delay_ms = call->retry_after_s * 1000;
-    if (vb_clock_monotonic_ms() + delay_ms >= call->deadline_ms)
+    if (vb_deadline_left_ms(call->deadline_ms) <= delay_ms)
         return false;
-    delay = (struct timespec){delay_ms / 1000, delay_ms % 1000 * 1000000};
-    while (clock_nanosleep(CLOCK_MONOTONIC, 0, &delay, &delay) == EINTR)
-        ;
+    vb_sleep_ms(delay_ms);
     return true;
 }
 

@@ -4,11 +4,11 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/wait.h"
 #include "s3/credentials_source.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,26 +18,19 @@
 #define WAIT_MAX_S         60 /* so that a wall clock that was set is noticed */
 
 struct vb_credentials_provider {
-    pthread_mutex_t lock; /* guards current, stopping */
-    pthread_cond_t wake;
-    struct vb_credentials current;
-    bool stopping;
-    bool renewing; /* a thread runs; what follows is its own */
-    pthread_t thread;
-    struct vb_http_client *http; /* NULL: fixed */
+    pthread_mutex_t lock;
+    struct vb_credentials current; /* guarded by lock */
+    struct vb_periodic renewer;    /* runs when current has an end; what follows is its own */
+    int64_t due_s, retry_s;        /* when it asks next, and after a failure how much later */
+    struct vb_http_client *http;   /* NULL: fixed */
     struct vb_credentials_source source;
 };
 
 static struct vb_credentials_provider *create(void)
 {
     struct vb_credentials_provider *provider = vb_xcalloc(1, sizeof(*provider));
-    pthread_condattr_t monotonic;
 
     pthread_mutex_init(&provider->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&provider->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
     return provider;
 }
 
@@ -45,16 +38,9 @@ void vb_credentials_destroy(struct vb_credentials_provider *provider)
 {
     if (!provider)
         return;
-    if (provider->renewing) {
-        pthread_mutex_lock(&provider->lock);
-        provider->stopping = true;
-        pthread_cond_signal(&provider->wake);
-        pthread_mutex_unlock(&provider->lock);
-        pthread_join(provider->thread, NULL);
-    }
+    vb_periodic_stop(&provider->renewer);
     vb_http_client_destroy(provider->http);
     vb_credentials_source_release(&provider->source);
-    pthread_cond_destroy(&provider->wake);
     pthread_mutex_destroy(&provider->lock);
     explicit_bzero(&provider->current, sizeof(provider->current));
     free(provider);
@@ -87,65 +73,51 @@ static int64_t renewal_time_s(int64_t expires_s, int64_t now_s)
     return left_s > 2 * RENEW_AHEAD_S ? expires_s - RENEW_AHEAD_S : now_s + (left_s > 2 ? left_s / 2 : 1);
 }
 
-/* Waits until `until_s` at the most; returns early when the provider is stopped. Called with the lock held.
- */
-static void wait_until(struct vb_credentials_provider *provider, int64_t until_s, int64_t now_s)
+/* Until the next look at the wall clock, which may have been set meanwhile. */
+static int64_t wait_ms(const struct vb_credentials_provider *provider, int64_t now_s)
 {
-    struct timespec deadline;
+    int64_t left_s = provider->due_s - now_s;
 
-    clock_gettime(CLOCK_MONOTONIC, &deadline);
-    deadline.tv_sec += until_s - now_s < WAIT_MAX_S ? (time_t)(until_s - now_s) : WAIT_MAX_S;
-    pthread_cond_timedwait(&provider->wake, &provider->lock, &deadline);
+    return (left_s < WAIT_MAX_S ? left_s : WAIT_MAX_S) * 1000;
 }
 
-static void *renew(void *argument)
+/* Asks for new credentials when it is time. */
+static int64_t renew(void *context)
 {
-    struct vb_credentials_provider *provider = argument;
+    struct vb_credentials_provider *provider = context;
+    int64_t now_s = vb_clock_realtime_s();
     struct vb_credentials fresh = {0};
-    int64_t retry_s = 1, due_s;
 
-    pthread_mutex_lock(&provider->lock);
-    due_s = renewal_time_s(provider->current.expires_s, vb_clock_realtime_s());
-    while (!provider->stopping) {
-        int64_t now_s = vb_clock_realtime_s();
-        int r;
-
-        if (now_s < due_s) {
-            wait_until(provider, due_s, now_s);
-            continue;
-        }
-        pthread_mutex_unlock(&provider->lock);
-        r = vb_credentials_source_fetch(&provider->source, provider->http, &fresh, NULL);
-        now_s = vb_clock_realtime_s();
+    if (now_s < provider->due_s)
+        return wait_ms(provider, now_s);
+    if (vb_credentials_source_fetch(&provider->source, provider->http, &fresh, NULL) == 0) {
         pthread_mutex_lock(&provider->lock);
-        if (r == 0) {
-            provider->current = fresh;
-            due_s = renewal_time_s(fresh.expires_s, now_s);
-            retry_s = 1;
-        } else {
-            due_s = now_s + retry_s;
-            retry_s = 2 * retry_s < RETRY_MAX_S ? 2 * retry_s : RETRY_MAX_S;
-        }
+        provider->current = fresh;
+        pthread_mutex_unlock(&provider->lock);
+        now_s = vb_clock_realtime_s();
+        provider->due_s = renewal_time_s(fresh.expires_s, now_s);
+        provider->retry_s = 1;
+    } else {
+        now_s = vb_clock_realtime_s();
+        provider->due_s = now_s + provider->retry_s;
+        provider->retry_s = 2 * provider->retry_s < RETRY_MAX_S ? 2 * provider->retry_s : RETRY_MAX_S;
     }
-    pthread_mutex_unlock(&provider->lock);
     explicit_bzero(&fresh, sizeof(fresh));
-    return NULL;
+    return wait_ms(provider, now_s);
 }
 
-/* Signals are the main thread's. */
 static int start_renewing(struct vb_credentials_provider *provider, struct vb_error *err)
 {
-    sigset_t all, before;
+    int64_t now_s = vb_clock_realtime_s();
     int r;
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = pthread_create(&provider->thread, NULL, renew, provider);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r != 0)
-        return vb_error_set(err, r, "The thread that renews AWS credentials cannot be started: %s",
-                            strerror(r));
-    provider->renewing = true;
+    provider->due_s = renewal_time_s(provider->current.expires_s, now_s);
+    provider->retry_s = 1;
+    r = vb_periodic_start(&provider->renewer, &(struct vb_periodic_config){
+                                                  "credentials", wait_ms(provider, now_s), renew, provider});
+    if (r < 0)
+        return vb_error_set(err, -r, "The thread that renews AWS credentials cannot be started: %s",
+                            strerror(-r));
     return 0;
 }
 

@@ -4,13 +4,13 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/wait.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include <jansson.h>
 
@@ -21,6 +21,7 @@
 #define TIMEOUT_MS         2000
 #define ATTEMPTS           3
 #define BACKOFF_MS         100
+#define BACKOFF_MAX_MS     1000
 
 static const char *environment(const char *name)
 {
@@ -169,7 +170,6 @@ static int ask(struct vb_http_client *http, const char *method, const char *url,
     for (unsigned attempt = 1;; attempt++) {
         struct vb_http_exchange exchange = {
             .method = method, .url = url, .headers = headers, .timeout_ms = TIMEOUT_MS};
-        struct timespec pause = {.tv_nsec = (long)attempt * BACKOFF_MS * 1000000};
         int r;
 
         vb_strbuf_init(&exchange.response, ANSWER_MAX);
@@ -182,7 +182,7 @@ static int ask(struct vb_http_client *http, const char *method, const char *url,
         release_secret(&exchange.response);
         if (attempt >= attempts || !worth_another_try(r, exchange.status))
             return r < 0 ? r : vb_error_set(err, EIO, "it answered with status %d", exchange.status);
-        nanosleep(&pause, NULL);
+        vb_sleep_ms(vb_backoff_ms(BACKOFF_MS, BACKOFF_MAX_MS, attempt));
     }
 }
 

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/metrics.h"
+#include "base/wait.h"
 #include "store/engine/checkpoint.h"
 
 #include <errno.h>
@@ -13,7 +14,6 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* So much inline data at the most goes into one transaction, whatever the number of changes. */
 #define BATCH_BYTES_MAX ((size_t)8 * 1024 * 1024)
@@ -46,8 +46,6 @@ static void wait_for_work(struct vb_engine_committer *committer)
     bool vacuum = true, quiet = false;
 
     while (!committer->first && !committer->stopping) {
-        struct timespec until;
-
         if (quiet && vacuum) {
             pthread_mutex_unlock(&committer->mutex);
             vacuum = vb_engine_checkpointer_vacuum(committer->checkpointer, &committer->index);
@@ -55,15 +53,9 @@ static void wait_for_work(struct vb_engine_committer *committer)
             pthread_mutex_lock(&committer->mutex);
             continue;
         }
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += QUIET_MS * 1000000;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
         committer->asleep = true;
-        if (!vacuum)
-            pthread_cond_wait(&committer->wake, &committer->mutex);
-        else
-            quiet = pthread_cond_timedwait(&committer->wake, &committer->mutex, &until) == ETIMEDOUT;
+        quiet = vb_cond_wait_until(&committer->wake, &committer->mutex,
+                                   vacuum ? vb_deadline_after(QUIET_MS) : VB_NO_DEADLINE) == -ETIMEDOUT;
         committer->asleep = false;
     }
 }
@@ -249,16 +241,6 @@ static int prepare(struct vb_engine_committer *committer, const char *directory,
     return 0;
 }
 
-static void init_monotonic(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(condition, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
 int vb_engine_committer_start(const char *directory, struct vb_engine_blobs *blobs, unsigned batch_max,
                               struct vb_engine_committer **ret_committer, struct vb_error *err)
 {
@@ -275,7 +257,7 @@ int vb_engine_committer_start(const char *directory, struct vb_engine_blobs *blo
     r = prepare(committer, directory, err);
     if (r == 0) {
         pthread_mutex_init(&committer->mutex, NULL);
-        init_monotonic(&committer->wake);
+        vb_cond_init(&committer->wake);
         r = -pthread_create(&committer->thread, NULL, run, committer);
         if (r < 0)
             vb_error_set(err, -r, "the commit thread cannot be started: %s", strerror(-r));
