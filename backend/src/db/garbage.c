@@ -1,10 +1,13 @@
 /* Objects of no more use: see garbage.h. */
 #include "db/garbage.h"
 
+#include "base/cleanup.h"
+#include "db/internal.h"
+
 #include <stdio.h>
 
-int vb_garbage_find(struct vb_db *db, const char *keys, unsigned replaced_after_s, PGresult **ret_found,
-                    struct vb_error *err)
+int vb_garbage_find(struct vb_db *db, const char *keys, unsigned replaced_after_s,
+                    vb_garbage_visit_unneeded *visit, void *context, struct vb_error *err)
 {
     static const char sql[] =
         "SELECT asked.key,\n"
@@ -14,10 +17,11 @@ int vb_garbage_find(struct vb_db *db, const char *keys, unsigned replaced_after_
         "           WHEN m.user_id IS NULL THEN 'its owner''s account was deleted'\n"
         "           WHEN m.published_at IS NULL THEN 'its upload was cancelled'\n"
         "           WHEN m.purpose = 'story-media' AND m.story_id IS NULL THEN 'its story has ended'\n"
-        "           WHEN m.purpose = 'activity-image' AND m.activity_id IS NULL THEN 'its activity was "
-        "deleted'\n"
+        "           WHEN m.purpose = 'activity-image' AND m.activity_id IS NULL\n"
+        "               THEN 'its activity was deleted'\n"
         "           ELSE 'it was replaced'\n"
-        "       END\n"
+        "       END,\n"
+        "       m.id IS NULL\n"
         "FROM unnest($1::text[]) AS asked (key)\n"
         "LEFT JOIN media AS m ON m.key = asked.key OR m.poster_key = asked.key\n"
         "LEFT JOIN vibe_stories AS s ON s.id = m.story_id AND s.expires_at <= now()\n"
@@ -26,13 +30,22 @@ int vb_garbage_find(struct vb_db *db, const char *keys, unsigned replaced_after_
         "   OR (m.status = 'deleting'\n"
         "       AND coalesce(m.keep_until, m.updated_at + make_interval(secs => $2)) <= now())\n"
         "   OR (m.status = 'deleting' AND m.purpose = 'story-media' AND m.story_id IS NULL)";
+    enum column { KEY, WHY, WITHOUT_ROW };
+    PGresult *found VB_CLEANUP(vb_pgresult_clearp) = NULL;
     char age[16];
+    int r;
 
     snprintf(age, sizeof(age), "%u", replaced_after_s);
-    return vb_db_query(db, sql, 2, (const char *[]){keys, age}, ret_found, err);
+    r = vb_db_query(db, sql, 2, (const char *[]){keys, age}, &found, err);
+    for (int row = 0; r == 0 && row < PQntuples(found); row++)
+        r = visit(context, &(struct vb_unneeded){.key = vb_db_text(found, row, KEY),
+                                                 .why = vb_db_text(found, row, WHY),
+                                                 .without_row = vb_db_bool(found, row, WITHOUT_ROW)});
+    return r;
 }
 
-int vb_garbage_named(struct vb_db *db, const char *keys, PGresult **ret_keys, struct vb_error *err)
+int vb_garbage_named(struct vb_db *db, const char *keys, vb_garbage_visit_key *visit, void *context,
+                     struct vb_error *err)
 {
     static const char sql[] = "WITH named (key) AS (\n"
                               "    SELECT profile_picture_s3_key FROM users\n"
@@ -48,5 +61,11 @@ int vb_garbage_named(struct vb_db *db, const char *keys, PGresult **ret_keys, st
                               "FROM unnest($1::text[]) AS asked (key)\n"
                               "WHERE EXISTS (SELECT FROM named WHERE named.key = asked.key)";
 
-    return vb_db_query(db, sql, 1, (const char *[]){keys}, ret_keys, err);
+    enum column { KEY };
+    PGresult *named VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    int r = vb_db_query(db, sql, 1, (const char *[]){keys}, &named, err);
+
+    for (int row = 0; r == 0 && row < PQntuples(named); row++)
+        r = visit(context, vb_db_text(named, row, KEY));
+    return r;
 }

@@ -6,14 +6,23 @@
 
 #include "db/pool.h"
 
-/* keys: a text array (text_array.h), of objects that the pipeline publishes. Returns those of them that nothing needs, as
- * far as the table media tells: two columns, key and why, to be freed with PQclear. A key without a row there is among them
- * ("no row names it"): vb_garbage_named() must be asked about all of them. replaced_after_s: for how long a file may be
- * shown that has been replaced or deleted. */
-int vb_garbage_find(struct vb_db *db, const char *keys, unsigned replaced_after_s, PGresult **ret_found,
-                    struct vb_error *err);
-/* Those of the keys that a row of a user, an activity or a story that has not ended names: one column. Reads these tables
+/* An object of no use. Valid during the visit. */
+struct vb_unneeded {
+    const char *key;
+    const char *why;  /* a sentence's end: "it was replaced" */
+    bool without_row; /* the table media does not know it */
+};
+typedef int vb_garbage_visit_unneeded(void *context, const struct vb_unneeded *object);
+/* keys: a text array (text_array.h), of objects that the pipeline publishes. Visits those of them that nothing needs, as
+ * far as the table media tells. Keys without a row there are among them, so vb_garbage_named() must be asked about all of
+ * them. replaced_after_s: for how long a file may be shown that was replaced or deleted. */
+int vb_garbage_find(struct vb_db *db, const char *keys, unsigned replaced_after_s,
+                    vb_garbage_visit_unneeded *visit, void *context, struct vb_error *err);
+
+typedef int vb_garbage_visit_key(void *context, const char *key);
+/* Visits those of the keys that a row of a user, an activity or a story that has not ended names. Reads these tables
  * whole: so for many keys at once. */
-int vb_garbage_named(struct vb_db *db, const char *keys, PGresult **ret_keys, struct vb_error *err);
+int vb_garbage_named(struct vb_db *db, const char *keys, vb_garbage_visit_key *visit, void *context,
+                     struct vb_error *err);
 
 #endif

@@ -34,6 +34,12 @@ struct vb_media {
 };
 void vb_media_release(struct vb_media *media); /* a zeroed struct is fine */
 
+/* The objects that a row stands for. */
+struct vb_media_object {
+    const char *key;
+    const char *poster_key; /* NULL: none */
+};
+
 /* -ENOENT: this upload was never reserved. */
 int vb_media_find_by_upload(struct vb_db *db, const char *upload_id, struct vb_media *ret_media,
                             struct vb_error *err);

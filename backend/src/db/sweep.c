@@ -2,7 +2,7 @@
 #include "db/sweep.h"
 
 #include "base/cleanup.h"
-#include "base/memory.h"
+#include "db/internal.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -28,7 +28,26 @@ void vb_sweep_unlock(struct vb_db *db)
     (void)vb_db_execute(db, sql, 0, NULL, NULL, NULL); /* a connection that fails here is closed: unlocked */
 }
 
-int vb_sweep_deleting(struct vb_db *db, unsigned age_s, const char *after, PGresult **ret_keys,
+/* Replaces *page, which is NULL before the first, by the rows that follow its last one. Their first column is what they
+ * are sorted by, and `first` comes before all. */
+static int turn_page(struct vb_db *db, const char *sql, unsigned age_s, const char *first, PGresult **page,
+                     struct vb_error *err)
+{
+    PGresult *next = NULL;
+    const char *after = *page ? PQgetvalue(*page, PQntuples(*page) - 1, 0) : first;
+    char age[16];
+    int r;
+
+    snprintf(age, sizeof(age), "%u", age_s);
+    r = vb_db_query(db, sql, 2, (const char *[]){age, after}, &next, err);
+    if (r < 0)
+        return r;
+    PQclear(*page);
+    *page = next;
+    return 0;
+}
+
+int vb_sweep_deleting(struct vb_db *db, unsigned age_s, vb_sweep_visit_object *visit, void *context,
                       struct vb_error *err)
 {
     static const char sql[] =
@@ -46,13 +65,20 @@ int vb_sweep_deleting(struct vb_db *db, unsigned age_s, const char *after, PGres
         "                                             OR m.poster_key = s.image_s3_key))\n"
         "ORDER BY m.key\n"
         "LIMIT 100";
-    char age[16];
+    enum column { KEY, POSTER_KEY };
+    PGresult *page VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    int r;
 
-    snprintf(age, sizeof(age), "%u", age_s);
-    return vb_db_query(db, sql, 2, (const char *[]){age, after}, ret_keys, err);
+    do {
+        r = turn_page(db, sql, age_s, "", &page, err);
+        for (int row = 0; r == 0 && row < PQntuples(page); row++)
+            r = visit(context, &(struct vb_media_object){.key = vb_db_text(page, row, KEY),
+                                                         .poster_key = vb_db_text(page, row, POSTER_KEY)});
+    } while (r == 0 && PQntuples(page) == VB_SWEEP_BATCH);
+    return r;
 }
 
-int vb_sweep_pending(struct vb_db *db, unsigned age_s, const char *after, PGresult **ret_uploads,
+int vb_sweep_pending(struct vb_db *db, unsigned age_s, vb_sweep_visit_upload *visit, void *context,
                      struct vb_error *err)
 {
     static const char sql[] = "SELECT upload_id::text\n"
@@ -61,10 +87,16 @@ int vb_sweep_pending(struct vb_db *db, unsigned age_s, const char *after, PGresu
                               "  AND ($2::uuid IS NULL OR upload_id > $2::uuid)\n"
                               "ORDER BY upload_id\n"
                               "LIMIT 100";
-    char age[16];
+    enum column { UPLOAD_ID };
+    PGresult *page VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    int r;
 
-    snprintf(age, sizeof(age), "%u", age_s);
-    return vb_db_query(db, sql, 2, (const char *[]){age, after}, ret_uploads, err);
+    do {
+        r = turn_page(db, sql, age_s, NULL, &page, err);
+        for (int row = 0; r == 0 && row < PQntuples(page); row++)
+            r = visit(context, vb_db_text(page, row, UPLOAD_ID));
+    } while (r == 0 && PQntuples(page) == VB_SWEEP_BATCH);
+    return r;
 }
 
 int vb_sweep_stories(struct vb_db *db, int64_t *ret_removed, struct vb_error *err)

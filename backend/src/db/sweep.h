@@ -14,14 +14,15 @@
 int vb_sweep_lock(struct vb_db *db, struct vb_error *err);
 void vb_sweep_unlock(struct vb_db *db);
 
-/* Up to VB_SWEEP_BATCH keys, with those of posters (NULL: none), to be freed with PQclear, of rows that have been deleting for at
- * least age_s seconds and that no row of a user, an activity or a story names. after: the key to go on from;
- * "" for the first. */
-int vb_sweep_deleting(struct vb_db *db, unsigned age_s, const char *after, PGresult **ret_keys,
+typedef int vb_sweep_visit_object(void *context, const struct vb_media_object *object);
+/* Visits, by key, the objects of rows that have been deleting for at least age_s seconds and that no row of a user, an
+ * activity or a story names. Asks for VB_SWEEP_BATCH of them at a time. */
+int vb_sweep_deleting(struct vb_db *db, unsigned age_s, vb_sweep_visit_object *visit, void *context,
                       struct vb_error *err);
-/* Up to VB_SWEEP_BATCH upload ids (as UUIDs, one column) of rows that have been pending for at least age_s
- * seconds. after: the id to go on from; NULL for the first. */
-int vb_sweep_pending(struct vb_db *db, unsigned age_s, const char *after, PGresult **ret_uploads,
+
+typedef int vb_sweep_visit_upload(void *context, const char *upload_uuid);
+/* Visits, by id, the uploads whose rows have been pending for at least age_s seconds. Asks as above. */
+int vb_sweep_pending(struct vb_db *db, unsigned age_s, vb_sweep_visit_upload *visit, void *context,
                      struct vb_error *err);
 /* Removes up to VB_SWEEP_BATCH stories that have ended; their media become deleting. */
 int vb_sweep_stories(struct vb_db *db, int64_t *ret_removed, struct vb_error *err);

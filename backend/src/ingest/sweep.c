@@ -76,29 +76,25 @@ static int forget_old_keys(const struct run *run)
 }
 
 /* The object first, then its row: whoever is killed in between finds the row again. */
-static int delete_replaced(const struct run *run)
+static int visit_replaced(void *context, const struct vb_media_object *object)
 {
-    char after[1025] = "";
-    int found = VB_SWEEP_BATCH, r = 0;
+    const struct run *run = context;
+    uint64_t failed = run->sweep->counts[VB_SWEEP_FAILED];
 
-    while (r == 0 && found == VB_SWEEP_BATCH && !is_over(run)) {
-        PGresult *keys VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    if (is_over(run))
+        return -ECANCELED;
+    if (object->poster_key)
+        delete_object(run, object->poster_key, VB_SWEEP_DELETED);
+    delete_object(run, object->key, VB_SWEEP_DELETED);
+    return failed == run->sweep->counts[VB_SWEEP_FAILED] ? vb_media_forget(run->db, object->key, run->err)
+                                                         : 0;
+}
 
-        r = vb_sweep_deleting(run->db, run->sweep->replaced_after_s, after, &keys, run->err);
-        found = r == 0 ? PQntuples(keys) : 0;
-        for (int row = 0; row < found && r == 0 && !is_over(run); row++) {
-            const char *key = PQgetvalue(keys, row, 0), *poster = PQgetvalue(keys, row, 1);
-            uint64_t failed = run->sweep->counts[VB_SWEEP_FAILED];
+static int delete_replaced(struct run *run)
+{
+    int r = vb_sweep_deleting(run->db, run->sweep->replaced_after_s, visit_replaced, run, run->err);
 
-            if (*poster)
-                delete_object(run, poster, VB_SWEEP_DELETED);
-            delete_object(run, key, VB_SWEEP_DELETED);
-            if (failed == run->sweep->counts[VB_SWEEP_FAILED])
-                r = vb_media_forget(run->db, key, run->err);
-            snprintf(after, sizeof(after), "%s", key);
-        }
-    }
-    return r;
+    return r == -ECANCELED ? 0 : r;
 }
 
 /* What became of an upload that was taken up again; true if its staged object is of no more use. */
@@ -226,35 +222,28 @@ static int visit_upload(void *context, const struct vb_s3_upload *upload)
     return 0;
 }
 
-static void take_up_pending(const struct run *run, const char *uuid)
+static int visit_pending(void *context, const char *uuid)
 {
+    const struct run *run = context;
     enum vb_sweep_outcome useless; /* there is no staged object to ask about */
     enum vb_promotion_result result;
     int error = 0;
 
+    if (is_over(run))
+        return -ECANCELED;
     result = vb_promote_pending(run->sweep->api, run->sweep->s3, uuid, &error, run->err);
     if (result == VB_PROMOTION_DONE || result == VB_PROMOTION_DATABASE || result == VB_PROMOTION_STORAGE)
         (void)count_promotion(run, result, VB_SWEEP_FINISHED, &useless);
     else if (result != VB_PROMOTION_DONE_BEFORE && result != VB_PROMOTION_CANCELLED)
         count(run, VB_SWEEP_ABANDONED, 1);
+    return 0;
 }
 
-static int finish_pending(const struct run *run)
+static int finish_pending(struct run *run)
 {
-    char after[VB_UUID_SIZE] = "";
-    int found = VB_SWEEP_BATCH, r = 0;
+    int r = vb_sweep_pending(run->db, run->sweep->uploads_after_s, visit_pending, run, run->err);
 
-    while (r == 0 && found == VB_SWEEP_BATCH && !is_over(run)) {
-        PGresult *uploads VB_CLEANUP(vb_pgresult_clearp) = NULL;
-
-        r = vb_sweep_pending(run->db, run->sweep->uploads_after_s, *after ? after : NULL, &uploads, run->err);
-        found = r == 0 ? PQntuples(uploads) : 0;
-        for (int row = 0; row < found && !is_over(run); row++) {
-            take_up_pending(run, PQgetvalue(uploads, row, 0));
-            snprintf(after, sizeof(after), "%s", PQgetvalue(uploads, row, 0));
-        }
-    }
-    return r;
+    return r == -ECANCELED ? 0 : r;
 }
 
 static int sweep_all(struct run *run)
@@ -263,7 +252,7 @@ static int sweep_all(struct run *run)
 
     if (r == 0)
         r = forget_old_keys(run);
-    if (r == 0)
+    if (r == 0 && !is_over(run))
         r = delete_replaced(run);
     if (r < 0 || is_over(run))
         return r;

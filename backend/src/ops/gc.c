@@ -21,12 +21,11 @@
 #define REPLACED_AFTER_S 60 /* as the service's sweeper has it */
 #define SUSPICIOUS_MIN   20 /* so many objects without a row are suspicious when they are most of the bucket */
 
-static const char no_row[] = "no row names it"; /* as vb_garbage_find() says */
-
 struct object {
     char *key;
     int64_t size, age_s;
     char reason[48]; /* "": it stays */
+    bool without_row;
 };
 
 struct objects {
@@ -95,48 +94,59 @@ static struct object *find_object(const struct objects *objects, size_t from, si
     return bsearch(&wanted, objects->all + from, to - from, sizeof(wanted), compare_keys);
 }
 
+/* The part of some objects that the database is asked about. */
+struct asked {
+    const struct objects *objects;
+    size_t from, to;
+};
+
+static int note_unneeded(void *context, const struct vb_unneeded *unneeded)
+{
+    const struct asked *asked = context;
+    struct object *object = find_object(asked->objects, asked->from, asked->to, unneeded->key);
+
+    if (object) {
+        snprintf(object->reason, sizeof(object->reason), "%s", unneeded->why);
+        object->without_row = unneeded->without_row;
+    }
+    return 0;
+}
+
 /* Fills the reasons of what the table media does not need. */
 static int judge(struct gc *gc, struct objects *objects, size_t from, size_t to)
 {
     struct vb_strbuf keys VB_CLEANUP(vb_strbuf_release);
-    PGresult *found VB_CLEANUP(vb_pgresult_clearp) = NULL;
-    int r;
+    struct asked asked = {objects, from, to};
 
     add_keys(objects, from, to, &keys);
-    r = vb_garbage_find(gc->config->db, keys.data, REPLACED_AFTER_S, &found, gc->err);
     for (size_t i = from; i < to; i++)
         objects->all[i].reason[0] = '\0';
-    for (int row = 0; r == 0 && row < PQntuples(found); row++) {
-        struct object *object = find_object(objects, from, to, PQgetvalue(found, row, 0));
+    return vb_garbage_find(gc->config->db, keys.data, REPLACED_AFTER_S, note_unneeded, &asked, gc->err);
+}
 
-        if (object)
-            snprintf(object->reason, sizeof(object->reason), "%s", PQgetvalue(found, row, 1));
-    }
-    return r;
+static int note_named(void *context, const char *key)
+{
+    const struct asked *asked = context;
+    struct object *object = find_object(asked->objects, asked->from, asked->to, key);
+
+    if (object)
+        object->reason[0] = '\0';
+    return 0;
 }
 
 /* Takes the reasons back of what a user, an activity or a story names. */
 static int spare_named(struct gc *gc, struct objects *objects, size_t from, size_t to)
 {
     struct vb_strbuf keys VB_CLEANUP(vb_strbuf_release);
-    PGresult *named VB_CLEANUP(vb_pgresult_clearp) = NULL;
-    int r;
+    struct asked asked = {objects, from, to};
 
     add_keys(objects, from, to, &keys);
-    r = vb_garbage_named(gc->config->db, keys.data, &named, gc->err);
-    for (int row = 0; r == 0 && row < PQntuples(named); row++) {
-        struct object *object = find_object(objects, from, to, PQgetvalue(named, row, 0));
-
-        if (object)
-            object->reason[0] = '\0';
-    }
-    return r;
+    return vb_garbage_named(gc->config->db, keys.data, note_named, &asked, gc->err);
 }
 
 static bool is_young(const struct gc *gc, const struct object *object)
 {
-    return strcmp(object->reason, no_row) == 0 &&
-           object->age_s < (int64_t)gc->config->options.min_age_hours * 3600;
+    return object->without_row && object->age_s < (int64_t)gc->config->options.min_age_hours * 3600;
 }
 
 /* ---- looking for garbage ---- */
@@ -201,7 +211,7 @@ static int find_garbage(struct gc *gc)
     if (r == 0)
         r = each_batch(gc, spare_batch);
     for (size_t i = 0; i < gc->garbage.count; i++)
-        gc->counts.without_row += strcmp(gc->garbage.all[i].reason, no_row) == 0;
+        gc->counts.without_row += gc->garbage.all[i].reason[0] && gc->garbage.all[i].without_row;
     return r;
 }
 

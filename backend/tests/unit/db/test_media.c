@@ -221,15 +221,25 @@ static void the_latest_upload_of_a_place_is_the_one_that_stays(void **state)
     }
 }
 
+struct search {
+    const char *key;
+    bool found;
+};
+
+static int compare_key(void *context, const struct vb_media_object *object)
+{
+    struct search *search = context;
+
+    search->found = search->found || strcmp(object->key, search->key) == 0;
+    return 0;
+}
+
 static bool lists(struct vb_db *db, const char *key)
 {
-    PGresult *keys VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    struct search search = {.key = key};
 
-    assert_int_equal(vb_sweep_deleting(db, 0, "", &keys, NULL), 0);
-    for (int row = 0; row < PQntuples(keys); row++)
-        if (strcmp(PQgetvalue(keys, row, 0), key) == 0)
-            return true;
-    return false;
+    assert_int_equal(vb_sweep_deleting(db, 0, compare_key, &search, NULL), 0);
+    return search.found;
 }
 
 static void what_is_deleting_is_swept_once_nothing_names_it_and_its_time_has_come(void **state)
