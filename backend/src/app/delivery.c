@@ -1,8 +1,8 @@
 /* The CDN edge as a running service: see delivery.h. */
 #include "app/delivery.h"
 
-#include "base/clock.h"
 #include "base/memory.h"
+#include "base/wait.h"
 #include "edge/deliver.h"
 #include "http/client.h"
 
@@ -72,14 +72,12 @@ void vb_delivery_purge(void *delivery, const char *key)
 
 void vb_delivery_stop(struct vb_delivery *delivery, int64_t deadline_ms)
 {
-    int64_t left_ms = deadline_ms - vb_clock_monotonic_ms();
-
     if (!delivery)
         return;
     if (delivery->edge)
         vb_edge_wind_down(delivery->edge);
     if (delivery->server)
-        vb_http_server_drain(delivery->server, left_ms > 0 ? (unsigned)left_ms : 0);
+        vb_http_server_drain(delivery->server, (unsigned)vb_deadline_left_ms(deadline_ms));
     vb_http_server_stop(delivery->server);
     vb_pool_destroy(delivery->pool);
     vb_edge_destroy(delivery->edge);

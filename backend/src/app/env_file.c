@@ -1,18 +1,45 @@
-/* .vibe/env: see env_file.h. */
+/* The env file of `vibe up`: see env_file.h. */
 #include "app/env_file.h"
 
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/strbuf.h"
 
-#include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ENV_FILE     ".vibe/env"
-#define ENV_FILE_MAX 65536
+#define ENV_FILE_MAX ((size_t)64 * 1024)
 
-/* A value as `vibe up` writes it: in single quotes, one of its own as '\''. Returns what comes after it. */
+/* NAME='value' as a shell reads it: a quote of the value as '\''. */
+static void add_variable(struct vb_strbuf *text, const char *name, const char *value)
+{
+    vb_strbuf_addf(text, "%s='", name);
+    for (; *value; value++)
+        if (*value == '\'')
+            vb_strbuf_adds(text, "'\\''");
+        else
+            vb_strbuf_addc(text, *value);
+    vb_strbuf_adds(text, "'\n");
+}
+
+int vb_env_file_write(const char *path, const struct vb_env_variable *variables, size_t count,
+                      struct vb_error *err)
+{
+    struct vb_strbuf text VB_CLEANUP(vb_strbuf_release);
+
+    vb_strbuf_init(&text, ENV_FILE_MAX);
+    vb_strbuf_adds(&text, "# Made by `vibe up`: source it in a shell (set -a; . this file; set +a)\n");
+    for (size_t i = 0; i < count; i++)
+        if (variables[i].value && *variables[i].value)
+            add_variable(&text, variables[i].name, variables[i].value);
+    if (vb_strbuf_failed(&text))
+        return vb_error_set(err, EFBIG, "%s cannot hold more than %zu bytes of settings", path, ENV_FILE_MAX);
+    return vb_file_write_durable(path, text.data, text.length, 0600, err);
+}
+
+/* Reads a value up to the end of its line, as a shell does. Returns the newline, or the end of the text. */
 static const char *read_value(const char *at, struct vb_strbuf *value)
 {
     vb_strbuf_clear(value);
@@ -30,13 +57,14 @@ static const char *read_value(const char *at, struct vb_strbuf *value)
     return at;
 }
 
-static void each_variable(void (*visit)(void *context, const char *name, const char *value), void *context)
+void vb_env_file_read(const char *path, void (*visit)(void *context, const char *name, const char *value),
+                      void *context)
 {
     struct vb_strbuf text VB_CLEANUP(vb_strbuf_release), value VB_CLEANUP(vb_strbuf_release);
 
     vb_strbuf_init(&text, ENV_FILE_MAX);
     vb_strbuf_init(&value, ENV_FILE_MAX);
-    if (vb_file_read(ENV_FILE, &text, NULL) < 0)
+    if (vb_file_read(path, &text, NULL) < 0)
         return;
     for (const char *line = text.data, *end; line && *line; line = *end ? end + 1 : end) {
         size_t length = strcspn(line, "=\n");
@@ -50,66 +78,4 @@ static void each_variable(void (*visit)(void *context, const char *name, const c
         if (!vb_strbuf_failed(&value))
             visit(context, name, value.data ? value.data : "");
     }
-}
-
-struct search {
-    const char *name;
-    char *value;
-};
-
-static void look(void *context, const char *name, const char *value)
-{
-    struct search *search = context;
-
-    if (!search->value && strcmp(name, search->name) == 0)
-        search->value = vb_xstrdup(value);
-}
-
-char *vb_env_file_find(const char *name)
-{
-    struct search search = {.name = name};
-
-    each_variable(look, &search);
-    return search.value;
-}
-
-/* Whoever sets one of these means that system. */
-static const char *const systems[] = {"S3_BUCKET_NAME", "DATABASE_URL", "S3_ENDPOINT", "AWS_REGION",
-                                      "AWS_ENDPOINT_URL_S3"};
-
-static void set(void *context, const char *name, const char *value)
-{
-    (void)context;
-    setenv(name, value, 0);
-}
-
-void vb_env_file_load(void)
-{
-    for (size_t i = 0; i < VB_ARRAY_SIZE(systems); i++)
-        if (getenv(systems[i]))
-            return;
-    each_variable(set, NULL);
-}
-
-static bool is_postgresql(const char *url)
-{
-    return strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0;
-}
-
-const char *vb_env_file_database(const char *option)
-{
-    const char *url = option;
-
-    if (!url || !*url) {
-        vb_env_file_load();
-        url = getenv("DATABASE_URL");
-    }
-    if (url && is_postgresql(url))
-        return url;
-    fprintf(
-        stderr,
-        "vibe: %s. Set DATABASE_URL, say --database postgresql://user:password@host:5432/database, or run "
-        "this in the folder of a running `vibe up`\n",
-        url && *url ? "the database is no postgresql:// URL" : "which database?");
-    return NULL;
 }

@@ -1,16 +1,26 @@
 /*
- * .vibe/env, which `vibe up` writes: with it, commands in the same folder find the running system by themselves.
+ * The env file of `vibe up`, DIR/env: one NAME='value' a line, for a shell to source and for the other commands to read.
+ * Any value survives the round trip, quotes and newlines included.
  */
 #ifndef VB_APP_ENV_FILE_H
 #define VB_APP_ENV_FILE_H
 
-/* The value of a variable in .vibe/env of this folder, to be freed; NULL if there is none. */
-char *vb_env_file_find(const char *name);
-/* Sets the variables of .vibe/env, unless the environment names a database or a bucket: then another system is meant, and
- * nothing of the two is mixed. Not thread-safe. */
-void vb_env_file_load(void);
-/* The database of a command: what --database said (NULL or empty: nothing), else DATABASE_URL, else the one of .vibe/env.
- * NULL, and said on stderr, if that is none. Not thread-safe; what it returns is not to be freed. */
-const char *vb_env_file_database(const char *option);
+#include "base/error.h"
+
+#include <stddef.h>
+
+struct vb_env_variable {
+    const char *name;
+    const char *
+        value; /* NULL or empty: the variable is left out, so that it hides nothing that a shell has already */
+};
+
+/* Replaces the file, mode 0600; it is on disk when this returns. -EFBIG: more than 64 KiB. */
+int vb_env_file_write(const char *path, const struct vb_env_variable *variables, size_t count,
+                      struct vb_error *err);
+
+/* Calls visit for each variable of the file, in its order; for none if there is no such file. */
+void vb_env_file_read(const char *path, void (*visit)(void *context, const char *name, const char *value),
+                      void *context);
 
 #endif

@@ -7,8 +7,6 @@
 #include "http/client.h"
 #include "http/problem.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -177,36 +175,4 @@ void vb_service_stop(struct vb_service *service)
     vb_http_client_destroy(service->http);
     vb_db_pool_destroy(service->db);
     free(service);
-}
-
-static void ending_signals(sigset_t *set)
-{
-    sigemptyset(set);
-    sigaddset(set, SIGINT);
-    sigaddset(set, SIGTERM);
-    sigaddset(
-        set, SIGHUP); /* the terminal has gone; or, for `vibe serve` with a certificate: there is a new one */
-    sigaddset(set, SIGCHLD);
-}
-
-void vb_signals_block(void)
-{
-    sigset_t set;
-
-    ending_signals(&set);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-}
-
-int vb_signals_wait(bool children)
-{
-    sigset_t set;
-    int signal;
-
-    ending_signals(&set);
-    if (!children)
-        sigdelset(&set, SIGCHLD);
-    do
-        signal = sigwaitinfo(&set, NULL);
-    while (signal < 0 && errno == EINTR);
-    return signal;
 }

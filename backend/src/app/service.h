@@ -35,10 +35,4 @@ void vb_service_stop(struct vb_service *service);
 
 #define VB_DRAIN_TIMEOUT_MS 25000 /* ECS kills a task 30 s after SIGTERM */
 
-/* Blocks the signals that end the program, in this thread and those it starts later. To be called before any
- * thread is started. */
-void vb_signals_block(void);
-/* Waits for SIGINT, SIGTERM or SIGHUP, or SIGCHLD if children is true; returns which. */
-int vb_signals_wait(bool children);
-
 #endif

@@ -38,6 +38,56 @@ static bool is_region(const char *region)
     return *region && strlen(region) < 40;
 }
 
+bool vb_settings_is_postgresql(const char *url)
+{
+    return strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0;
+}
+
+static const char *require_region(struct vb_config *config)
+{
+    return vb_config_required(config, "AWS_REGION", "the bucket's region, such as eu-central-1");
+}
+
+static const char *check_region(struct vb_config *config, const char *region)
+{
+    if (region && !is_region(region))
+        vb_config_problem(config, "AWS_REGION", "must be a region such as eu-central-1");
+    return region;
+}
+
+const char *vb_settings_read_region(struct vb_config *config)
+{
+    return check_region(config, require_region(config));
+}
+
+static const char *require_bucket(struct vb_config *config)
+{
+    return vb_config_required(config, "S3_BUCKET_NAME", "the bucket that holds the media");
+}
+
+static const char *check_bucket(struct vb_config *config, const char *bucket)
+{
+    if (bucket && !is_bucket_name(bucket))
+        vb_config_problem(config, "S3_BUCKET_NAME",
+                          "must be 3 to 63 lower-case letters, digits, '-' and '.'");
+    return bucket;
+}
+
+const char *vb_settings_read_bucket(struct vb_config *config)
+{
+    return check_bucket(config, require_bucket(config));
+}
+
+const char *vb_settings_read_database(struct vb_config *config)
+{
+    const char *url = vb_config_required(config, "DATABASE_URL",
+                                         "the PostgreSQL to use, postgresql://user:password@host/database");
+
+    if (url && !vb_settings_is_postgresql(url))
+        vb_config_problem(config, "DATABASE_URL", "must begin with postgresql://");
+    return url;
+}
+
 /* An origin is scheme://host[:port] and nothing else (RFC 6454). */
 static bool is_origin(const char *origin)
 {
@@ -161,13 +211,8 @@ void vb_settings_read_common(struct vb_settings *settings, struct vb_config *con
     struct vb_error err;
 
     *settings = (struct vb_settings){.log_level = VB_LOG_INFO};
-    settings->region = vb_config_string(config, "AWS_REGION", NULL);
-    if (settings->region && !is_region(settings->region))
-        vb_config_problem(config, "AWS_REGION", "must be a region such as eu-central-1");
-    settings->bucket = vb_config_string(config, "S3_BUCKET_NAME", VB_SETTINGS_BUCKET);
-    if (!is_bucket_name(settings->bucket))
-        vb_config_problem(config, "S3_BUCKET_NAME",
-                          "must be 3 to 63 lower-case letters, digits, '-' and '.'");
+    settings->region = check_region(config, vb_config_string(config, "AWS_REGION", NULL));
+    settings->bucket = check_bucket(config, vb_config_string(config, "S3_BUCKET_NAME", VB_SETTINGS_BUCKET));
     settings->s3_public_endpoint = vb_config_url(config, "S3_PUBLIC_ENDPOINT", NULL);
     read_secrets(settings, config);
     read_mail(settings, config);
@@ -195,21 +240,13 @@ void vb_settings_read_common(struct vb_settings *settings, struct vb_config *con
     read_cdn(settings, config);
 }
 
-static bool is_postgres_url(const char *url)
-{
-    return strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0;
-}
-
 void vb_settings_read_production(struct vb_settings *settings, struct vb_config *config)
 {
     vb_settings_read_common(settings, config);
     settings->port = (uint16_t)vb_config_int(config, "PORT", 1, 65535, 3000);
-    settings->database_url = vb_config_required(
-        config, "DATABASE_URL", "the PostgreSQL to use, postgresql://user:password@host/database");
-    if (settings->database_url && !is_postgres_url(settings->database_url))
-        vb_config_problem(config, "DATABASE_URL", "must begin with postgresql://");
-    vb_config_required(config, "AWS_REGION", "the bucket's region, such as eu-central-1");
-    vb_config_required(config, "S3_BUCKET_NAME", "the bucket that holds the media");
+    settings->database_url = vb_settings_read_database(config);
+    require_region(config);
+    require_bucket(config);
     vb_config_required(config, "JWT_SECRET", "the secret that signs access tokens, at least 32 bytes");
     settings->s3_endpoint = vb_config_url(config, "S3_ENDPOINT", NULL);
     settings->cdn_port = (uint16_t)vb_config_int(config, "CDN_PORT", 0, 65535, 0);

@@ -52,6 +52,12 @@ void vb_settings_read_production(struct vb_settings *settings, struct vb_config 
  * above. */
 void vb_settings_read_tls(struct vb_settings *settings, struct vb_config *config, const char *cert,
                           const char *key);
+/* Each alone, and required: AWS_REGION, S3_BUCKET_NAME, DATABASE_URL. */
+const char *vb_settings_read_region(struct vb_config *config);
+const char *vb_settings_read_bucket(struct vb_config *config);
+const char *vb_settings_read_database(struct vb_config *config);
+/* Whether a URL is one of PostgreSQL's, by how it begins. */
+bool vb_settings_is_postgresql(const char *url);
 void vb_settings_release(struct vb_settings *settings);
 
 #endif

@@ -1,10 +1,7 @@
 /* Calls of the API from the command line: see api_call.h. */
 #include "client/api_call.h"
 
-#include "app/env_file.h"
-
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -82,19 +79,4 @@ int vb_api_answer_string(const json_t *object, const char *name, const char **re
         return vb_error_set(err, EPROTO, "The API's answer has no \"%s\"", name);
     *ret_text = text;
     return 0;
-}
-
-char *vb_api_find(const char *option)
-{
-    const char *environment = getenv("VIBE_API_URL");
-    char *api = option                        ? vb_xstrdup(option)
-                : environment && *environment ? vb_xstrdup(environment)
-                                              : vb_env_file_find("VIBE_API_URL");
-    size_t length;
-
-    if (!api)
-        api = vb_xstrdup(VB_API_DEFAULT_URL);
-    for (length = strlen(api); length > 0 && api[length - 1] == '/'; length--)
-        api[length - 1] = '\0';
-    return api;
 }

@@ -10,8 +10,6 @@
 
 #include <jansson.h>
 
-#define VB_API_DEFAULT_URL "http://127.0.0.1:3000"
-
 struct vb_api_call {
     struct vb_http_client *http;
     const char *base_url; /* "http://127.0.0.1:3000", without a final slash */
@@ -29,9 +27,5 @@ int vb_api_get(const struct vb_api_call *call, const char *path, json_t **ret_an
 
 /* The text at name of an object, or -EPROTO. It belongs to the object. */
 int vb_api_answer_string(const json_t *object, const char *name, const char **ret_text, struct vb_error *err);
-
-/* Where the API is: the option, VIBE_API_URL, the `vibe up` of this folder, or its usual address. Without a final
- * slash; the caller frees it. */
-char *vb_api_find(const char *option);
 
 #endif

@@ -1,12 +1,13 @@
 /* vibe db migrate | status: applies the migrations of the database, or shows which are applied. */
+#include "app/system.h"
 #include "cmd/command.h"
-#include "app/env_file.h"
-#include "base/options.h"
-
 #include "db/migrate.h"
 
 #include <stdio.h>
-#include <string.h>
+
+struct values {
+    const char *database;
+};
 
 static void count_applied(void *context, const struct vb_migration_state *state)
 {
@@ -38,41 +39,45 @@ static int print_table(const char *url, struct vb_error *err)
 static int migrate(const char *url, struct vb_error *err)
 {
     unsigned applied = 0;
-    int rc = vb_db_migrate(url, count_applied, &applied, err);
+    int r = vb_db_migrate(url, count_applied, &applied, err);
 
-    if (applied > 0 || rc == 0)
+    if (applied > 0 || r == 0)
         printf("%u migration%s applied\n\n", applied, applied == 1 ? "" : "s");
-    return rc < 0 ? rc : print_table(url, err);
+    return r < 0 ? r : print_table(url, err);
 }
 
-int vb_cmd_db(int argc, char **argv)
+static int on_database(const struct values *values, int (*act)(const char *url, struct vb_error *err))
 {
-    const char *url = NULL, *action = NULL;
-    const struct vb_option options[] = {
-        {VB_OPTION_STRING, "database", "URL",
-         "the PostgreSQL to use (default: DATABASE_URL, or of .vibe/env)", &url},
-        {0},
-    };
-    const struct vb_usage usage = {
-        .synopsis = "vibe db migrate | status [options]",
-        .summary = "migrate applies the migrations that are pending, then shows all of them.\n"
-                   "status shows which migrations are applied, and when, and changes nothing.",
-        .options = options,
-    };
+    const char *url = NULL;
     struct vb_error err = {0};
-    int rc, count = vb_options_parse(&usage, argc, argv, &action, 1);
 
-    if (count < 0)
-        return count == -1 ? 0 : 2;
-    if (count == 0 || (strcmp(action, "migrate") != 0 && strcmp(action, "status") != 0)) {
-        fprintf(stderr, "vibe: db is followed by migrate or status\nusage: %s   (--help shows all)\n",
-                usage.synopsis);
+    if (vb_system_database(values->database, &url, &err) < 0) {
+        vb_cmd_fail(&err);
         return 2;
     }
-    url = vb_env_file_database(url);
-    if (!url)
-        return 2;
-    rc = strcmp(action, "migrate") == 0 ? migrate(url, &err) : print_table(url, &err);
-    fflush(stdout);
-    return rc < 0 ? vb_cmd_fail(&err) : 0;
+    return act(url, &err) < 0 ? vb_cmd_fail(&err) : 0;
 }
+
+static int run_migrate(void *values)
+{
+    return on_database(values, migrate);
+}
+
+static int run_status(void *values)
+{
+    return on_database(values, print_table);
+}
+
+static const struct vb_option options[] = {
+    {VB_STRING(struct values, database, "database", "URL", VB_SYSTEM_DATABASE_HELP)}, {.name = NULL}};
+
+static const struct vb_subcommand subcommands[] = {
+    {"migrate", "applies the migrations that are pending, then shows all of them", NULL, run_migrate},
+    {"status", "shows which migrations are applied, and when, and changes nothing", NULL, run_status},
+    {.name = NULL}};
+
+const struct vb_command vb_cmd_db = {.name = "db",
+                                     .summary = "show or apply the database's migrations",
+                                     .options = options,
+                                     .subcommands = subcommands,
+                                     .values_size = sizeof(struct values)};

@@ -3,11 +3,11 @@
  * theirs, joins and stories, all made through the public API and all pictures drawn here, so that one sees
  * something at once.
  */
+#include "app/system.h"
 #include "client/api_call.h"
-#include "cmd/command.h"
 #include "client/picture.h"
-#include "base/options.h"
 #include "client/upload.h"
+#include "cmd/command.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -277,29 +277,28 @@ static int run(const char *api, struct vb_error *err)
     return rc;
 }
 
-int vb_cmd_demo(int argc, char **argv)
-{
-    const char *api_option = NULL;
-    const struct vb_option options[] = {
-        {VB_OPTION_STRING, "api", "URL",
-         "the API (default: VIBE_API_URL, .vibe/env or " VB_API_DEFAULT_URL ")", &api_option},
-        {0},
-    };
-    const struct vb_usage usage = {
-        .synopsis = "vibe demo [options]",
-        .summary = "Fills a running system with a little world: people, activities and stories, with "
-                   "pictures that it "
-                   "draws itself. Each run adds new ones.",
-        .options = options,
-    };
-    struct vb_error err = {0};
-    char *api;
-    int rc, count = vb_options_parse(&usage, argc, argv, NULL, 0);
+struct values {
+    const char *api;
+};
 
-    if (count < 0)
-        return count == -1 ? 0 : 2;
-    api = vb_api_find(api_option);
-    rc = run(api, &err);
-    free(api);
-    return rc < 0 ? vb_cmd_fail(&err) : 0;
+static int run_demo(void *context)
+{
+    const struct values *values = context;
+    char *api VB_CLEANUP(vb_freep) = vb_system_api(values->api);
+    struct vb_error err = {0};
+
+    return run(api, &err) < 0 ? vb_cmd_fail(&err) : 0;
 }
+
+static const struct vb_option options[] = {{VB_STRING(struct values, api, "api", "URL", VB_SYSTEM_API_HELP)},
+                                           {.name = NULL}};
+
+const struct vb_command vb_cmd_demo = {
+    .name = "demo",
+    .summary = "fill a running system with a little world to look at",
+    .description =
+        "Fills a running system with a little world: people, activities and stories, with pictures that it "
+        "draws itself.\nEach run adds new ones.",
+    .options = options,
+    .values_size = sizeof(struct values),
+    .run = run_demo};

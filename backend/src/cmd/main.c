@@ -1,4 +1,4 @@
-/* The program's entry: finds the subcommand and runs it. */
+/* The program's entry: finds the command and runs it. */
 #include "cmd/command.h"
 
 #include "base/memory.h"
@@ -11,26 +11,39 @@
 
 #include <sodium.h>
 
-static const struct command {
-    const char *name, *summary;
-    int (*run)(int argc, char **argv);
-} commands[] = {
-    {"up", "run everything on this machine: API, object store, CDN and PostgreSQL", vb_cmd_up},
-    {"serve", "run the API in production, configured by the environment", vb_cmd_serve},
-    {"upload", "upload a file as the app would and print its CDN address", vb_cmd_upload},
-    {"demo", "fill a running system with a little world to look at", vb_cmd_demo},
-    {"db", "show or apply the database's migrations", vb_cmd_db},
-    {"media", "show what the media pipeline sees in a file, or makes of it", vb_cmd_media},
-    {"user", "list, disable, enable, reset or export accounts", vb_cmd_user},
-};
+static const struct vb_command *const commands[] = {&vb_cmd_up, &vb_cmd_serve, &vb_cmd_upload, &vb_cmd_demo,
+                                                    &vb_cmd_db, &vb_cmd_media, &vb_cmd_user};
 
-static void print_usage(FILE *out)
+static void print_commands(FILE *out)
 {
     fprintf(out, "vibe %s: the media back end of Vibe App\n\nusage: vibe COMMAND [options]\n\n",
             VIBE_VERSION);
     for (size_t i = 0; i < VB_ARRAY_SIZE(commands); i++)
-        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
+        fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
     fprintf(out, "\n'vibe COMMAND --help' shows a command's options.\n");
+}
+
+/* NULL after saying that there is no such command. */
+static const struct vb_command *find(const char *name)
+{
+    for (size_t i = 0; i < VB_ARRAY_SIZE(commands); i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    fprintf(stderr, "vibe: there is no command '%s'; 'vibe help' lists them\n", name);
+    return NULL;
+}
+
+/* vibe help [COMMAND [SUBCOMMAND]] */
+static int help(const char *command_name, const char *subcommand)
+{
+    const struct vb_command *command;
+
+    if (!command_name) {
+        print_commands(stdout);
+        return 0;
+    }
+    command = find(command_name);
+    return command ? vb_command_help(command, subcommand) : 2;
 }
 
 int vb_cmd_fail(const struct vb_error *err)
@@ -66,25 +79,20 @@ static int initialise(void)
 
 int main(int argc, char **argv)
 {
+    const struct vb_command *command;
+
     if (argc < 2) {
-        print_usage(stderr);
+        print_commands(stderr);
         return 2;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
-        print_usage(stdout);
-        return 0;
-    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
+        return help(argc > 2 ? argv[2] : NULL, argc > 3 ? argv[3] : NULL);
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
         printf("vibe %s\n", VIBE_VERSION);
         return 0;
     }
-    for (size_t i = 0; i < VB_ARRAY_SIZE(commands); i++) {
-        if (strcmp(argv[1], commands[i].name) != 0)
-            continue;
-        if (initialise() < 0)
-            return 1;
-        return commands[i].run(argc - 1, argv + 1);
-    }
-    fprintf(stderr, "vibe: there is no command '%s'; 'vibe help' lists them\n", argv[1]);
-    return 2;
+    command = find(argv[1]);
+    if (!command)
+        return 2;
+    return initialise() < 0 ? 1 : vb_command_run(command, argc - 1, argv + 1);
 }

@@ -2,18 +2,16 @@
  * vibe media inspect | render | gc: shows what the media pipeline sees in a file or makes of it, with the same jailed
  * workers as in production; removes from the bucket what nothing needs.
  */
-#include "app/bucket.h"
-#include "cmd/command.h"
-#include "ops/gc.h"
-#include "base/options.h"
-
+#include "app/system.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "cmd/command.h"
 #include "db/pool.h"
 #include "edge/query.h"
 #include "media/workers.h"
+#include "ops/gc.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +24,16 @@
 #include <unistd.h>
 
 #define GC_QUERY_TIMEOUT_MS 120000
+
+struct render_options {
+    const char *output, *width, *height, *fit, *format, *quality;
+};
+
+struct values {
+    const char *subject;
+    struct render_options render;
+    struct vb_gc_options gc;
+};
 
 struct subject {
     const char *name;
@@ -175,11 +183,11 @@ static void print_facts(const struct subject *subject, const struct vb_media_res
     printf("verdict      %s\n", seen->status == VB_MEDIA_OK ? "would be taken" : seen->problem);
 }
 
-static int inspect(const char *path, struct vb_error *err)
+static int inspect(const struct values *values, struct vb_error *err)
 {
     struct vb_media_result seen = {0};
     struct subject subject;
-    int r = open_subject(path, &subject, err);
+    int r = open_subject(values->subject, &subject, err);
 
     if (r == 0)
         r = run_job(&(struct vb_media_job){.work = VB_WORK_INSPECT, .type = subject.type},
@@ -190,10 +198,6 @@ static int inspect(const char *path, struct vb_error *err)
         close(subject.file);
     return r < 0 ? r : seen.status == VB_MEDIA_OK ? 0 : 1;
 }
-
-struct render_options {
-    const char *output, *width, *height, *fit, *format, *quality;
-};
 
 /* The same text as in a URL, so that it is read by the same rules. */
 static int read_variant(const struct render_options *options, struct vb_variant *ret, bool *ret_any,
@@ -266,12 +270,13 @@ static int copy_file(int from, int to, int64_t size, struct vb_error *err)
     return 0;
 }
 
-static int render(const char *path, const struct render_options *options, struct vb_error *err)
+static int render(const struct values *values, struct vb_error *err)
 {
+    const struct render_options *options = &values->render;
     struct vb_media_result result = {0};
     struct subject subject;
     int output VB_CLEANUP(vb_closep) = -1;
-    int r = open_subject(path, &subject, err);
+    int r = open_subject(values->subject, &subject, err);
 
     if (r == 0) {
         output = open(options->output, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -355,7 +360,7 @@ static int collect_garbage(const struct vb_gc_config *config, struct vb_error *e
     return 0;
 }
 
-static int gc(const struct vb_gc_options *options, struct vb_error *err)
+static int gc(const struct values *values, struct vb_error *err)
 {
     struct vb_bucket bucket;
     struct vb_db_pool *pool = NULL;
@@ -368,90 +373,85 @@ static int gc(const struct vb_gc_options *options, struct vb_error *err)
         r = vb_db_acquire(pool, &db, err);
     }
     if (r == 0)
-        r = collect_garbage(
-            &(struct vb_gc_config){
-                .db = db, .s3 = bucket.s3, .bucket = bucket.name, .options = *options, .report = print_item},
-            err);
+        r = collect_garbage(&(struct vb_gc_config){.db = db,
+                                                   .s3 = bucket.s3,
+                                                   .bucket = bucket.name,
+                                                   .options = values->gc,
+                                                   .report = print_item},
+                            err);
     vb_db_release(db);
     vb_db_pool_destroy(pool);
     vb_bucket_close(&bucket);
     return r;
 }
 
-static bool read_hours(const char *text, unsigned *ret)
+/* The exit status of an action, which returns that itself or a negative error. */
+static int perform(const struct values *values, int (*act)(const struct values *values, struct vb_error *err))
 {
-    char *end;
-    unsigned long hours = strtoul(text, &end, 10);
-
-    *ret = (unsigned)hours;
-    return *text >= '0' && *text <= '9' && *end == '\0' && hours <= 24UL * 365;
-}
-
-struct command_line {
-    struct render_options render;
-    struct vb_gc_options gc;
-    const char *min_age;
-    const char *words[2]; /* action and what it is about */
-    int count;
-};
-
-/* Returns the exit status; err is set for 1. */
-static int act(struct command_line *line, const struct vb_usage *usage, struct vb_error *err)
-{
-    const char *action = line->count > 0 ? line->words[0] : "";
-    const char *problem = "media is followed by inspect FILE|KEY, by render FILE -o OUT, or by gc";
-
-    if (strcmp(action, "inspect") == 0 && line->count == 2)
-        return inspect(line->words[1], err);
-    if (strcmp(action, "render") == 0 && line->count == 2 && line->render.output)
-        return render(line->words[1], &line->render, err);
-    if (strcmp(action, "gc") == 0 && line->count == 1) {
-        if (read_hours(line->min_age, &line->gc.min_age_hours))
-            return gc(&line->gc, err);
-        problem = "--min-age is a number of hours, at most 8760";
-    }
-    fprintf(stderr, "vibe: %s\nusage: %s\n", problem, usage->synopsis);
-    return 2;
-}
-
-int vb_cmd_media(int argc, char **argv)
-{
-    struct command_line line = {.min_age = "24"};
-    const struct vb_option options[] = {
-        {VB_OPTION_STRING, "output", "OUT", "render: the file to write", &line.render.output, 'o'},
-        {VB_OPTION_STRING, "w", "PIXELS", "render: a width of the CDN's list", &line.render.width},
-        {VB_OPTION_STRING, "h", "PIXELS", "render: the most height", &line.render.height},
-        {VB_OPTION_STRING, "fit", "FIT", "render: contain or cover", &line.render.fit},
-        {VB_OPTION_STRING, "fm", "FORMAT", "render: jpeg, webp or avif", &line.render.format},
-        {VB_OPTION_STRING, "q", "QUALITY", "render: 1 to 100", &line.render.quality},
-        {VB_OPTION_FLAG, "dry-run", NULL, "gc: only list what would be removed, and why", &line.gc.dry_run},
-        {VB_OPTION_STRING, "min-age", "HOURS", "gc: leave objects without a row that are younger (24)",
-         &line.min_age},
-        {VB_OPTION_FLAG, "force", NULL, "gc: even if that is most of the bucket", &line.gc.force},
-        {0},
-    };
-    const struct vb_usage usage = {
-        .synopsis = "vibe media inspect FILE|KEY\n       vibe media render FILE|KEY -o OUT [options]\n"
-                    "       vibe media gc [--dry-run]",
-        .summary = "inspect shows what the pipeline sees in a file, or in an object of the bucket, and "
-                   "whether it would be "
-                   "taken.\n"
-                   "render writes what it would make of it: the canonical file, or with options a variant.\n"
-                   "gc removes from the bucket what nothing needs any more; never what a row names.",
-        .options = options,
-        .footer =
-            "Bucket and database are those of S3_BUCKET_NAME, AWS_REGION, S3_ENDPOINT, DATABASE_URL and the "
-            "AWS "
-            "credentials, or,\nif none of them is set, those of the `vibe up` in this folder (.vibe/env).",
-    };
     struct vb_error err = {0};
     int r;
 
-    line.count = vb_options_parse(&usage, argc, argv, line.words, 2);
-    if (line.count < 0)
-        return line.count == -1 ? 0 : 2;
     vb_log_configure(VB_LOG_ERROR, VB_LOG_TEXT);
-    r = act(&line, &usage, &err);
+    r = act(values, &err);
     fflush(stdout);
     return r < 0 ? vb_cmd_fail(&err) : r;
 }
+
+static int run_inspect(void *values)
+{
+    return perform(values, inspect);
+}
+
+static int run_render(void *values)
+{
+    return perform(values, render);
+}
+
+static int run_gc(void *values)
+{
+    return perform(values, gc);
+}
+
+#define SUBJECT                                                                                              \
+    {                                                                                                        \
+        VB_REQUIRED_OPERAND(struct values, subject, "FILE|KEY",                                              \
+                            "a file, or the key of an object in the bucket")                                 \
+    }
+
+static const struct vb_option inspect_options[] = {SUBJECT, {.name = NULL}};
+
+static const struct vb_option render_options[] = {
+    SUBJECT,
+    {VB_STRING(struct values, render.output, "output", "OUT", "the file to write"), .letter = 'o',
+     .required = true},
+    {VB_STRING(struct values, render.width, "w", "PIXELS", "a width of the CDN's list")},
+    {VB_STRING(struct values, render.height, "h", "PIXELS", "the most height")},
+    {VB_STRING(struct values, render.fit, "fit", "FIT", "contain or cover")},
+    {VB_STRING(struct values, render.format, "fm", "FORMAT", "jpeg, webp or avif")},
+    {VB_STRING(struct values, render.quality, "q", "QUALITY", "1 to 100")},
+    {.name = NULL}};
+
+static const struct vb_option gc_options[] = {
+    {VB_FLAG(struct values, gc.dry_run, "dry-run", "only list what would be removed, and why")},
+    {VB_NUMBER(struct values, gc.min_age_hours, "min-age", "HOURS", 24 * 365,
+               "leave objects without a row that are younger (24)")},
+    {VB_FLAG(struct values, gc.force, "force", "even if that is most of the bucket")},
+    {.name = NULL}};
+
+static const struct vb_subcommand subcommands[] = {
+    {"inspect", "shows what the pipeline sees in a file or an object, and whether it would be taken",
+     inspect_options, run_inspect},
+    {"render", "writes what the pipeline would make of it: the canonical file, or with options a variant",
+     render_options, run_render},
+    {"gc", "removes from the bucket what nothing needs any more; never what a row names", gc_options, run_gc},
+    {.name = NULL}};
+
+const struct vb_command vb_cmd_media = {
+    .name = "media",
+    .summary = "show what the media pipeline sees in a file, or makes of it",
+    .footer =
+        "Bucket and database are those of S3_BUCKET_NAME, AWS_REGION, S3_ENDPOINT, DATABASE_URL and the AWS "
+        "credentials, or,\nif none of them is set, those of the `vibe up` in this folder (.vibe/env).",
+    .subcommands = subcommands,
+    .values_size = sizeof(struct values),
+    .defaults = &(const struct values){.gc.min_age_hours = 24}};

@@ -1,74 +1,29 @@
-/* `vibe serve`: the API in production, configured by the environment alone. */
-#include "cmd/command.h"
+/* vibe serve: the API in production, configured by the environment alone. */
 #include "app/delivery.h"
-#include "base/options.h"
 #include "app/service.h"
-
-#include "base/clock.h"
+#include "app/signals.h"
+#include "base/cleanup.h"
 #include "base/log.h"
+#include "base/wait.h"
+#include "cmd/command.h"
 
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
-
-static const char *tls_cert_option, *tls_key_option;
-
-static const struct vb_option options[] = {
-    {VB_OPTION_STRING, "tls-cert", "FILE", "serve HTTPS with this certificate (PEM)", &tls_cert_option},
-    {VB_OPTION_STRING, "tls-key", "FILE", "… and its private key (PEM, without passphrase)", &tls_key_option},
-    {.name = NULL}};
-
-static const struct vb_usage usage = {
-    .synopsis = "vibe serve [options]",
-    .summary = "Runs the API until SIGTERM, then finishes what is in flight. Apply the migrations first: "
-               "vibe db migrate.",
-    .options = options,
-    .footer = "Environment (required ones with *):\n"
-              "  PORT                     where to listen; 3000\n"
-              "  TLS_CERT, TLS_KEY        as the options; SIGHUP: they are read again\n"
-              "  DATABASE_URL *           postgresql://user:password@host/database\n"
-              "  AWS_REGION *             the bucket's region\n"
-              "  S3_BUCKET_NAME *         the bucket\n"
-              "  S3_ENDPOINT              an S3 other than AWS, e.g. http://garage:3900\n"
-              "  S3_PUBLIC_ENDPOINT       what presigned URLs carry; S3_ENDPOINT\n"
-              "  CLOUDFRONT_DOMAIN *      the CDN's host name (or CDN_BASE_URL, a URL)\n"
-              "  CDN_PORT                 serve pictures and variants there, for the CDN to fetch; no\n"
-              "  CDN_CACHE_DIR            a folder of this process alone that they are kept in; none\n"
-              "  JWT_SECRET *             signs access tokens; at least 32 bytes\n"
-              "  JWT_SECRET_PREVIOUS      up to 3 earlier values: what they signed stays good; none\n"
-              "  SMTP_URL                 sends mail: smtp[s]://user:password@host:port; none\n"
-              "  MAIL_FROM                its sender: Vibe <no-reply@example.com>\n"
-              "  PASSWORD_RESET_URL       the app's link to a new password, with {token} in it\n"
-              "  APPLE_CLIENT_ID          whom Sign in with Apple is for: bundle ids; none\n"
-              "  APPLE_ISSUER             https://appleid.apple.com\n"
-              "  APPLE_JWKS_URL           https://appleid.apple.com/auth/keys\n"
-              "  CORS_ALLOWED_ORIGINS     comma-separated origins, or *; none\n"
-              "  TRUSTED_PROXIES          addresses and CIDR blocks whose X-Forwarded-For is believed; none\n"
-              "  RATE_LIMIT               requests a second and client address, with burst; 100/400; off\n"
-              "  USER_RATE_LIMIT          the same of each user; 50/200; off, also when RATE_LIMIT is off\n"
-              "  LOG_LEVEL                debug, info, warn, error, off; info\n"
-              "  TMPDIR                   where uploads are worked on, of up to 200 MB each; /tmp\n"
-              "  SWEEP_INTERVAL           for tests: seconds between runs of the sweeper; 60\n"
-              "  SWEEP_UPLOADS_AFTER      for tests: … after which it completes an upload itself; 1200\n"
-              "  SWEEP_REPLACED_AFTER     for tests: … after which it deletes what was replaced; 60\n"
-              "Credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN), the ECS "
-              "task role, or\n"
-              "the EC2 instance role (IMDSv2), in this order.",
-};
 
 #define RENEW_WITHIN_S ((int64_t)14 * 86400)
 
 /* *ret_tls stays NULL when plain HTTP is wanted. */
 static int load_tls(const struct vb_settings *settings, struct vb_tls **ret_tls, struct vb_error *err)
 {
-    int rc = settings->tls_cert ? vb_tls_load(settings->tls_cert, settings->tls_key, ret_tls, err) : 0;
+    int r = settings->tls_cert ? vb_tls_load(settings->tls_cert, settings->tls_key, ret_tls, err) : 0;
 
-    if (rc == 0 && *ret_tls && (*ret_tls)->seconds_left < RENEW_WITHIN_S)
+    if (r == 0 && *ret_tls && (*ret_tls)->seconds_left < RENEW_WITHIN_S)
         vb_log(VB_LOG_WARN,
                (*ret_tls)->seconds_left < 0 ? "the certificate has expired" : "the certificate ends soon",
                VB_LOG_STR("file", settings->tls_cert),
                VB_LOG_INT("days_left", (*ret_tls)->seconds_left / 86400));
-    return rc;
+    return r;
 }
 
 /* What run() starts, in this order. */
@@ -145,54 +100,105 @@ static int run(const struct vb_settings *settings, struct vb_tls **tls, struct v
 {
     struct parts parts = {0};
     int64_t deadline_ms;
-    int rc = vb_credentials_chain(&parts.credentials, err);
+    int r = vb_credentials_chain(&parts.credentials, err);
 
-    if (rc < 0)
-        return rc;
-    rc = vb_workers_start(&(struct vb_workers_config){0}, &parts.workers, err);
-    if (rc == 0 && settings->cdn_port)
-        rc = start_delivery(settings, *tls, &parts, err);
-    if (rc == 0)
-        rc = start_service(settings, *tls, &parts, err);
-    if (rc == 0) /* it listens by now: what needs no picture is served */
-        rc = vb_workers_wait(parts.workers, err);
-    if (rc == 0)
+    if (r < 0)
+        return r;
+    r = vb_workers_start(&(struct vb_workers_config){0}, &parts.workers, err);
+    if (r == 0 && settings->cdn_port)
+        r = start_delivery(settings, *tls, &parts, err);
+    if (r == 0)
+        r = start_service(settings, *tls, &parts, err);
+    if (r == 0) /* it listens by now: what needs no picture is served */
+        r = vb_workers_wait(parts.workers, err);
+    if (r == 0)
         serve_until_signal(settings, &parts, tls);
-    deadline_ms = vb_clock_monotonic_ms() + VB_DRAIN_TIMEOUT_MS; /* of both: ECS has no more patience */
+    deadline_ms = vb_deadline_after(VB_DRAIN_TIMEOUT_MS); /* of both: ECS has no more patience */
     vb_service_stop(parts.service);
     vb_delivery_stop(parts.delivery, deadline_ms);
     vb_workers_stop(parts.workers);
     vb_credentials_destroy(parts.credentials);
-    if (rc == 0)
+    if (r == 0)
         vb_log(VB_LOG_INFO, "stopped", VB_LOG_INT("port", settings->port));
-    return rc;
+    return r;
 }
 
-int vb_cmd_serve(int argc, char **argv)
+struct values {
+    const char *tls_cert, *tls_key;
+};
+
+static int read_settings(const struct values *values, struct vb_settings *settings, struct vb_error *err)
+{
+    struct vb_config config VB_CLEANUP(vb_config_release);
+
+    vb_config_init(&config);
+    vb_settings_read_production(settings, &config);
+    vb_settings_read_tls(settings, &config, values->tls_cert, values->tls_key);
+    return vb_config_finish(&config, err);
+}
+
+static int run_serve(void *values)
 {
     struct vb_settings settings;
-    struct vb_config config;
     struct vb_tls *tls = NULL;
     struct vb_error err;
-    int rc = vb_options_parse(&usage, argc, argv, NULL, 0);
+    int r;
 
-    if (rc < 0)
-        return rc == -1 ? 0 : 2;
     vb_signals_block();
-    vb_config_init(&config);
-    vb_settings_read_production(&settings, &config);
-    vb_settings_read_tls(&settings, &config, tls_cert_option, tls_key_option);
-    rc = vb_config_finish(&config, &err);
-    if (rc == 0) {
+    r = read_settings(values, &settings, &err);
+    if (r == 0) {
         vb_log_configure(settings.log_level, isatty(STDERR_FILENO) ? VB_LOG_TEXT : VB_LOG_JSON);
-        rc = load_tls(&settings, &tls, &err);
+        r = load_tls(&settings, &tls, &err);
     }
-    if (rc == 0)
-        rc = run(&settings, &tls, &err);
-    if (rc < 0)
-        vb_cmd_fail(&err);
+    if (r == 0)
+        r = run(&settings, &tls, &err);
     vb_tls_free(tls);
-    vb_config_release(&config);
     vb_settings_release(&settings);
-    return rc < 0 ? 1 : 0;
+    return r < 0 ? vb_cmd_fail(&err) : 0;
 }
+
+static const struct vb_option options[] = {
+    {VB_STRING(struct values, tls_cert, "tls-cert", "FILE", "serve HTTPS with this certificate (PEM)")},
+    {VB_STRING(struct values, tls_key, "tls-key", "FILE", "… and its private key (PEM, without passphrase)")},
+    {.name = NULL}};
+
+const struct vb_command vb_cmd_serve = {
+    .name = "serve",
+    .summary = "run the API in production, configured by the environment",
+    .description =
+        "Runs the API until SIGTERM, then finishes what is in flight. Apply the migrations first: vibe db "
+        "migrate.",
+    .footer = "Environment (required ones with *):\n"
+              "  PORT                     where to listen; 3000\n"
+              "  TLS_CERT, TLS_KEY        as the options; SIGHUP: they are read again\n"
+              "  DATABASE_URL *           postgresql://user:password@host/database\n"
+              "  AWS_REGION *             the bucket's region\n"
+              "  S3_BUCKET_NAME *         the bucket\n"
+              "  S3_ENDPOINT              an S3 other than AWS, e.g. http://garage:3900\n"
+              "  S3_PUBLIC_ENDPOINT       what presigned URLs carry; S3_ENDPOINT\n"
+              "  CLOUDFRONT_DOMAIN *      the CDN's host name (or CDN_BASE_URL, a URL)\n"
+              "  CDN_PORT                 serve pictures and variants there, for the CDN to fetch; no\n"
+              "  CDN_CACHE_DIR            a folder of this process alone that they are kept in; none\n"
+              "  JWT_SECRET *             signs access tokens; at least 32 bytes\n"
+              "  JWT_SECRET_PREVIOUS      up to 3 earlier values: what they signed stays good; none\n"
+              "  SMTP_URL                 sends mail: smtp[s]://user:password@host:port; none\n"
+              "  MAIL_FROM                its sender: Vibe <no-reply@example.com>\n"
+              "  PASSWORD_RESET_URL       the app's link to a new password, with {token} in it\n"
+              "  APPLE_CLIENT_ID          whom Sign in with Apple is for: bundle ids; none\n"
+              "  APPLE_ISSUER             https://appleid.apple.com\n"
+              "  APPLE_JWKS_URL           https://appleid.apple.com/auth/keys\n"
+              "  CORS_ALLOWED_ORIGINS     comma-separated origins, or *; none\n"
+              "  TRUSTED_PROXIES          addresses and CIDR blocks whose X-Forwarded-For is believed; none\n"
+              "  RATE_LIMIT               requests a second and client address, with burst; 100/400; off\n"
+              "  USER_RATE_LIMIT          the same of each user; 50/200; off, also when RATE_LIMIT is off\n"
+              "  LOG_LEVEL                debug, info, warn, error, off; info\n"
+              "  TMPDIR                   where uploads are worked on, of up to 200 MB each; /tmp\n"
+              "  SWEEP_INTERVAL           for tests: seconds between runs of the sweeper; 60\n"
+              "  SWEEP_UPLOADS_AFTER      for tests: … after which it completes an upload itself; 1200\n"
+              "  SWEEP_REPLACED_AFTER     for tests: … after which it deletes what was replaced; 60\n"
+              "Credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN), the ECS "
+              "task role, or\n"
+              "the EC2 instance role (IMDSv2), in this order.",
+    .options = options,
+    .values_size = sizeof(struct values),
+    .run = run_serve};

@@ -2,12 +2,12 @@
  * vibe upload FILE --as KIND: does what the phone does. Asks for a ticket, PUTs the file to where it says,
  * completes the upload, prints the CDN address (and nothing else) on stdout.
  */
-#include "client/api_call.h"
-#include "cmd/command.h"
+#include "app/system.h"
 #include "client/account.h"
-#include "base/options.h"
-#include "client/upload.h"
+#include "client/api_call.h"
 #include "client/progress.h"
+#include "client/upload.h"
+#include "cmd/command.h"
 
 #include "base/cleanup.h"
 #include "base/encode.h"
@@ -187,19 +187,39 @@ static int upload_as(const char *api, const struct login *login, struct upload *
 
 static const struct kind *find_kind(const char *name)
 {
-    for (size_t i = 0; name && i < VB_ARRAY_SIZE(kinds); i++)
+    for (size_t i = 0; i < VB_ARRAY_SIZE(kinds); i++)
         if (strcmp(kinds[i].name, name) == 0)
             return &kinds[i];
     return NULL;
 }
 
-/* What is wrong with the command line; NULL if nothing is. What values may be is for the API to say. */
-static const char *check_options(const struct upload *upload)
+struct values {
+    struct upload upload;
+    struct login login;
+    const char *as, *api;
+};
+
+static const struct vb_option options[] = {
+    {VB_REQUIRED_OPERAND(struct values, upload.file, "FILE", "the file to upload")},
+    {VB_STRING(struct values, as, "as", "KIND", "what the file is to be: " KINDS), .required = true},
+    {VB_STRING(struct values, upload.activity, "activity", "ID", "the activity that it is an image of")},
+    {VB_STRING(struct values, upload.slot, "slot", "SLOT",
+               "where in the activity: hero (the default) or gallery (with --index)")},
+    {VB_STRING(struct values, upload.index, "index", "N", "where in the gallery: 0 to 9")},
+    {VB_STRING(struct values, upload.story, "story", "ID",
+               "the story that it belongs to (default: a new one)")},
+    {VB_STRING(struct values, api, "api", "URL", VB_SYSTEM_API_HELP)},
+    {VB_STRING(struct values, login.email, "email", "ADDRESS", "log in with this account (VIBE_EMAIL)")},
+    {VB_STRING(struct values, login.password, "password", "TEXT", "its password (better: VIBE_PASSWORD)")},
+    {VB_STRING(struct values, login.token, "token", "TEXT",
+               "an access token, in place of an account (VIBE_TOKEN)")},
+    {.name = NULL}};
+
+/* What does not fit together on the command line; NULL if all does. What values may be is for the API to say. */
+static const char *check(const struct upload *upload)
 {
-    if (!upload->file)
-        return "which file is to be uploaded?";
     if (!upload->kind)
-        return "what is the file to be? Say --as " KINDS;
+        return "--as is one of " KINDS;
     if (upload->kind->activity && !upload->activity)
         return "of which activity is it to be an image? Say --activity ID";
     if (!upload->kind->activity && (upload->activity || upload->slot || upload->index))
@@ -212,50 +232,36 @@ static const char *check_options(const struct upload *upload)
     return NULL;
 }
 
-int vb_cmd_upload(int argc, char **argv)
+static int run_upload(void *context)
 {
-    const char *as = NULL, *api_option = NULL, *files[1] = {NULL}, *problem;
-    struct login login = {getenv("VIBE_EMAIL"), getenv("VIBE_PASSWORD"), getenv("VIBE_TOKEN")};
-    struct upload upload = {.fd = -1};
-    const struct vb_option options[] = {
-        {VB_OPTION_STRING, "as", "KIND", "what the file is to be: " KINDS, &as},
-        {VB_OPTION_STRING, "activity", "ID", "the activity that it is an image of", &upload.activity},
-        {VB_OPTION_STRING, "slot", "SLOT",
-         "where in the activity: hero (the default) or gallery (with --index)", &upload.slot},
-        {VB_OPTION_STRING, "index", "N", "where in the gallery: 0 to 9", &upload.index},
-        {VB_OPTION_STRING, "story", "ID", "the story that it belongs to (default: a new one)", &upload.story},
-        {VB_OPTION_STRING, "api", "URL",
-         "the API (default: VIBE_API_URL, .vibe/env or " VB_API_DEFAULT_URL ")", &api_option},
-        {VB_OPTION_STRING, "email", "ADDRESS", "log in with this account (VIBE_EMAIL)", &login.email},
-        {VB_OPTION_STRING, "password", "TEXT", "its password (better: VIBE_PASSWORD)", &login.password},
-        {VB_OPTION_STRING, "token", "TEXT", "an access token, in place of an account (VIBE_TOKEN)",
-         &login.token},
-        {0},
-    };
-    const struct vb_usage usage = {
-        .synopsis = "vibe upload FILE --as KIND [options]",
-        .summary = "Uploads a file as the app does and prints its CDN address.",
-        .options = options,
-        .footer = "Without an account or a token, a demo account is registered on first use and kept in the "
-                  "state folder.",
-    };
+    struct values *values = context;
+    struct login *login = &values->login;
+    char *api VB_CLEANUP(vb_freep) = NULL;
     struct vb_error err = {0};
-    char *api;
-    int rc, count = vb_options_parse(&usage, argc, argv, files, 1);
+    const char *problem;
+    int r;
 
-    if (count < 0)
-        return count == -1 ? 0 : 2;
-    upload.kind = find_kind(as);
-    upload.file = files[0];
-    problem = check_options(&upload);
-    if (problem) {
-        fprintf(stderr, "vibe: %s\nusage: %s   (--help shows all)\n", problem, usage.synopsis);
-        return 2;
-    }
-    api = vb_api_find(api_option);
-    rc = upload_as(api, &login, &upload, &err);
-    if (upload.fd >= 0)
-        close(upload.fd);
-    free(api);
-    return rc < 0 ? vb_cmd_fail(&err) : 0;
+    login->email = login->email ? login->email : getenv("VIBE_EMAIL");
+    login->password = login->password ? login->password : getenv("VIBE_PASSWORD");
+    login->token = login->token ? login->token : getenv("VIBE_TOKEN");
+    values->upload.kind = find_kind(values->as);
+    problem = check(&values->upload);
+    if (problem)
+        return vb_command_misused(&vb_cmd_upload, NULL, "%s", problem);
+    api = vb_system_api(values->api);
+    values->upload.fd = -1;
+    r = upload_as(api, login, &values->upload, &err);
+    if (values->upload.fd >= 0)
+        close(values->upload.fd);
+    return r < 0 ? vb_cmd_fail(&err) : 0;
 }
+
+const struct vb_command vb_cmd_upload = {
+    .name = "upload",
+    .summary = "upload a file as the app would and print its CDN address",
+    .description = "Uploads a file as the app does and prints its CDN address.",
+    .footer = "Without an account or a token, a demo account is registered on first use and kept in the "
+              "state folder.",
+    .options = options,
+    .values_size = sizeof(struct values),
+    .run = run_upload};

@@ -1,12 +1,9 @@
 /* vibe user list | disable | enable | reset | export: what the people who run Vibe do for and to an account. */
-#include "cmd/command.h"
-#include "app/env_file.h"
-#include "base/options.h"
-
 #include "api/auth/session.h"
+#include "app/system.h"
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "base/memory.h"
+#include "cmd/command.h"
 #include "db/accounts.h"
 #include "db/operator.h"
 
@@ -19,10 +16,8 @@
 #define EXPORT_MAX        ((size_t)256 * 1024 * 1024)
 #define EXPORT_TIMEOUT_MS 60000
 
-struct command_line {
-    const char *database, *search, *output;
-    const char *words[2]; /* action, and who */
-    int count;
+struct values {
+    const char *database, *search, *output, *who;
 };
 
 /* "-" for what is not there; names may hold anything that is no control character. */
@@ -31,16 +26,16 @@ static const char *text_or_dash(const PGresult *rows, int row, int column)
     return PQgetisnull(rows, row, column) ? "-" : PQgetvalue(rows, row, column);
 }
 
-static int list(struct vb_db *db, const struct command_line *line, struct vb_error *err)
+static int list(struct vb_db *db, const struct values *values, struct vb_error *err)
 {
     PGresult *rows VB_CLEANUP(vb_pgresult_clearp) = NULL;
-    int r = vb_operator_list_users(db, line->search, LIST_MAX + 1, &rows, err);
+    int r = vb_operator_list_users(db, values->search, LIST_MAX + 1, &rows, err);
     int count = r < 0 ? 0 : PQntuples(rows);
 
     if (r < 0)
         return r;
     if (count == 0) {
-        printf("no users%s\n", line->search ? " match" : "");
+        printf("no users%s\n", values->search ? " match" : "");
         return 0;
     }
     printf("%-36s  %-20s  %-20s  %-16s  %s\n", "id", "created", "disabled", "signs in with", "e-mail, name");
@@ -74,11 +69,11 @@ static int lock(struct vb_db *db, const char *who, struct vb_user *ret_user, str
     return r < 0 ? r : vb_users_lock(db, found.id, ret_user, err);
 }
 
-static int disable(struct vb_db *db, const struct command_line *line, struct vb_error *err)
+static int disable(struct vb_db *db, const struct values *values, struct vb_error *err)
 {
     struct vb_user user VB_CLEANUP(vb_user_release) = {0};
     int64_t revoked_ms = 0;
-    int r = lock(db, line->words[1], &user, err);
+    int r = lock(db, values->who, &user, err);
 
     if (r == 0)
         r = vb_accounts_set_disabled(db, user.id, true, err);
@@ -93,10 +88,10 @@ static int disable(struct vb_db *db, const struct command_line *line, struct vb_
     return r;
 }
 
-static int enable(struct vb_db *db, const struct command_line *line, struct vb_error *err)
+static int enable(struct vb_db *db, const struct values *values, struct vb_error *err)
 {
     struct vb_user user VB_CLEANUP(vb_user_release) = {0};
-    int r = lock(db, line->words[1], &user, err);
+    int r = lock(db, values->who, &user, err);
 
     if (r == 0)
         r = vb_accounts_set_disabled(db, user.id, false, err);
@@ -120,11 +115,11 @@ static void print_reset(const struct vb_user *user, const char *token)
                token);
 }
 
-static int reset(struct vb_db *db, const struct command_line *line, struct vb_error *err)
+static int reset(struct vb_db *db, const struct values *values, struct vb_error *err)
 {
     struct vb_user user VB_CLEANUP(vb_user_release) = {0};
     struct vb_secret_token token;
-    int r = lock(db, line->words[1], &user, err);
+    int r = lock(db, values->who, &user, err);
 
     if (r == 0 && user.disabled)
         return vb_error_set(err, EACCES, "this account is disabled: enable it first");
@@ -142,11 +137,11 @@ static int reset(struct vb_db *db, const struct command_line *line, struct vb_er
     return r;
 }
 
-static int export(struct vb_db *db, const struct command_line *line, struct vb_error *err)
+static int export(struct vb_db *db, const struct values *values, struct vb_error *err)
 {
     struct vb_user user VB_CLEANUP(vb_user_release) = {0};
     struct vb_strbuf document VB_CLEANUP(vb_strbuf_release);
-    int r = find(db, line->words[1], &user, err);
+    int r = find(db, values->who, &user, err);
 
     vb_strbuf_init(&document, EXPORT_MAX);
     if (r == 0)
@@ -158,98 +153,100 @@ static int export(struct vb_db *db, const struct command_line *line, struct vb_e
     if (r < 0)
         return r;
     vb_strbuf_addc(&document, '\n');
-    if (!line->output || strcmp(line->output, "-") == 0)
+    if (!values->output || strcmp(values->output, "-") == 0)
         return fwrite(document.data, 1, document.length, stdout) == document.length
                    ? 0
                    : vb_error_set(err, EIO, "the document could not be written: %s", strerror(errno));
-    r = vb_file_write_durable(line->output, document.data, document.length, 0600, err);
+    r = vb_file_write_durable(values->output, document.data, document.length, 0600, err);
     if (r == 0)
-        printf("wrote %s, %zu bytes\n", line->output, document.length);
+        printf("wrote %s, %zu bytes\n", values->output, document.length);
     return r;
 }
 
-static const struct action {
-    const char *name;
-    int words; /* that follow, itself among them */
-    int (*run)(struct vb_db *db, const struct command_line *line, struct vb_error *err);
-} actions[] = {
-    {"list", 1, list},   {"disable", 2, disable}, {"enable", 2, enable},
-    {"reset", 2, reset}, {"export", 2, export},
-};
-
-/* What was asked for; NULL after saying what is wrong. */
-static const struct action *find_action(const struct command_line *line, const struct vb_usage *usage)
+/* The exit status of what act does with a connection to the database that is meant. */
+static int on_database(const struct values *values,
+                       int (*act)(struct vb_db *db, const struct values *values, struct vb_error *err))
 {
-    const struct action *action = NULL;
-    const char *problem = NULL;
-
-    for (size_t i = 0; line->count > 0 && i < VB_ARRAY_SIZE(actions); i++)
-        if (strcmp(line->words[0], actions[i].name) == 0)
-            action = &actions[i];
-    if (!action)
-        problem = "user is followed by list, disable, enable, reset or export";
-    else if (line->count < action->words)
-        problem = "which user? Give the id or the e-mail address";
-    else if (line->count > action->words)
-        problem = "list takes no user: use --search TEXT";
-    else if (line->search && action->run != list)
-        problem = "--search is for list alone";
-    else if (line->output && action->run != export)
-        problem = "--output is for export alone";
-    if (problem)
-        fprintf(stderr, "vibe: %s\nusage: %s   (--help shows all)\n", problem, usage->synopsis);
-    return problem ? NULL : action;
-}
-
-static int run(const struct action *action, const struct command_line *line, struct vb_error *err)
-{
-    struct vb_db_pool *pool = vb_db_pool_create(&(struct vb_db_config){
-        .url = line->database, .connections_max = 1, .statement_timeout_ms = EXPORT_TIMEOUT_MS});
-    struct vb_db *db = NULL;
-    int r = vb_db_acquire(pool, &db, err);
-
-    if (r == 0)
-        r = action->run(db, line, err);
-    vb_db_release(db);
-    vb_db_pool_destroy(pool);
-    return r;
-}
-
-int vb_cmd_user(int argc, char **argv)
-{
-    struct command_line line = {0};
-    const struct vb_option options[] = {
-        {VB_OPTION_STRING, "search", "TEXT", "list: those with this in their id, e-mail address or name",
-         &line.search, 0},
-        {VB_OPTION_STRING, "output", "FILE", "export: where to write (default: standard output)",
-         &line.output, 'o'},
-        {VB_OPTION_STRING, "database", "URL",
-         "the PostgreSQL to use (default: DATABASE_URL, or of .vibe/env)", &line.database, 0},
-        {0},
-    };
-    const struct vb_usage usage = {
-        .synopsis = "vibe user list | disable | enable | reset | export [ID|EMAIL] [options]",
-        .summary =
-            "list shows accounts, newest first.\n"
-            "disable ends every session of an account and refuses its log-ins; enable takes that back.\n"
-            "reset prints a link (or token) with which the owner sets a new password, once.\n"
-            "export writes everything the database holds of a person as one JSON document.",
-        .options = options,
-    };
-    const struct action *action;
     struct vb_error err = {0};
+    struct vb_db_pool *pool;
+    struct vb_db *db = NULL;
+    const char *url = NULL;
     int r;
 
-    line.count = vb_options_parse(&usage, argc, argv, line.words, 2);
-    if (line.count < 0)
-        return line.count == -1 ? 0 : 2;
-    action = find_action(&line, &usage);
-    line.database = action ? vb_env_file_database(line.database) : NULL;
-    if (!line.database)
+    if (vb_system_database(values->database, &url, &err) < 0) {
+        vb_cmd_fail(&err);
         return 2;
-    r = run(action, &line, &err);
+    }
+    pool = vb_db_pool_create(
+        &(struct vb_db_config){.url = url, .connections_max = 1, .statement_timeout_ms = EXPORT_TIMEOUT_MS});
+    r = vb_db_acquire(pool, &db, &err);
+    if (r == 0)
+        r = act(db, values, &err);
+    vb_db_release(db);
+    vb_db_pool_destroy(pool);
     fflush(stdout);
     if (r < 0)
         vb_cmd_fail(&err);
     return r == -ENXIO || r == -EMLINK || r == -EINVAL ? 2 : r < 0 ? 1 : 0;
 }
+
+static int run_list(void *values)
+{
+    return on_database(values, list);
+}
+
+static int run_disable(void *values)
+{
+    return on_database(values, disable);
+}
+
+static int run_enable(void *values)
+{
+    return on_database(values, enable);
+}
+
+static int run_reset(void *values)
+{
+    return on_database(values, reset);
+}
+
+static int run_export(void *values)
+{
+    return on_database(values, export);
+}
+
+#define WHO                                                                                                  \
+    {                                                                                                        \
+        VB_REQUIRED_OPERAND(struct values, who, "ID|EMAIL", "which user: the id or the e-mail address")      \
+    }
+
+static const struct vb_option one_user[] = {WHO, {.name = NULL}};
+
+static const struct vb_option list_options[] = {
+    {VB_STRING(struct values, search, "search", "TEXT",
+               "those with this in their id, e-mail address or name")},
+    {.name = NULL}};
+
+static const struct vb_option export_options[] = {
+    WHO,
+    {VB_STRING(struct values, output, "output", "FILE", "where to write (default: standard output)"),
+     .letter = 'o'},
+    {.name = NULL}};
+
+static const struct vb_option options[] = {
+    {VB_STRING(struct values, database, "database", "URL", VB_SYSTEM_DATABASE_HELP)}, {.name = NULL}};
+
+static const struct vb_subcommand subcommands[] = {
+    {"list", "shows accounts, newest first", list_options, run_list},
+    {"disable", "ends every session of an account and refuses its log-ins", one_user, run_disable},
+    {"enable", "lets a disabled account log in again", one_user, run_enable},
+    {"reset", "prints a link (or token) with which the owner sets a new password, once", one_user, run_reset},
+    {"export", "writes everything the database holds of a person as one JSON document", export_options,
+     run_export},
+    {.name = NULL}};
+
+const struct vb_command vb_cmd_user = {.name = "user",
+                                       .summary = "list, disable, enable, reset or export accounts",
+                                       .options = options,
+                                       .subcommands = subcommands,
+                                       .values_size = sizeof(struct values)};
