@@ -118,74 +118,49 @@ int vb_engine_bucket_set_cors(struct vb_engine *engine, const char *bucket, cons
     return vb_engine_committer_run(engine->committer, &change.base);
 }
 
-/* The bucket's row, to whichever result is not NULL. */
-static int read_bucket(struct vb_engine_index *index, const char *bucket, int64_t *ret_created_ms,
-                       struct vb_strbuf *cors, struct vb_error *err)
-{
-    sqlite3_stmt *statement VB_CLEANUP(vb_engine_index_resetp) =
-        vb_engine_index_statement(index, VB_ENGINE_SQL_BUCKET_FIND);
-    int r;
-
-    vb_engine_index_bind_text(statement, 1, bucket);
-    if (!vb_engine_index_step(index, statement)) {
-        r = vb_engine_index_error(index, err);
-        return r < 0 ? r : vb_error_set(err, ENODEV, "there is no bucket \"%s\"", bucket);
-    }
-    if (ret_created_ms)
-        *ret_created_ms = sqlite3_column_int64(statement, 1);
-    if (!cors)
-        return 0;
-    if (sqlite3_column_type(statement, 2) == SQLITE_NULL)
-        return vb_error_set(err, ENOENT, "the bucket \"%s\" has no CORS configuration", bucket);
-    vb_strbuf_adds(cors, (const char *)sqlite3_column_text(statement, 2));
-    return vb_strbuf_failed(cors) ? vb_engine_index_describe(ENOMEM, "", err) : 0;
-}
-
 int vb_engine_bucket_stat(struct vb_engine *engine, const char *bucket, int64_t *ret_created_ms,
                           struct vb_error *err)
 {
-    struct vb_engine_index *index;
+    struct vb_engine_index *index VB_CLEANUP(vb_engine_index_pool_returnp) = NULL;
+    sqlite3_stmt *row VB_CLEANUP(vb_engine_index_resetp) = NULL;
     int r = vb_engine_index_pool_borrow(engine->readers, &index, err);
 
-    if (r < 0)
-        return r;
-    r = read_bucket(index, bucket, ret_created_ms, NULL, err);
-    vb_engine_index_pool_return(engine->readers, index);
+    if (r == 0)
+        r = vb_engine_row_select_bucket(index, bucket, &row, err);
+    if (r == 0 && ret_created_ms)
+        *ret_created_ms = sqlite3_column_int64(row, 1);
     return r;
 }
 
 int vb_engine_bucket_get_cors(struct vb_engine *engine, const char *bucket, struct vb_strbuf *out,
                               struct vb_error *err)
 {
-    struct vb_engine_index *index;
+    struct vb_engine_index *index VB_CLEANUP(vb_engine_index_pool_returnp) = NULL;
+    sqlite3_stmt *row VB_CLEANUP(vb_engine_index_resetp) = NULL;
     int r = vb_engine_index_pool_borrow(engine->readers, &index, err);
 
+    if (r == 0)
+        r = vb_engine_row_select_bucket(index, bucket, &row, err);
     if (r < 0)
         return r;
-    r = read_bucket(index, bucket, NULL, out, err);
-    vb_engine_index_pool_return(engine->readers, index);
-    return r;
+    if (sqlite3_column_type(row, 2) == SQLITE_NULL)
+        return vb_error_set(err, ENOENT, "the bucket \"%s\" has no CORS configuration", bucket);
+    vb_strbuf_adds(out, (const char *)sqlite3_column_text(row, 2));
+    return vb_strbuf_failed(out) ? vb_engine_index_describe(ENOMEM, "", err) : 0;
 }
 
 int vb_engine_bucket_list(struct vb_engine *engine,
                           int (*visit)(void *context, const char *bucket, int64_t created_ms), void *context,
                           struct vb_error *err)
 {
-    struct vb_engine_index *index;
+    struct vb_engine_index *index VB_CLEANUP(vb_engine_index_pool_returnp) = NULL;
+    sqlite3_stmt *rows VB_CLEANUP(vb_engine_index_resetp) = NULL;
     int r = vb_engine_index_pool_borrow(engine->readers, &index, err);
 
     if (r < 0)
         return r;
-    {
-        sqlite3_stmt *statement VB_CLEANUP(vb_engine_index_resetp) =
-            vb_engine_index_statement(index, VB_ENGINE_SQL_BUCKET_LIST);
-
-        while (r == 0 && vb_engine_index_step(index, statement))
-            r = visit(context, (const char *)sqlite3_column_text(statement, 0),
-                      sqlite3_column_int64(statement, 1));
-    }
-    if (r == 0)
-        r = vb_engine_index_error(index, err);
-    vb_engine_index_pool_return(engine->readers, index);
-    return r;
+    rows = vb_engine_index_statement(index, VB_ENGINE_SQL_BUCKET_LIST);
+    while (r == 0 && vb_engine_index_step(index, rows))
+        r = visit(context, (const char *)sqlite3_column_text(rows, 0), sqlite3_column_int64(rows, 1));
+    return r == 0 ? vb_engine_index_error(index, err) : r;
 }

@@ -61,21 +61,19 @@ static int check_order(const struct vb_engine_part *parts, size_t count, struct 
 static int check_part(struct complete_change *change, struct vb_engine_index *index, size_t i,
                       int64_t *ret_size)
 {
-    sqlite3_stmt *statement VB_CLEANUP(vb_engine_index_resetp) =
-        vb_engine_index_statement(index, VB_ENGINE_SQL_PART_FIND);
     const struct vb_engine_part *part = &change->parts[i];
+    sqlite3_stmt *row VB_CLEANUP(vb_engine_index_resetp) =
+        vb_engine_row_select_part(index, change->upload_id, part->number);
     struct vb_error *err = change->base.err;
     struct vb_engine_checksum checksum;
     char etag[VB_ENGINE_ETAG_SIZE];
 
-    vb_engine_index_bind_text(statement, 1, change->upload_id);
-    sqlite3_bind_int64(statement, 2, part->number);
-    if (!vb_engine_index_step(index, statement))
+    if (!row)
         return vb_error_set(err, EINVAL, "part %u was not uploaded", part->number);
-    change->blob_ids[i] = sqlite3_column_int64(statement, 0);
-    *ret_size = sqlite3_column_int64(statement, 1);
-    vb_engine_row_read_text(statement, 2, etag, sizeof(etag));
-    vb_engine_row_read_checksum(statement, 3, &checksum);
+    change->blob_ids[i] = sqlite3_column_int64(row, 0);
+    *ret_size = sqlite3_column_int64(row, 1);
+    vb_engine_row_read_text(row, 2, etag, sizeof(etag));
+    vb_engine_row_read_checksum(row, 3, &checksum);
     if (strcasecmp(etag, part->etag) != 0)
         return vb_error_set(err, EINVAL, "part %u has another ETag than the one named", part->number);
     if (part->checksum.present && checksum.present &&
@@ -143,20 +141,20 @@ static void mark_used(struct complete_change *change, struct vb_engine_index *in
 /* The upload is gone: was it this very call that made the object that is there? */
 static int find_completed(struct complete_change *change, struct vb_engine_index *index, int64_t bucket_id)
 {
-    sqlite3_stmt *statement VB_CLEANUP(vb_engine_index_resetp) =
-        vb_engine_index_statement(index, VB_ENGINE_SQL_OBJECT_META);
+    sqlite3_stmt *row VB_CLEANUP(vb_engine_index_resetp) =
+        vb_engine_row_select_object(index, VB_ENGINE_SQL_OBJECT_META, bucket_id, change->key);
     char upload_id[VB_ENGINE_UPLOAD_ID_SIZE];
+    int r;
 
-    sqlite3_bind_int64(statement, 1, bucket_id);
-    vb_engine_index_bind_text(statement, 2, change->key);
-    if (!vb_engine_index_step(index, statement))
+    if (!row)
         return -ESRCH;
-    vb_engine_row_read_text(statement, 15, upload_id, sizeof(upload_id));
+    vb_engine_row_read_text(row, 15, upload_id, sizeof(upload_id));
     if (strcmp(upload_id, change->upload_id) != 0)
         return -ESRCH;
     vb_engine_meta_release(&change->result);
-    if (vb_engine_row_read_meta(statement, 0, &change->result) < 0)
-        return vb_engine_index_describe(ENOMEM, "", change->base.err);
+    r = vb_engine_row_read_meta(row, &change->result, change->base.err);
+    if (r < 0)
+        return r;
     return strcasecmp(change->result.etag, change->etag) == 0 ? 0 : -ESRCH;
 }
 

@@ -102,9 +102,17 @@ struct vb_engine_index_pool;
 
 struct vb_engine_index_pool *vb_engine_index_pool_create(const char *directory, unsigned connections);
 void vb_engine_index_pool_destroy(struct vb_engine_index_pool *pool);
-/* Waits for a free one. Returns 0 or -errno; given back with vb_engine_index_pool_return(). */
+/* Waits for a free one. Returns 0 or -errno. */
 int vb_engine_index_pool_borrow(struct vb_engine_index_pool *pool, struct vb_engine_index **ret_index,
                                 struct vb_error *err);
-void vb_engine_index_pool_return(struct vb_engine_index_pool *pool, struct vb_engine_index *index);
+/* Gives a borrowed one back, with its statements reset. NULL is fine. */
+void vb_engine_index_pool_return(struct vb_engine_index *index);
+
+/* struct vb_engine_index *index VB_CLEANUP(vb_engine_index_pool_returnp) = NULL; declared before the statements
+ * that it runs, so that they are reset first. */
+static inline void vb_engine_index_pool_returnp(struct vb_engine_index **index)
+{
+    vb_engine_index_pool_return(*index);
+}
 
 #endif

@@ -10,6 +10,7 @@
 
 struct slot {
     struct vb_engine_index index; /* first: a borrowed index is its slot */
+    struct vb_engine_index_pool *pool;
     struct slot *next;
     bool open;
 };
@@ -30,6 +31,7 @@ struct vb_engine_index_pool *vb_engine_index_pool_create(const char *directory, 
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->returned, NULL);
     for (unsigned i = connections; i > 0; i--) {
+        pool->slots[i - 1].pool = pool;
         pool->slots[i - 1].next = pool->free;
         pool->free = &pool->slots[i - 1];
     }
@@ -65,7 +67,7 @@ int vb_engine_index_pool_borrow(struct vb_engine_index_pool *pool, struct vb_eng
     if (!slot->open) {
         r = vb_engine_index_open(pool->directory, false, &slot->index, err);
         if (r < 0) {
-            vb_engine_index_pool_return(pool, &slot->index);
+            vb_engine_index_pool_return(&slot->index);
             return r;
         }
         slot->open = true;
@@ -75,13 +77,15 @@ int vb_engine_index_pool_borrow(struct vb_engine_index_pool *pool, struct vb_eng
     return 0;
 }
 
-void vb_engine_index_pool_return(struct vb_engine_index_pool *pool, struct vb_engine_index *index)
+void vb_engine_index_pool_return(struct vb_engine_index *index)
 {
     struct slot *slot = (struct slot *)index;
 
-    pthread_mutex_lock(&pool->mutex);
-    slot->next = pool->free;
-    pool->free = slot;
-    pthread_cond_signal(&pool->returned);
-    pthread_mutex_unlock(&pool->mutex);
+    if (!slot)
+        return;
+    pthread_mutex_lock(&slot->pool->mutex);
+    slot->next = slot->pool->free;
+    slot->pool->free = slot;
+    pthread_cond_signal(&slot->pool->returned);
+    pthread_mutex_unlock(&slot->pool->mutex);
 }

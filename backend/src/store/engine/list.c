@@ -3,6 +3,8 @@
  */
 #include "store/engine/internal.h"
 
+#include "base/cleanup.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -153,7 +155,7 @@ int vb_engine_list(struct vb_engine *engine, const char *bucket, const struct vb
 {
     struct listing listing = {
         .list = list, .prefix_length = strlen(list->prefix), .delimiter_length = strlen(list->delimiter)};
-    struct vb_engine_index *index;
+    struct vb_engine_index *index VB_CLEANUP(vb_engine_index_pool_returnp) = NULL;
     char next[VB_ENGINE_KEY_MAX + 1] = "";
     bool truncated = false;
     int r = vb_engine_index_pool_borrow(engine->readers, &index, err);
@@ -171,7 +173,6 @@ int vb_engine_list(struct vb_engine *engine, const char *bucket, const struct vb
     if (r == 0)
         r = vb_engine_index_error(index, err);
     sqlite3_exec(index->handle, "COMMIT", NULL, NULL, NULL);
-    vb_engine_index_pool_return(engine->readers, index);
     if (r == 0) {
         *ret_truncated = truncated;
         memcpy(ret_next, next, sizeof(next));

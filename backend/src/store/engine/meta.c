@@ -62,7 +62,8 @@ static char *copy_bytes(const void *data, size_t size)
     return copy;
 }
 
-int vb_engine_meta_copy(const struct vb_engine_meta *meta, struct vb_engine_meta *ret_meta)
+int vb_engine_meta_copy(const struct vb_engine_meta *meta, struct vb_engine_meta *ret_meta,
+                        struct vb_error *err)
 {
     struct vb_engine_meta copy = *meta, from = *meta;
     char **to_fields[TEXT_FIELDS], **from_fields[TEXT_FIELDS];
@@ -79,8 +80,7 @@ int vb_engine_meta_copy(const struct vb_engine_meta *meta, struct vb_engine_meta
     failed |= meta->user_metadata && !copy.user_metadata;
     if (failed) {
         vb_engine_meta_release(&copy);
-        *ret_meta = copy;
-        return -ENOMEM;
+        return vb_engine_index_describe(ENOMEM, "", err);
     }
     *ret_meta = copy;
     return 0;
@@ -122,35 +122,35 @@ void vb_engine_row_bind_checksum(sqlite3_stmt *statement, int parameter,
     sqlite3_bind_int(statement, parameter + 2, checksum->full_object);
 }
 
-int vb_engine_row_read_meta(sqlite3_stmt *statement, int column, struct vb_engine_meta *ret_meta)
+int vb_engine_row_read_meta(sqlite3_stmt *row, struct vb_engine_meta *ret_meta, struct vb_error *err)
 {
-    struct vb_engine_meta meta = {0};
+    struct vb_engine_meta meta = {.size = sqlite3_column_int64(row, 0),
+                                  .last_modified_ms = sqlite3_column_int64(row, 1),
+                                  .parts = (unsigned)sqlite3_column_int(row, 3)};
     char **fields[TEXT_FIELDS];
     bool failed = false;
 
-    meta.size = sqlite3_column_int64(statement, column);
-    meta.last_modified_ms = sqlite3_column_int64(statement, column + 1);
-    vb_engine_row_read_text(statement, column + 2, meta.etag, sizeof(meta.etag));
-    meta.parts = (unsigned)sqlite3_column_int(statement, column + 3);
-    vb_engine_row_read_checksum(statement, column + 4, &meta.checksum);
+    vb_engine_row_read_text(row, 2, meta.etag, sizeof(meta.etag));
+    vb_engine_row_read_checksum(row, 4, &meta.checksum);
     text_fields(&meta, fields);
     for (int i = 0; i < TEXT_FIELDS; i++) {
-        const char *text = (const char *)sqlite3_column_text(statement, column + 7 + i);
+        const char *text = (const char *)sqlite3_column_text(row, 7 + i);
 
         *fields[i] = text ? strdup(text) : NULL;
         failed |= text && !*fields[i];
     }
-    if (sqlite3_column_type(statement, column + 13) != SQLITE_NULL) {
-        const void *data = sqlite3_column_blob(statement, column + 13);
+    if (sqlite3_column_type(row, 13) != SQLITE_NULL) {
+        const void *data = sqlite3_column_blob(row, 13);
 
-        meta.user_metadata =
-            copy_bytes(data ? data : "", (size_t)sqlite3_column_bytes(statement, column + 13));
+        meta.user_metadata = copy_bytes(data ? data : "", (size_t)sqlite3_column_bytes(row, 13));
         failed |= !meta.user_metadata;
     }
-    if (failed)
+    if (failed) {
         vb_engine_meta_release(&meta);
+        return vb_engine_index_describe(ENOMEM, "", err);
+    }
     *ret_meta = meta;
-    return failed ? -ENOMEM : 0;
+    return 0;
 }
 
 void vb_engine_row_bind_meta(sqlite3_stmt *statement, int parameter, const struct vb_engine_meta *meta)

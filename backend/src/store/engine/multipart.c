@@ -14,22 +14,32 @@ int vb_engine_row_find_upload(struct vb_engine_index *index, const char *bucket,
                               const char *upload_id, struct vb_engine_meta *ret_meta, int64_t *ret_bucket_id,
                               struct vb_error *err)
 {
-    sqlite3_stmt *statement VB_CLEANUP(vb_engine_index_resetp) =
+    sqlite3_stmt *row VB_CLEANUP(vb_engine_index_resetp) =
         vb_engine_index_statement(index, VB_ENGINE_SQL_UPLOAD_FIND);
     int r = vb_engine_row_find_bucket(index, bucket, ret_bucket_id, err);
 
     if (r < 0)
         return r;
-    sqlite3_bind_int64(statement, 1, *ret_bucket_id);
-    vb_engine_index_bind_text(statement, 2, key);
-    vb_engine_index_bind_text(statement, 3, upload_id);
-    if (!vb_engine_index_step(index, statement)) {
+    sqlite3_bind_int64(row, 1, *ret_bucket_id);
+    vb_engine_index_bind_text(row, 2, key);
+    vb_engine_index_bind_text(row, 3, upload_id);
+    if (!vb_engine_index_step(index, row)) {
         r = vb_engine_index_error(index, err);
         return r < 0 ? r : vb_error_set(err, ESRCH, "there is no upload %.64s of \"%s\"", upload_id, key);
     }
-    if (ret_meta && vb_engine_row_read_meta(statement, 0, ret_meta) < 0)
-        return vb_engine_index_describe(ENOMEM, "", err);
-    return 0;
+    return ret_meta ? vb_engine_row_read_meta(row, ret_meta, err) : 0;
+}
+
+sqlite3_stmt *vb_engine_row_select_part(struct vb_engine_index *index, const char *upload_id, unsigned number)
+{
+    sqlite3_stmt *statement = vb_engine_index_statement(index, VB_ENGINE_SQL_PART_FIND);
+
+    vb_engine_index_bind_text(statement, 1, upload_id);
+    sqlite3_bind_int64(statement, 2, number);
+    if (vb_engine_index_step(index, statement))
+        return statement;
+    sqlite3_reset(statement);
+    return NULL;
 }
 
 void vb_engine_row_delete_upload(struct vb_engine_transaction *transaction, int64_t bucket_id,
@@ -106,14 +116,13 @@ int vb_engine_multipart_create(struct vb_engine *engine, const char *bucket, con
     return r;
 }
 
+/* 0: no such part yet. */
 static int64_t find_part_blob(struct vb_engine_index *index, const char *upload_id, unsigned number)
 {
-    sqlite3_stmt *statement VB_CLEANUP(vb_engine_index_resetp) =
-        vb_engine_index_statement(index, VB_ENGINE_SQL_PART_FIND);
+    sqlite3_stmt *row VB_CLEANUP(vb_engine_index_resetp) =
+        vb_engine_row_select_part(index, upload_id, number);
 
-    vb_engine_index_bind_text(statement, 1, upload_id);
-    sqlite3_bind_int64(statement, 2, number);
-    return vb_engine_index_step(index, statement) ? sqlite3_column_int64(statement, 0) : 0;
+    return row ? sqlite3_column_int64(row, 0) : 0;
 }
 
 static int apply_put_part(struct vb_engine_transaction *transaction, struct vb_engine_change *base)
@@ -194,38 +203,34 @@ int vb_engine_multipart_abort(struct vb_engine *engine, const char *bucket, cons
 int vb_engine_multipart_get(struct vb_engine *engine, const char *bucket, const char *key,
                             const char *upload_id, struct vb_engine_meta *ret_meta, struct vb_error *err)
 {
-    struct vb_engine_index *index;
+    struct vb_engine_index *index VB_CLEANUP(vb_engine_index_pool_returnp) = NULL;
     int64_t bucket_id;
     int r = vb_engine_index_pool_borrow(engine->readers, &index, err);
 
-    if (r < 0)
-        return r;
-    r = vb_engine_row_find_upload(index, bucket, key, upload_id, ret_meta, &bucket_id, err);
-    vb_engine_index_pool_return(engine->readers, index);
-    return r;
+    return r < 0 ? r : vb_engine_row_find_upload(index, bucket, key, upload_id, ret_meta, &bucket_id, err);
 }
 
 static int list_parts(struct vb_engine_index *index, const char *upload_id, unsigned after_number,
                       unsigned max, int (*visit)(void *context, const struct vb_engine_part *part),
                       void *context, bool *ret_truncated)
 {
-    sqlite3_stmt *statement VB_CLEANUP(vb_engine_index_resetp) =
+    sqlite3_stmt *rows VB_CLEANUP(vb_engine_index_resetp) =
         vb_engine_index_statement(index, VB_ENGINE_SQL_PART_LIST);
     int r = 0;
 
-    vb_engine_index_bind_text(statement, 1, upload_id);
-    sqlite3_bind_int64(statement, 2, after_number);
-    for (unsigned count = 0; r == 0 && max > 0 && vb_engine_index_step(index, statement); count++) {
-        struct vb_engine_part part = {.number = (unsigned)sqlite3_column_int64(statement, 0),
-                                      .size = sqlite3_column_int64(statement, 1),
-                                      .last_modified_ms = sqlite3_column_int64(statement, 2)};
+    vb_engine_index_bind_text(rows, 1, upload_id);
+    sqlite3_bind_int64(rows, 2, after_number);
+    for (unsigned count = 0; r == 0 && max > 0 && vb_engine_index_step(index, rows); count++) {
+        struct vb_engine_part part = {.number = (unsigned)sqlite3_column_int64(rows, 0),
+                                      .size = sqlite3_column_int64(rows, 1),
+                                      .last_modified_ms = sqlite3_column_int64(rows, 2)};
 
         if (count == max) {
             *ret_truncated = true;
             break;
         }
-        vb_engine_row_read_text(statement, 3, part.etag, sizeof(part.etag));
-        vb_engine_row_read_checksum(statement, 4, &part.checksum);
+        vb_engine_row_read_text(rows, 3, part.etag, sizeof(part.etag));
+        vb_engine_row_read_checksum(rows, 4, &part.checksum);
         r = visit(context, &part);
     }
     return r;
@@ -236,19 +241,17 @@ int vb_engine_multipart_list_parts(struct vb_engine *engine, const char *bucket,
                                    int (*visit)(void *context, const struct vb_engine_part *part),
                                    void *context, bool *ret_truncated, struct vb_error *err)
 {
-    struct vb_engine_index *index;
+    struct vb_engine_index *index VB_CLEANUP(vb_engine_index_pool_returnp) = NULL;
     bool truncated = false;
     int64_t bucket_id;
     int r = vb_engine_index_pool_borrow(engine->readers, &index, err);
 
-    if (r < 0)
-        return r;
-    r = vb_engine_row_find_upload(index, bucket, key, upload_id, NULL, &bucket_id, err);
+    if (r == 0)
+        r = vb_engine_row_find_upload(index, bucket, key, upload_id, NULL, &bucket_id, err);
     if (r == 0)
         r = list_parts(index, upload_id, after_number, max, visit, context, &truncated);
     if (r == 0)
         r = vb_engine_index_error(index, err);
-    vb_engine_index_pool_return(engine->readers, index);
     if (r == 0)
         *ret_truncated = truncated;
     return r;
@@ -267,17 +270,17 @@ static void bind_upload_start(sqlite3_stmt *statement, const char *prefix, const
         vb_engine_index_bind_text(statement, 3, upload_id_marker[0] ? upload_id_marker : "~");
 }
 
-static int list_uploads(struct vb_engine_index *index, sqlite3_stmt *statement, const char *prefix,
-                        unsigned max, int (*visit)(void *context, const struct vb_engine_upload *upload),
-                        void *context, bool *ret_truncated)
+static int list_uploads(struct vb_engine_index *index, sqlite3_stmt *rows, const char *prefix, unsigned max,
+                        int (*visit)(void *context, const struct vb_engine_upload *upload), void *context,
+                        bool *ret_truncated)
 {
     size_t prefix_length = strlen(prefix);
     int r = 0;
 
-    for (unsigned count = 0; r == 0 && max > 0 && vb_engine_index_step(index, statement); count++) {
-        struct vb_engine_upload upload = {.key = (const char *)sqlite3_column_text(statement, 0),
-                                          .upload_id = (const char *)sqlite3_column_text(statement, 1),
-                                          .created_ms = sqlite3_column_int64(statement, 2)};
+    for (unsigned count = 0; r == 0 && max > 0 && vb_engine_index_step(index, rows); count++) {
+        struct vb_engine_upload upload = {.key = (const char *)sqlite3_column_text(rows, 0),
+                                          .upload_id = (const char *)sqlite3_column_text(rows, 1),
+                                          .created_ms = sqlite3_column_int64(rows, 2)};
 
         if (!upload.key || !upload.upload_id || strncmp(upload.key, prefix, prefix_length) != 0)
             break;
@@ -295,26 +298,23 @@ int vb_engine_multipart_list(struct vb_engine *engine, const char *bucket, const
                              int (*visit)(void *context, const struct vb_engine_upload *upload),
                              void *context, bool *ret_truncated, struct vb_error *err)
 {
-    struct vb_engine_index *index;
+    struct vb_engine_index *index VB_CLEANUP(vb_engine_index_pool_returnp) = NULL;
+    sqlite3_stmt *rows VB_CLEANUP(vb_engine_index_resetp) = NULL;
     bool truncated = false;
     int64_t bucket_id;
     int r = vb_engine_index_pool_borrow(engine->readers, &index, err);
 
+    if (r == 0)
+        r = vb_engine_row_find_bucket(index, bucket, &bucket_id, err);
     if (r < 0)
         return r;
-    r = vb_engine_row_find_bucket(index, bucket, &bucket_id, err);
-    if (r == 0) {
-        sqlite3_stmt *statement VB_CLEANUP(vb_engine_index_resetp) =
-            vb_engine_index_statement(index, VB_ENGINE_SQL_UPLOAD_LIST);
-
-        sqlite3_bind_int64(statement, 1, bucket_id);
-        bind_upload_start(statement, prefix ? prefix : "", key_marker ? key_marker : "",
-                          upload_id_marker ? upload_id_marker : "");
-        r = list_uploads(index, statement, prefix ? prefix : "", max, visit, context, &truncated);
-    }
+    rows = vb_engine_index_statement(index, VB_ENGINE_SQL_UPLOAD_LIST);
+    sqlite3_bind_int64(rows, 1, bucket_id);
+    bind_upload_start(rows, prefix ? prefix : "", key_marker ? key_marker : "",
+                      upload_id_marker ? upload_id_marker : "");
+    r = list_uploads(index, rows, prefix ? prefix : "", max, visit, context, &truncated);
     if (r == 0)
         r = vb_engine_index_error(index, err);
-    vb_engine_index_pool_return(engine->readers, index);
     if (r == 0)
         *ret_truncated = truncated;
     return r;

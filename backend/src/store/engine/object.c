@@ -108,37 +108,17 @@ void vb_engine_put_then(struct vb_engine_writer *writer, const char *bucket, con
         finish_put(change, r);
 }
 
-static int head(struct vb_engine_index *index, const char *bucket, const char *key,
-                struct vb_engine_meta *ret_meta, struct vb_error *err)
-{
-    sqlite3_stmt *statement VB_CLEANUP(vb_engine_index_resetp) =
-        vb_engine_index_statement(index, VB_ENGINE_SQL_OBJECT_META);
-    int64_t bucket_id;
-    int r = vb_engine_row_find_bucket(index, bucket, &bucket_id, err);
-
-    if (r < 0)
-        return r;
-    sqlite3_bind_int64(statement, 1, bucket_id);
-    vb_engine_index_bind_text(statement, 2, key);
-    if (!vb_engine_index_step(index, statement)) {
-        r = vb_engine_index_error(index, err);
-        return r < 0 ? r : vb_error_set(err, ENOENT, "there is no object \"%s\" in \"%s\"", key, bucket);
-    }
-    if (ret_meta && vb_engine_row_read_meta(statement, 0, ret_meta) < 0)
-        return vb_engine_index_describe(ENOMEM, "", err);
-    return 0;
-}
-
 int vb_engine_stat(struct vb_engine *engine, const char *bucket, const char *key,
                    struct vb_engine_meta *ret_meta, struct vb_error *err)
 {
-    struct vb_engine_index *index;
+    struct vb_engine_index *index VB_CLEANUP(vb_engine_index_pool_returnp) = NULL;
+    sqlite3_stmt *row VB_CLEANUP(vb_engine_index_resetp) = NULL;
     int r = vb_engine_index_pool_borrow(engine->readers, &index, err);
 
-    if (r < 0)
-        return r;
-    r = head(index, bucket, key, ret_meta, err);
-    vb_engine_index_pool_return(engine->readers, index);
+    if (r == 0)
+        r = vb_engine_row_select_named(index, VB_ENGINE_SQL_OBJECT_META, bucket, key, &row, err);
+    if (r == 0 && ret_meta)
+        r = vb_engine_row_read_meta(row, ret_meta, err);
     return r;
 }
 
@@ -203,33 +183,28 @@ struct copy_change {
 /* The new object's metadata, and whose bytes it shares. */
 static int read_source(struct vb_engine_index *index, struct copy_change *change, int64_t *ret_blob_id)
 {
-    sqlite3_stmt *statement VB_CLEANUP(vb_engine_index_resetp) =
-        vb_engine_index_statement(index, VB_ENGINE_SQL_OBJECT_META);
     struct vb_engine_meta source VB_CLEANUP(vb_engine_meta_release) = {0};
+    sqlite3_stmt *row VB_CLEANUP(vb_engine_index_resetp) = NULL;
     struct vb_error *err = change->base.err;
-    int64_t bucket_id;
-    int r = vb_engine_row_find_bucket(index, change->from_bucket, &bucket_id, err);
+    int r = vb_engine_row_select_named(index, VB_ENGINE_SQL_OBJECT_META, change->from_bucket,
+                                       change->from_key, &row, err);
 
+    if (r == 0)
+        r = vb_engine_row_read_meta(row, &source, err);
     if (r < 0)
         return r;
-    sqlite3_bind_int64(statement, 1, bucket_id);
-    vb_engine_index_bind_text(statement, 2, change->from_key);
-    if (!vb_engine_index_step(index, statement))
-        return vb_error_set(err, ENOENT, "there is no object \"%s\" in \"%s\"", change->from_key,
-                            change->from_bucket);
-    if (vb_engine_row_read_meta(statement, 0, &source) < 0)
-        return vb_engine_index_describe(ENOMEM, "", err);
     if (change->source_etag && strcmp(change->source_etag, source.etag) != 0)
         return vb_error_set(err, EKEYREJECTED, "the source object has another ETag than asked for");
-    if (vb_engine_meta_copy(change->meta ? change->meta : &source, &change->result) < 0)
-        return vb_engine_index_describe(ENOMEM, "", err);
+    r = vb_engine_meta_copy(change->meta ? change->meta : &source, &change->result, err);
+    if (r < 0)
+        return r;
     change->result.size = source.size;
     change->result.parts = source.parts;
     change->result.last_modified_ms = vb_clock_realtime_ms();
     memcpy(change->result.etag, source.etag, sizeof(source.etag));
     if (!change->result.checksum.present)
         change->result.checksum = source.checksum;
-    *ret_blob_id = sqlite3_column_int64(statement, 14);
+    *ret_blob_id = sqlite3_column_int64(row, 14);
     return 0;
 }
 

@@ -48,24 +48,24 @@ static void reader_closep(struct vb_engine_reader **reader)
     vb_engine_reader_close(*reader);
 }
 
-/* A copy of a blob column of the size that the index says. NULL: it is not, or memory is out. */
-static unsigned char *copy_data(sqlite3_stmt *statement, int column, int64_t size, int *ret_rc,
-                                struct vb_error *err)
+/* A copy of a blob column, which must have the size that the index says. Returns 0, -EIO or -ENOMEM, described. */
+static int copy_data(sqlite3_stmt *row, int column, int64_t size, unsigned char **ret_data,
+                     struct vb_error *err)
 {
-    const void *data = sqlite3_column_blob(statement, column);
+    const void *data = sqlite3_column_blob(row, column);
+    int stored = sqlite3_column_bytes(row, column);
     unsigned char *copy;
 
-    if (sqlite3_column_bytes(statement, column) != size) {
-        *ret_rc = vb_error_set(err, EIO, "the index is damaged: data of %d bytes where %lld should be",
-                               sqlite3_column_bytes(statement, column), (long long)size);
-        return NULL;
-    }
+    if (stored != size)
+        return vb_error_set(err, EIO, "the index is damaged: data of %d bytes where %lld should be", stored,
+                            (long long)size);
     copy = malloc((size_t)size + 1);
     if (!copy)
-        *ret_rc = vb_engine_index_describe(ENOMEM, "", err);
-    else if (size > 0)
+        return vb_engine_index_describe(ENOMEM, "", err);
+    if (size > 0)
         memcpy(copy, data, (size_t)size);
-    return copy;
+    *ret_data = copy;
+    return 0;
 }
 
 static int add_segment(struct vb_engine_reader *reader, sqlite3_stmt *row, int64_t start,
@@ -85,8 +85,8 @@ static int add_segment(struct vb_engine_reader *reader, sqlite3_stmt *row, int64
     segment = &reader->segments[reader->count];
     *segment = (struct segment){.start = start, .size = sqlite3_column_int64(row, 1)};
     if (sqlite3_column_int(row, 0) == VB_ENGINE_BLOB_INLINE) {
-        segment->data = copy_data(row, 3, segment->size, &r, err);
-        if (!segment->data)
+        r = copy_data(row, 3, segment->size, &segment->data, err);
+        if (r < 0)
             return r;
     } else {
         vb_engine_row_read_text(row, 2, segment->file, sizeof(segment->file));
@@ -96,18 +96,20 @@ static int add_segment(struct vb_engine_reader *reader, sqlite3_stmt *row, int64
 }
 
 /* With the owner pinned. Sets *ret_gone when its rows are not there any more. */
-static int load_segments(struct vb_engine_reader *reader, struct vb_engine_index *index, bool *ret_gone,
-                         struct vb_error *err)
+static int load_segments(struct vb_engine_reader *reader, bool *ret_gone, struct vb_error *err)
 {
-    sqlite3_stmt *statement VB_CLEANUP(vb_engine_index_resetp) =
-        vb_engine_index_statement(index, VB_ENGINE_SQL_SEGMENT_READ);
+    struct vb_engine_index *index VB_CLEANUP(vb_engine_index_pool_returnp) = NULL;
+    sqlite3_stmt *rows VB_CLEANUP(vb_engine_index_resetp) = NULL;
     int64_t start = 0;
-    int r = 0;
+    int r = vb_engine_index_pool_borrow(reader->engine->readers, &index, err);
 
-    sqlite3_bind_int64(statement, 1, reader->pinned);
-    while (r == 0 && vb_engine_index_step(index, statement)) {
-        r = add_segment(reader, statement, start, err);
-        start += sqlite3_column_int64(statement, 1);
+    if (r < 0)
+        return r;
+    rows = vb_engine_index_statement(index, VB_ENGINE_SQL_SEGMENT_READ);
+    sqlite3_bind_int64(rows, 1, reader->pinned);
+    while (r == 0 && vb_engine_index_step(index, rows)) {
+        r = add_segment(reader, rows, start, err);
+        start += sqlite3_column_int64(rows, 1);
     }
     *ret_gone = reader->count == 0;
     if (r == 0)
@@ -121,17 +123,12 @@ static int load_segments(struct vb_engine_reader *reader, struct vb_engine_index
 static int open_segments(struct vb_engine_reader *reader, int64_t blob_id, bool *ret_gone,
                          struct vb_error *err)
 {
-    struct vb_engine_index *index;
     int r;
 
     vb_engine_blobs_pin(reader->engine->blobs, blob_id);
     reader->pinned = blob_id;
-    r = vb_engine_index_pool_borrow(reader->engine->readers, &index, err);
-    if (r < 0)
-        return r;
-    r = load_segments(reader, index, ret_gone, err);
-    vb_engine_index_pool_return(reader->engine->readers, index);
-    /* all of it is looked at before the first byte is given, so that nothing short is served as whole */
+    r = load_segments(reader, ret_gone, err);
+    /* every file is checked before the first byte is given, so that a damaged object is never served in part */
     for (size_t i = 0; r == 0 && i < reader->count; i++)
         if (!reader->segments[i].data)
             r = vb_engine_blobs_check_file(reader->engine->blobs, reader->segments[i].file,
@@ -145,35 +142,29 @@ struct found {
 };
 
 /* The object's row and, when they are in the index, its bytes. */
-static int find_object(struct vb_engine_index *index, const char *bucket, const char *key,
+static int find_object(struct vb_engine *engine, const char *bucket, const char *key,
                        struct vb_engine_meta *ret_meta, struct vb_engine_reader *reader,
                        struct found *ret_found, struct vb_error *err)
 {
-    sqlite3_stmt *statement VB_CLEANUP(vb_engine_index_resetp) =
-        vb_engine_index_statement(index, VB_ENGINE_SQL_OBJECT_READ);
-    int64_t bucket_id;
-    int r = vb_engine_row_find_bucket(index, bucket, &bucket_id, err);
+    struct vb_engine_index *index VB_CLEANUP(vb_engine_index_pool_returnp) = NULL;
+    sqlite3_stmt *row VB_CLEANUP(vb_engine_index_resetp) = NULL;
+    int r = vb_engine_index_pool_borrow(engine->readers, &index, err);
 
+    if (r == 0)
+        r = vb_engine_row_select_named(index, VB_ENGINE_SQL_OBJECT_READ, bucket, key, &row, err);
     if (r < 0)
         return r;
-    sqlite3_bind_int64(statement, 1, bucket_id);
-    vb_engine_index_bind_text(statement, 2, key);
-    if (!vb_engine_index_step(index, statement)) {
-        r = vb_engine_index_error(index, err);
-        return r < 0 ? r : vb_error_set(err, ENOENT, "there is no object \"%s\" in \"%s\"", key, bucket);
-    }
-    ret_found->blob_id = sqlite3_column_int64(statement, 14);
-    reader->kind = (enum vb_engine_blob_kind)sqlite3_column_int(statement, 15);
-    reader->size = sqlite3_column_int64(statement, 16);
-    vb_engine_row_read_text(statement, 17, ret_found->file, sizeof(ret_found->file));
-    if (reader->size != sqlite3_column_int64(statement, 0) ||
-        sqlite3_column_type(statement, 15) == SQLITE_NULL)
+    ret_found->blob_id = sqlite3_column_int64(row, 14);
+    reader->kind = (enum vb_engine_blob_kind)sqlite3_column_int(row, 15);
+    reader->size = sqlite3_column_int64(row, 16);
+    vb_engine_row_read_text(row, 17, ret_found->file, sizeof(ret_found->file));
+    if (reader->size != sqlite3_column_int64(row, 0) || sqlite3_column_type(row, 15) == SQLITE_NULL)
         return vb_error_set(err, EIO, "the index is damaged: the bytes of \"%s\" are not those of its row",
                             key);
     if (reader->kind == VB_ENGINE_BLOB_INLINE)
-        reader->data = copy_data(statement, 18, reader->size, &r, err);
-    if (r == 0 && ret_meta && vb_engine_row_read_meta(statement, 0, ret_meta) < 0)
-        r = vb_engine_index_describe(ENOMEM, "", err);
+        r = copy_data(row, 18, reader->size, &reader->data, err);
+    if (r == 0 && ret_meta)
+        r = vb_engine_row_read_meta(row, ret_meta, err);
     return r;
 }
 
@@ -183,13 +174,8 @@ static int try_open(struct vb_engine *engine, const char *bucket, const char *ke
                     bool *ret_gone, struct vb_error *err)
 {
     struct found found = {0};
-    struct vb_engine_index *index;
-    int r = vb_engine_index_pool_borrow(engine->readers, &index, err);
+    int r = find_object(engine, bucket, key, ret_meta, reader, &found, err);
 
-    if (r < 0)
-        return r;
-    r = find_object(index, bucket, key, ret_meta, reader, &found, err);
-    vb_engine_index_pool_return(engine->readers, index);
     if (r < 0)
         return r;
     if (reader->kind == VB_ENGINE_BLOB_SEGMENTS)

@@ -117,6 +117,19 @@ static void remove_next(struct vb_engine_blobs *blobs)
     pthread_mutex_lock(&blobs->mutex);
 }
 
+/* Whether a row names the file. True, too, when the index cannot tell. */
+static bool row_names(struct vb_engine_blobs *blobs, const char *file)
+{
+    struct vb_engine_index *index VB_CLEANUP(vb_engine_index_pool_returnp) = NULL;
+    sqlite3_stmt *row VB_CLEANUP(vb_engine_index_resetp) = NULL;
+
+    if (vb_engine_index_pool_borrow(blobs->pool, &index, NULL) < 0)
+        return true;
+    row = vb_engine_index_statement(index, VB_ENGINE_SQL_BLOB_FILE_KNOWN);
+    vb_engine_index_bind_text(row, 1, file);
+    return vb_engine_index_step(index, row) || vb_engine_index_result(index) < 0;
+}
+
 /*
  * A file of an earlier session that no row names is an orphan, since only the present session makes new rows,
  * and those name files of its own. It may also have lost its row just now while a reader has it pinned; then
@@ -124,26 +137,14 @@ static void remove_next(struct vb_engine_blobs *blobs)
  */
 static void remove_if_orphan(struct vb_engine_blobs *blobs, const char *file)
 {
-    struct vb_engine_index *index;
-    bool known = true;
+    bool pinned;
 
-    if (vb_engine_index_pool_borrow(blobs->pool, &index, NULL) < 0)
+    if (row_names(blobs, file))
         return;
-    {
-        sqlite3_stmt *statement VB_CLEANUP(vb_engine_index_resetp) =
-            vb_engine_index_statement(index, VB_ENGINE_SQL_BLOB_FILE_KNOWN);
-
-        vb_engine_index_bind_text(statement, 1, file);
-        known = vb_engine_index_step(index, statement) || vb_engine_index_result(index) < 0;
-    }
-    vb_engine_index_pool_return(blobs->pool, index);
-    if (known)
-        return;
-
     pthread_mutex_lock(&blobs->mutex);
-    known = blobs->pins != NULL;
+    pinned = blobs->pins != NULL;
     pthread_mutex_unlock(&blobs->mutex);
-    if (!known)
+    if (!pinned)
         vb_engine_blobs_remove(blobs, file);
 }
 

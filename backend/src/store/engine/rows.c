@@ -9,37 +9,75 @@
 #include <errno.h>
 #include <string.h>
 
-int vb_engine_row_find_bucket(struct vb_engine_index *index, const char *bucket, int64_t *ret_id,
-                              struct vb_error *err)
+int vb_engine_row_select_bucket(struct vb_engine_index *index, const char *bucket, sqlite3_stmt **ret_row,
+                                struct vb_error *err)
 {
-    sqlite3_stmt *statement VB_CLEANUP(vb_engine_index_resetp) =
-        vb_engine_index_statement(index, VB_ENGINE_SQL_BUCKET_FIND);
+    sqlite3_stmt *statement = vb_engine_index_statement(index, VB_ENGINE_SQL_BUCKET_FIND);
     int r;
 
     vb_engine_index_bind_text(statement, 1, bucket);
     if (vb_engine_index_step(index, statement)) {
-        *ret_id = sqlite3_column_int64(statement, 0);
+        *ret_row = statement;
+        return 0;
+    }
+    sqlite3_reset(statement);
+    r = vb_engine_index_error(index, err);
+    return r < 0 ? r : vb_error_set(err, ENODEV, "there is no bucket \"%s\"", bucket);
+}
+
+int vb_engine_row_find_bucket(struct vb_engine_index *index, const char *bucket, int64_t *ret_id,
+                              struct vb_error *err)
+{
+    sqlite3_stmt *row VB_CLEANUP(vb_engine_index_resetp) = NULL;
+    int r = vb_engine_row_select_bucket(index, bucket, &row, err);
+
+    if (r == 0)
+        *ret_id = sqlite3_column_int64(row, 0);
+    return r;
+}
+
+sqlite3_stmt *vb_engine_row_select_object(struct vb_engine_index *index, enum vb_engine_sql sql,
+                                          int64_t bucket_id, const char *key)
+{
+    sqlite3_stmt *statement = vb_engine_index_statement(index, sql);
+
+    sqlite3_bind_int64(statement, 1, bucket_id);
+    vb_engine_index_bind_text(statement, 2, key);
+    if (vb_engine_index_step(index, statement))
+        return statement;
+    sqlite3_reset(statement);
+    return NULL;
+}
+
+int vb_engine_row_select_named(struct vb_engine_index *index, enum vb_engine_sql sql, const char *bucket,
+                               const char *key, sqlite3_stmt **ret_row, struct vb_error *err)
+{
+    sqlite3_stmt *row;
+    int64_t bucket_id;
+    int r = vb_engine_row_find_bucket(index, bucket, &bucket_id, err);
+
+    if (r < 0)
+        return r;
+    row = vb_engine_row_select_object(index, sql, bucket_id, key);
+    if (row) {
+        *ret_row = row;
         return 0;
     }
     r = vb_engine_index_error(index, err);
-    return r < 0 ? r : vb_error_set(err, ENODEV, "there is no bucket \"%s\"", bucket);
+    return r < 0 ? r : vb_error_set(err, ENOENT, "there is no object \"%s\" in \"%s\"", key, bucket);
 }
 
 void vb_engine_row_find_object(struct vb_engine_index *index, int64_t bucket_id, const char *key,
                                struct vb_engine_row_object *ret_object)
 {
-    sqlite3_stmt *statement VB_CLEANUP(vb_engine_index_resetp) =
-        vb_engine_index_statement(index, VB_ENGINE_SQL_OBJECT_FIND);
+    sqlite3_stmt *row VB_CLEANUP(vb_engine_index_resetp) =
+        vb_engine_row_select_object(index, VB_ENGINE_SQL_OBJECT_FIND, bucket_id, key);
 
-    *ret_object = (struct vb_engine_row_object){0};
-    sqlite3_bind_int64(statement, 1, bucket_id);
-    vb_engine_index_bind_text(statement, 2, key);
-    if (!vb_engine_index_step(index, statement))
+    *ret_object = (struct vb_engine_row_object){.exists = row != NULL};
+    if (!row)
         return;
-    ret_object->exists = true;
-    ret_object->blob_id = sqlite3_column_int64(statement, 0);
-    vb_engine_row_read_text(statement, 1, ret_object->etag, sizeof(ret_object->etag));
-    vb_engine_row_read_text(statement, 2, ret_object->upload_id, sizeof(ret_object->upload_id));
+    ret_object->blob_id = sqlite3_column_int64(row, 0);
+    vb_engine_row_read_text(row, 1, ret_object->etag, sizeof(ret_object->etag));
 }
 
 int vb_engine_row_check_condition(const struct vb_engine_row_object *object,

@@ -14,16 +14,28 @@
 
 enum vb_engine_blob_kind { VB_ENGINE_BLOB_INLINE, VB_ENGINE_BLOB_FILE, VB_ENGINE_BLOB_SEGMENTS };
 
-/* Returns 0, -ENODEV (described), or the index's failure (described). */
+/* Stands on the bucket's row (the columns of BUCKET_FIND), which the caller resets. Returns 0, -ENODEV, or the
+ * index's failure, described. */
+int vb_engine_row_select_bucket(struct vb_engine_index *index, const char *bucket, sqlite3_stmt **ret_row,
+                                struct vb_error *err);
+/* Its id alone, with the same errors. */
 int vb_engine_row_find_bucket(struct vb_engine_index *index, const char *bucket, int64_t *ret_id,
                               struct vb_error *err);
+
+/* Stands on the object's row, with the columns of sql: OBJECT_FIND, OBJECT_META or OBJECT_READ. The caller resets
+ * it. NULL: no row. */
+sqlite3_stmt *vb_engine_row_select_object(struct vb_engine_index *index, enum vb_engine_sql sql,
+                                          int64_t bucket_id, const char *key);
+/* The same by the bucket's name. Returns 0, -ENODEV, -ENOENT, or the index's failure, described. */
+int vb_engine_row_select_named(struct vb_engine_index *index, enum vb_engine_sql sql, const char *bucket,
+                               const char *key, sqlite3_stmt **ret_row, struct vb_error *err);
 
 struct vb_engine_row_object {
     bool exists;
     int64_t blob_id;
     char etag[VB_ENGINE_ETAG_SIZE];
-    char upload_id[VB_ENGINE_UPLOAD_ID_SIZE];
 };
+/* What a change must know of the object that it replaces or deletes. */
 void vb_engine_row_find_object(struct vb_engine_index *index, int64_t bucket_id, const char *key,
                                struct vb_engine_row_object *ret_object);
 /* Returns 0, -EEXIST, -EKEYREJECTED or -ENOENT, described. condition may be NULL. */
@@ -48,13 +60,16 @@ void vb_engine_row_release_blob(struct vb_engine_transaction *transaction, int64
 int vb_engine_row_find_upload(struct vb_engine_index *index, const char *bucket, const char *key,
                               const char *upload_id, struct vb_engine_meta *ret_meta, int64_t *ret_bucket_id,
                               struct vb_error *err);
+/* Stands on the part's row (the columns of PART_FIND), which the caller resets. NULL: no row. */
+sqlite3_stmt *vb_engine_row_select_part(struct vb_engine_index *index, const char *upload_id,
+                                        unsigned number);
 /* Deletes an upload and its parts, whose blobs are released but for those of the parts in keep: one bool per
  * part in the order of their numbers; NULL: none is kept. */
 void vb_engine_row_delete_upload(struct vb_engine_transaction *transaction, int64_t bucket_id,
                                  const char *key, const char *upload_id, const bool *keep);
 
-/* The 14 META_COLUMNS of statements.c, from column on. Returns 0 or -ENOMEM; ret_meta is then empty. */
-int vb_engine_row_read_meta(sqlite3_stmt *statement, int column, struct vb_engine_meta *ret_meta);
+/* The 14 META_COLUMNS of statements.c, which come first in a row. Returns 0 or -ENOMEM, described. */
+int vb_engine_row_read_meta(sqlite3_stmt *row, struct vb_engine_meta *ret_meta, struct vb_error *err);
 void vb_engine_row_bind_meta(sqlite3_stmt *statement, int parameter, const struct vb_engine_meta *meta);
 /* Three columns: algorithm, value, full. */
 void vb_engine_row_read_checksum(sqlite3_stmt *statement, int column,
@@ -64,7 +79,8 @@ void vb_engine_row_bind_checksum(sqlite3_stmt *statement, int parameter,
 /* A text column into a buffer, cut to fit; "" for NULL. */
 void vb_engine_row_read_text(sqlite3_stmt *statement, int column, char *buffer, size_t size);
 
-/* A copy of the strings and the checksum. Returns 0 or -ENOMEM; ret_meta is then empty. */
-int vb_engine_meta_copy(const struct vb_engine_meta *meta, struct vb_engine_meta *ret_meta);
+/* A copy of the strings and the checksum. Returns 0 or -ENOMEM, described. */
+int vb_engine_meta_copy(const struct vb_engine_meta *meta, struct vb_engine_meta *ret_meta,
+                        struct vb_error *err);
 
 #endif

@@ -119,8 +119,7 @@ const char *const vb_engine_sql_text[VB_ENGINE_SQL_COUNT] = {
                                    " WHERE segments.owner_id = ?1 ORDER BY segments.sequence",
     [VB_ENGINE_SQL_SEGMENT_DELETE_ALL] = "DELETE FROM segments WHERE owner_id = ?1",
 
-    [VB_ENGINE_SQL_OBJECT_FIND] =
-        "SELECT blob_id, etag, upload_id FROM objects WHERE bucket_id = ?1 AND key = ?2",
+    [VB_ENGINE_SQL_OBJECT_FIND] = "SELECT blob_id, etag FROM objects WHERE bucket_id = ?1 AND key = ?2",
     [VB_ENGINE_SQL_OBJECT_META] = "SELECT " META_COLUMNS ", blob_id, upload_id FROM objects"
                                   " WHERE bucket_id = ?1 AND key = ?2",
     [VB_ENGINE_SQL_OBJECT_READ] =
