@@ -66,8 +66,6 @@ void vb_store_get_object_attributes(struct vb_store_call *call)
     char date[VB_CLOCK_HTTP_DATE_SIZE];
     struct vb_engine_meta meta = {0};
     struct vb_strbuf document;
-    struct vb_error err = {0};
-    int r;
 
     vb_http_headers(call->http, search_attribute, &search);
     if (!search.any) {
@@ -75,13 +73,8 @@ void vb_store_get_object_attributes(struct vb_store_call *call)
                       "Missing required header for this request: x-amz-object-attributes");
         return;
     }
-    if (!vb_store_call_check_version(call))
+    if (!vb_store_call_check_version(call) || !vb_store_call_find_object(call, &meta))
         return;
-    r = vb_engine_stat(call->engine, call->target.bucket, call->target.key, &meta, &err);
-    if (r < 0) {
-        vb_store_call_fail(call, r, &err);
-        return;
-    }
     vb_clock_format_http_date(meta.last_modified_ms / 1000, date);
     vb_http_add_header(call->http, "Last-Modified", date);
     vb_store_document_begin(&document, "GetObjectAttributesResponse");

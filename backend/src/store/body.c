@@ -180,22 +180,15 @@ bool vb_store_body_begin(struct vb_store_call *call)
            (call->operation->body == VB_STORE_BODY_PARTS || begin_checksum(call));
 }
 
-/* Before the first byte is written: what would refuse the body later is asked now, unless it costs more than
- * the body. */
+/* Before the first byte is written. Returns false having answered. */
 static bool open_writer(struct vb_store_call *call)
 {
     struct vb_error err = {0};
-    int64_t created_ms;
-    int r = 0;
+    int r;
 
-    if (call->operation->handle == vb_store_upload_part) {
-        if (!vb_store_upload_part_begin(call))
-            return false;
-    } else if (call->body.expected_size > VB_ENGINE_INLINE_MAX) {
-        r = vb_engine_bucket_stat(call->engine, call->target.bucket, &created_ms, &err);
-    }
-    if (r == 0)
-        r = vb_engine_writer_open(call->engine, call->body.expected_size, &call->body.writer, &err);
+    if (call->operation->admit && !call->operation->admit(call))
+        return false;
+    r = vb_engine_writer_open(call->engine, call->body.expected_size, &call->body.writer, &err);
     if (r < 0)
         vb_store_call_fail(call, r, &err);
     return r == 0;

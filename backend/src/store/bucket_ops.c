@@ -97,9 +97,7 @@ void vb_store_create_bucket(struct vb_store_call *call)
     }
     r = vb_engine_bucket_create(call->engine, call->target.bucket, &err);
     if (r == -EEXIST) {
-        vb_store_fail_fields(
-            call->http, VB_STORE_BUCKET_ALREADY_OWNED,
-            (const struct vb_store_error_field[]){{"BucketName", call->target.bucket}, {NULL, NULL}}, NULL);
+        vb_store_call_fail_bucket(call, VB_STORE_BUCKET_ALREADY_OWNED);
     } else if (r < 0) {
         vb_store_call_fail(call, r, &err);
     } else {
@@ -108,21 +106,9 @@ void vb_store_create_bucket(struct vb_store_call *call)
     }
 }
 
-/* Returns false having answered. */
-static bool bucket_exists(struct vb_store_call *call)
-{
-    struct vb_error err = {0};
-    int64_t created_ms;
-    int r = vb_engine_bucket_stat(call->engine, call->target.bucket, &created_ms, &err);
-
-    if (r < 0)
-        vb_store_call_fail(call, r, &err);
-    return r == 0;
-}
-
 void vb_store_head_bucket(struct vb_store_call *call)
 {
-    if (!bucket_exists(call))
+    if (!vb_store_call_find_bucket(call))
         return;
     vb_http_add_header(call->http, "x-amz-bucket-region", call->server->region);
     vb_store_call_answer_empty(call, 200);
@@ -134,9 +120,7 @@ void vb_store_delete_bucket(struct vb_store_call *call)
     int r = vb_engine_bucket_delete(call->engine, call->target.bucket, &err);
 
     if (r == -ENOTEMPTY) {
-        vb_store_fail_fields(
-            call->http, VB_STORE_BUCKET_NOT_EMPTY,
-            (const struct vb_store_error_field[]){{"BucketName", call->target.bucket}, {NULL, NULL}}, NULL);
+        vb_store_call_fail_bucket(call, VB_STORE_BUCKET_NOT_EMPTY);
     } else if (r < 0) {
         vb_store_call_fail(call, r, &err);
     } else {
@@ -149,7 +133,7 @@ void vb_store_get_location(struct vb_store_call *call)
 {
     struct vb_strbuf document;
 
-    if (!bucket_exists(call))
+    if (!vb_store_call_find_bucket(call))
         return;
     vb_store_document_begin(&document, "LocationConstraint");
     if (strcmp(call->server->region, "us-east-1") != 0)

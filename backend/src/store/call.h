@@ -44,7 +44,7 @@ struct vb_store_call {
     struct vb_engine_condition condition;
 };
 
-/* A row of the table that tells operations apart: the first that matches is taken. */
+/* A row of the table of operations (operations.c). */
 struct vb_store_operation {
     unsigned method; /* of enum vb_http_method */
     enum vb_store_level { VB_STORE_SERVICE, VB_STORE_BUCKET, VB_STORE_OBJECT } level;
@@ -53,11 +53,21 @@ struct vb_store_operation {
     void (*handle)(struct vb_store_call *call);
     enum vb_store_body_kind body;
     const char *header; /* request header that must be there; NULL: none needed */
-    /* What can be refused before the body comes: on the event loop, no I/O. Returns false having answered.
-     * May be NULL. */
+    /* Two hooks that refuse a request early. Each returns false having answered, and may be NULL.
+     * prepare: before the body comes, on the event loop, without I/O. admit: before the first byte of an object is
+     * written, on a worker, with I/O. */
     bool (*prepare)(struct vb_store_call *call);
+    bool (*admit)(struct vb_store_call *call);
+    /* Of a sub-resource that this store does not have, the answer to reading it: an error, or a document of this
+     * content. */
+    struct {
+        enum vb_store_error error;
+        const char *root, *content;
+    } unset;
 };
-extern const struct vb_store_operation vb_store_operations[]; /* ended by a name of NULL */
+/* Which operation a request is: the first row that matches. NULL: none does. */
+const struct vb_store_operation *vb_store_operation_find(struct vb_http_request *http,
+                                                         enum vb_store_level level);
 
 /*
  * Helpers (call.c).
@@ -70,13 +80,26 @@ const char *vb_store_call_query(struct vb_store_call *call, const char *name);
  * InvalidArgument. */
 bool vb_store_call_query_number(struct vb_store_call *call, const char *name, unsigned max, unsigned fallback,
                                 unsigned *ret_value);
-/* Answers with S3's error for what the engine returned. */
+/* Answers with S3's error for what the engine returned about the request's target, or about another one. */
 void vb_store_call_fail(struct vb_store_call *call, int code, const struct vb_error *err);
+void vb_store_call_fail_at(struct vb_store_call *call, const struct vb_store_target *target, int code,
+                           const struct vb_error *err);
+/* Answers with an error that names the bucket, or with InvalidArgument, which names the argument. value may be
+ * NULL. */
+void vb_store_call_fail_bucket(struct vb_store_call *call, enum vb_store_error error);
+void vb_store_call_fail_argument(struct vb_store_call *call, const char *name, const char *value,
+                                 const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Look up the request's bucket or object. Return false having answered that there is none. ret_meta may be NULL;
+ * otherwise released by the caller. */
+bool vb_store_call_find_bucket(struct vb_store_call *call);
+bool vb_store_call_find_object(struct vb_store_call *call, struct vb_engine_meta *ret_meta);
 /* Answers 200 with the XML document. The builder is empty afterwards. */
 void vb_store_call_answer_xml(struct vb_store_call *call, struct vb_strbuf *document);
 void vb_store_call_answer_empty(struct vb_store_call *call, int status);
 /* A document builder with the root element open. */
 void vb_store_document_begin(struct vb_strbuf *document, const char *root);
+/* A key, prefix or delimiter of a listing, percent-encoded if the client asked for that. */
+void vb_store_xml_name(struct vb_strbuf *document, const char *name, const char *text, bool url_encoded);
 void vb_store_xml_time(struct vb_strbuf *document, const char *name, int64_t time_ms);
 void vb_store_xml_etag(struct vb_strbuf *document, const char *etag);
 void vb_store_xml_owner(struct vb_strbuf *document, const char *name, const struct vb_store_server *server);
@@ -128,6 +151,7 @@ void vb_store_head_object(struct vb_store_call *call);
 void vb_store_get_object_attributes(struct vb_store_call *call);
 /* object_ops.c */
 bool vb_store_put_object_prepare(struct vb_store_call *call);
+bool vb_store_put_object_admit(struct vb_store_call *call);
 void vb_store_put_object(struct vb_store_call *call);
 void vb_store_delete_object(struct vb_store_call *call);
 /* copy_ops.c */
@@ -143,10 +167,10 @@ bool vb_store_upload_part_prepare(struct vb_store_call *call);
 void vb_store_upload_part(struct vb_store_call *call);
 void vb_store_list_parts(struct vb_store_call *call);
 void vb_store_abort_multipart_upload(struct vb_store_call *call);
-/* Reads partNumber and uploadId. Returns false having answered. */
+/* Finds the upload and has the body compute its kind of checksum. Also for parts that are copied. */
+bool vb_store_upload_part_admit(struct vb_store_call *call);
+/* Reads partNumber. Returns false having answered. */
 bool vb_store_call_part_number(struct vb_store_call *call, unsigned *ret_number);
-/* The upload's checksum algorithm, looked up when its part begins to arrive; sets what body is to compute. */
-bool vb_store_upload_part_begin(struct vb_store_call *call);
 /* multipart_complete.c */
 void vb_store_complete_multipart_upload(struct vb_store_call *call);
 

@@ -19,25 +19,12 @@ static bool read_source(struct vb_store_call *call, struct vb_store_target *ret_
     enum vb_store_error error = vb_store_copy_source_parse(&call->http->arena, header, ret_source);
 
     if (error == VB_STORE_INVALID_ARGUMENT || error == VB_STORE_INVALID_URI)
-        vb_store_fail_fields(call->http, VB_STORE_INVALID_ARGUMENT,
-                             (const struct vb_store_error_field[]){{"ArgumentName", "x-amz-copy-source"},
-                                                                   {"ArgumentValue", header},
-                                                                   {NULL, NULL}},
-                             "Copy Source must mention the source bucket and key: sourcebucket/sourcekey");
+        vb_store_call_fail_argument(
+            call, "x-amz-copy-source", header,
+            "Copy Source must mention the source bucket and key: sourcebucket/sourcekey");
     else if (error)
         vb_store_fail(call->http, error, NULL);
     return error == VB_STORE_OK;
-}
-
-/* What is missing is the source's, not the target's. */
-static void fail_source(struct vb_store_call *call, const struct vb_store_target *source, int code,
-                        const struct vb_error *err)
-{
-    const struct vb_store_target target = call->target;
-
-    call->target = *source;
-    vb_store_call_fail(call, code, err);
-    call->target = target;
 }
 
 /* x-amz-copy-source-if-*. Returns false having answered. */
@@ -67,11 +54,7 @@ static bool read_directive(struct vb_store_call *call, bool *ret_replace)
     *ret_replace = directive && strcasecmp(directive, "REPLACE") == 0;
     if (!directive || *ret_replace || strcasecmp(directive, "COPY") == 0)
         return true;
-    vb_store_fail_fields(call->http, VB_STORE_INVALID_ARGUMENT,
-                         (const struct vb_store_error_field[]){{"ArgumentName", "x-amz-metadata-directive"},
-                                                               {"ArgumentValue", directive},
-                                                               {NULL, NULL}},
-                         "Unknown metadata directive.");
+    vb_store_call_fail_argument(call, "x-amz-metadata-directive", directive, "Unknown metadata directive.");
     return false;
 }
 
@@ -95,24 +78,45 @@ static bool check_copy(struct vb_store_call *call, const struct vb_store_target 
 }
 
 static void answer_copied(struct vb_store_call *call, const char *root, const char *etag, int64_t modified_ms,
-                          const struct vb_engine_checksum *checksum)
+                          const struct vb_engine_checksum *checksum, bool with_type)
 {
     struct vb_strbuf document;
 
     vb_store_document_begin(&document, root);
     vb_store_xml_time(&document, "LastModified", modified_ms);
     vb_store_xml_etag(&document, etag);
-    vb_store_xml_checksum(&document, checksum, strcmp(root, "CopyObjectResult") == 0);
+    vb_store_xml_checksum(&document, checksum, with_type);
     vb_xml_end(&document, root);
     vb_store_call_answer_xml(call, &document);
 }
 
+/* Shares the bytes of the source, as it was when its conditions were checked. */
+static void copy_object(struct vb_store_call *call, const struct vb_store_target *source,
+                        const struct vb_engine_meta *from, const struct vb_engine_meta *replacement)
+{
+    struct vb_engine_meta copied = {0};
+    struct vb_error err = {0};
+    int r;
+
+    if (!source_conditions_hold(call, from) || !vb_store_call_find_bucket(call))
+        return;
+    r = vb_engine_copy(call->engine, source->bucket, source->key, from->etag, call->target.bucket,
+                       call->target.key, replacement, &copied, &err);
+    if (r == -ENOENT) { /* deleted meanwhile */
+        vb_store_call_fail_at(call, source, r, &err);
+    } else if (r < 0) {
+        vb_store_call_fail(call, r, &err);
+    } else {
+        answer_copied(call, "CopyObjectResult", copied.etag, copied.last_modified_ms, &copied.checksum, true);
+        vb_engine_meta_release(&copied);
+    }
+}
+
 void vb_store_copy_object(struct vb_store_call *call)
 {
-    struct vb_engine_meta from = {0}, replacement = {0}, copied = {0};
+    struct vb_engine_meta from = {0}, replacement = {0};
     struct vb_store_target source;
     struct vb_error err = {0};
-    int64_t created_ms;
     bool replace;
     int r;
 
@@ -123,23 +127,10 @@ void vb_store_copy_object(struct vb_store_call *call)
         return;
     r = vb_engine_stat(call->engine, source.bucket, source.key, &from, &err);
     if (r < 0) {
-        fail_source(call, &source, r, &err);
+        vb_store_call_fail_at(call, &source, r, &err);
         return;
     }
-    if (source_conditions_hold(call, &from)) {
-        r = vb_engine_bucket_stat(call->engine, call->target.bucket, &created_ms, &err);
-        if (r == 0)
-            r = vb_engine_copy(call->engine, source.bucket, source.key, from.etag, call->target.bucket,
-                               call->target.key, replace ? &replacement : NULL, &copied, &err);
-        if (r == -ENOENT) /* deleted meanwhile */
-            fail_source(call, &source, r, &err);
-        else if (r < 0)
-            vb_store_call_fail(call, r, &err);
-        else
-            answer_copied(call, "CopyObjectResult", copied.etag, copied.last_modified_ms, &copied.checksum);
-        if (r == 0)
-            vb_engine_meta_release(&copied);
-    }
+    copy_object(call, &source, &from, replace ? &replacement : NULL);
     vb_engine_meta_release(&from);
 }
 
@@ -157,10 +148,8 @@ static bool read_source_range(struct vb_store_call *call, int64_t total, int64_t
     if (header) {
         if (sscanf(header, "bytes=%18lld-%18lld%n", &first, &last, &end) != 2 || header[end] || first < 0 ||
             last < first) {
-            vb_store_fail_fields(
-                call->http, VB_STORE_INVALID_ARGUMENT,
-                (const struct vb_store_error_field[]){
-                    {"ArgumentName", "x-amz-copy-source-range"}, {"ArgumentValue", header}, {NULL, NULL}},
+            vb_store_call_fail_argument(
+                call, "x-amz-copy-source-range", header,
                 "The x-amz-copy-source-range value must be of the form bytes=first-last where first and "
                 "last are the zero-based offsets of the first and last bytes to copy");
             return false;
@@ -217,7 +206,7 @@ static void copy_part(struct vb_store_call *call, const struct vb_engine_meta *f
     int r;
 
     if (!source_conditions_hold(call, from) || !read_source_range(call, from->size, &offset, &size) ||
-        !vb_store_upload_part_begin(call))
+        !vb_store_upload_part_admit(call))
         return;
     r = copy_bytes(call, reader, offset, size, &err);
     if (r == 0) {
@@ -233,7 +222,7 @@ static void copy_part(struct vb_store_call *call, const struct vb_engine_meta *f
     if (r < 0)
         vb_store_call_fail(call, r, &err);
     else
-        answer_copied(call, "CopyPartResult", etag, vb_clock_realtime_ms(), &body->checksum);
+        answer_copied(call, "CopyPartResult", etag, vb_clock_realtime_ms(), &body->checksum, false);
 }
 
 void vb_store_upload_part_copy(struct vb_store_call *call)
@@ -249,7 +238,7 @@ void vb_store_upload_part_copy(struct vb_store_call *call)
         return;
     r = vb_engine_get(call->engine, source.bucket, source.key, &from, &reader, &err);
     if (r < 0) {
-        fail_source(call, &source, r, &err);
+        vb_store_call_fail_at(call, &source, r, &err);
         return;
     }
     copy_part(call, &from, reader, number);

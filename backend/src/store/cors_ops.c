@@ -148,9 +148,7 @@ void vb_store_get_cors(struct vb_store_call *call)
     int r = load_rules(call, &cors, &err);
 
     if (r == -ENOENT) {
-        vb_store_fail_fields(
-            call->http, VB_STORE_NO_SUCH_CORS,
-            (const struct vb_store_error_field[]){{"BucketName", call->target.bucket}, {NULL, NULL}}, NULL);
+        vb_store_call_fail_bucket(call, VB_STORE_NO_SUCH_CORS);
         return;
     }
     if (r < 0) {

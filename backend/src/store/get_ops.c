@@ -303,17 +303,10 @@ static int64_t fill_nothing(void *context, int64_t offset, char *buffer, size_t 
 
 void vb_store_head_object(struct vb_store_call *call)
 {
-    struct vb_error err = {0};
     struct served served = {0};
-    int r;
 
-    if (!vb_store_call_check_version(call))
+    if (!vb_store_call_check_version(call) || !vb_store_call_find_object(call, &served.meta))
         return;
-    r = vb_engine_stat(call->engine, call->target.bucket, call->target.key, &served.meta, &err);
-    if (r < 0) {
-        vb_store_call_fail(call, r, &err);
-        return;
-    }
     if (prepare(call, &served)) {
         const struct vb_http_stream length = {.fill = fill_nothing, .size = served.size, .buffer_size = 1};
 

@@ -16,31 +16,13 @@ struct listing {
     unsigned count;
 };
 
-/* A key, prefix or delimiter as the client asked to have them. */
-static void add_name(const struct listing *listing, struct vb_strbuf *out, const char *element,
-                     const char *text)
-{
-    struct vb_strbuf encoded;
-
-    if (!listing->url_encoded) {
-        vb_xml_element(out, element, text);
-        return;
-    }
-    vb_strbuf_init(&encoded, 3 * strlen(text));
-    vb_percent_encode(&encoded, text, strlen(text), true);
-    if (vb_strbuf_failed(&encoded))
-        out->failed = true;
-    vb_xml_element(out, element, encoded.data);
-    vb_strbuf_release(&encoded);
-}
-
 static void add_object(struct listing *listing, const struct vb_engine_entry *entry)
 {
     struct vb_strbuf *out = &listing->document;
     const char *element = listing->versions ? "Version" : "Contents";
 
     vb_xml_start(out, element, NULL);
-    add_name(listing, out, "Key", entry->key);
+    vb_store_xml_name(out, "Key", entry->key, listing->url_encoded);
     if (listing->versions)
         vb_strbuf_adds(out, "<VersionId>null</VersionId><IsLatest>true</IsLatest>");
     vb_store_xml_time(out, "LastModified", entry->last_modified_ms);
@@ -66,7 +48,7 @@ static int add_entry(void *context, const struct vb_engine_entry *entry)
         return 0;
     }
     vb_xml_start(&listing->prefixes, "CommonPrefixes", NULL);
-    add_name(listing, &listing->prefixes, "Prefix", entry->key);
+    vb_store_xml_name(&listing->prefixes, "Prefix", entry->key, listing->url_encoded);
     vb_xml_end(&listing->prefixes, "CommonPrefixes");
     return 0;
 }
@@ -86,11 +68,8 @@ static bool begin(struct vb_store_call *call, const char *root, struct listing *
     request->prefix = vb_store_call_query(call, "prefix");
     request->delimiter = vb_store_call_query(call, "delimiter");
     if (*encoding && !listing->url_encoded) {
-        vb_store_fail_fields(call->http, VB_STORE_INVALID_ARGUMENT,
-                             (const struct vb_store_error_field[]){{"ArgumentName", "encoding-type"},
-                                                                   {"ArgumentValue", encoding},
-                                                                   {NULL, NULL}},
-                             "Invalid Encoding Method specified in Request");
+        vb_store_call_fail_argument(call, "encoding-type", encoding,
+                                    "Invalid Encoding Method specified in Request");
         return false;
     }
     if (!vb_store_call_query_number(call, "max-keys", KEYS_MAX, KEYS_MAX, &request->max_keys))
@@ -98,9 +77,9 @@ static bool begin(struct vb_store_call *call, const char *root, struct listing *
     vb_store_document_begin(&listing->document, root);
     vb_strbuf_init(&listing->prefixes, listing->document.max);
     vb_xml_element(&listing->document, "Name", call->target.bucket);
-    add_name(listing, &listing->document, "Prefix", request->prefix);
+    vb_store_xml_name(&listing->document, "Prefix", request->prefix, listing->url_encoded);
     if (*request->delimiter)
-        add_name(listing, &listing->document, "Delimiter", request->delimiter);
+        vb_store_xml_name(&listing->document, "Delimiter", request->delimiter, listing->url_encoded);
     vb_xml_element_int(&listing->document, "MaxKeys", request->max_keys);
     if (listing->url_encoded)
         vb_xml_element(&listing->document, "EncodingType", "url");
@@ -117,13 +96,12 @@ static bool run(struct listing *listing, const struct list_request *request, boo
                                         .start_after = request->start_after,
                                         .max = request->max_keys};
     struct vb_error err = {0};
-    int64_t created_ms;
     int r;
 
     *ret_truncated = false;
     ret_next[0] = '\0';
     if (request->max_keys == 0)
-        r = vb_engine_bucket_stat(call->engine, call->target.bucket, &created_ms, &err);
+        r = vb_engine_bucket_stat(call->engine, call->target.bucket, NULL, &err);
     else
         r = vb_engine_list(call->engine, call->target.bucket, &list, add_entry, listing, ret_truncated,
                            ret_next, &err);
@@ -157,12 +135,12 @@ void vb_store_list_objects(struct vb_store_call *call)
         return;
     listing.with_owner = true;
     request.start_after = vb_store_call_query(call, "marker");
-    add_name(&listing, &listing.document, "Marker", request.start_after);
+    vb_store_xml_name(&listing.document, "Marker", request.start_after, listing.url_encoded);
     if (!run(&listing, &request, &truncated, next))
         return;
     vb_xml_element_bool(&listing.document, "IsTruncated", truncated);
     if (truncated && *request.delimiter)
-        add_name(&listing, &listing.document, "NextMarker", next);
+        vb_store_xml_name(&listing.document, "NextMarker", next, listing.url_encoded);
     finish(&listing, root);
 }
 
@@ -176,10 +154,8 @@ static const char *read_token(struct vb_store_call *call, const char *token)
         return NULL;
     if (vb_base64url_decode(token, strlen(token), key, VB_ENGINE_KEY_MAX, &size) < 0 || size == 0 ||
         strlen(key) != size || !vb_utf8_valid(key, size)) {
-        vb_store_fail_fields(
-            call->http, VB_STORE_INVALID_ARGUMENT,
-            (const struct vb_store_error_field[]){{"ArgumentName", "continuation-token"}, {NULL, NULL}},
-            "The continuation token provided is incorrect");
+        vb_store_call_fail_argument(call, "continuation-token", NULL,
+                                    "The continuation token provided is incorrect");
         return NULL;
     }
     return key;
@@ -206,7 +182,7 @@ void vb_store_list_objects_v2(struct vb_store_call *call)
     if (*token)
         vb_xml_element(&listing.document, "ContinuationToken", token);
     if (*start_after)
-        add_name(&listing, &listing.document, "StartAfter", start_after);
+        vb_store_xml_name(&listing.document, "StartAfter", start_after, listing.url_encoded);
     if (!run(&listing, &request, &truncated, next))
         return;
     vb_xml_element_int(&listing.document, "KeyCount", listing.count);
@@ -230,13 +206,13 @@ void vb_store_list_object_versions(struct vb_store_call *call)
         return;
     listing.with_owner = listing.versions = true;
     request.start_after = vb_store_call_query(call, "key-marker");
-    add_name(&listing, &listing.document, "KeyMarker", request.start_after);
+    vb_store_xml_name(&listing.document, "KeyMarker", request.start_after, listing.url_encoded);
     vb_xml_element(&listing.document, "VersionIdMarker", vb_store_call_query(call, "version-id-marker"));
     if (!run(&listing, &request, &truncated, next))
         return;
     vb_xml_element_bool(&listing.document, "IsTruncated", truncated);
     if (truncated) {
-        add_name(&listing, &listing.document, "NextKeyMarker", next);
+        vb_store_xml_name(&listing.document, "NextKeyMarker", next, listing.url_encoded);
         vb_xml_element(&listing.document, "NextVersionIdMarker", "null");
     }
     finish(&listing, root);

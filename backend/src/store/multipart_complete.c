@@ -214,56 +214,77 @@ static bool same_checksum(const char *expected, const struct vb_engine_checksum 
            (strlen(expected) == length && memcmp(expected, checksum->value, length) == 0);
 }
 
-/* Computes the checksum of the whole, as the upload or the client's expectation asks. Returns false having
+/* Which checksum the whole is to have: the upload's, else the one that the client expects. Returns false having
  * answered. */
-static bool compute_checksum(struct vb_store_call *call, const struct vb_engine_checksum *upload,
-                             const struct part_array *parts, struct vb_engine_checksum *ret_checksum)
+static bool choose_checksum(struct vb_store_call *call, const struct vb_engine_checksum *upload,
+                            const enum vb_hash_algorithm *expected, struct vb_engine_checksum *ret_chosen)
 {
     const char *type = vb_http_header(call->http, "x-amz-checksum-type");
-    enum vb_hash_algorithm algorithm = upload->algorithm, expected_algorithm = VB_HASH_ALGORITHMS;
-    const char *expected = expected_checksum(call, &expected_algorithm);
-    bool full_object = upload->full_object;
-    struct vb_store_checksum_parts sum;
+    struct vb_engine_checksum chosen = *upload;
 
-    if (!upload->present && !expected)
-        return true;
-    if (upload->present && type && strcasecmp(type, vb_store_checksum_type(upload)) != 0) {
+    if (!upload->present) {
+        chosen.algorithm = *expected;
+        chosen.full_object = *expected >= VB_HASH_CRC32; /* CRCs can be combined, SHA sums cannot */
+    } else if (type && strcasecmp(type, vb_store_checksum_type(upload)) != 0) {
         vb_store_fail(call->http, VB_STORE_INVALID_REQUEST,
                       "The upload was created using the %s checksum mode. The complete request must use the "
-                      "same checksum "
-                      "mode.",
+                      "same checksum mode.",
                       vb_store_checksum_type(upload));
         return false;
     }
-    if (!upload->present) {
-        algorithm = expected_algorithm;
-        full_object = algorithm >= VB_HASH_CRC32; /* what can be combined is: SHA sums cannot */
-    }
-    if (expected && expected_algorithm != algorithm) {
+    if (expected && *expected != chosen.algorithm) {
         vb_store_fail(call->http, VB_STORE_INVALID_REQUEST,
                       "Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s",
-                      vb_store_checksum_name(algorithm), vb_store_checksum_name(expected_algorithm));
+                      vb_store_checksum_name(chosen.algorithm), vb_store_checksum_name(*expected));
         return false;
     }
-    vb_store_checksum_parts_init(&sum, algorithm, full_object);
+    *ret_chosen = chosen;
+    return true;
+}
+
+/* The checksum of the whole from those of its parts. Returns false having answered. */
+static bool join_checksums(struct vb_store_call *call, const struct vb_engine_checksum *chosen,
+                           const struct part_array *parts, struct vb_engine_checksum *ret_checksum)
+{
+    struct vb_store_checksum_parts sum;
+
+    vb_store_checksum_parts_init(&sum, chosen->algorithm, chosen->full_object);
     for (size_t i = 0; i < parts->count; i++) {
-        if (vb_store_checksum_parts_add(&sum, &parts->parts[i].checksum, parts->parts[i].size) < 0) {
+        const struct vb_engine_part *part = &parts->parts[i];
+
+        if (vb_store_checksum_parts_add(&sum, &part->checksum, part->size) < 0) {
             vb_store_checksum_parts_final(&sum, NULL);
             vb_store_fail(call->http, VB_STORE_INVALID_REQUEST,
                           "Part %u was uploaded without a %s checksum; name x-amz-checksum-algorithm when "
                           "creating the upload",
-                          parts->parts[i].number, vb_store_checksum_name(algorithm));
+                          part->number, vb_store_checksum_name(chosen->algorithm));
             return false;
         }
     }
     vb_store_checksum_parts_final(&sum, ret_checksum);
-    if (expected && !same_checksum(expected, ret_checksum)) {
-        vb_store_fail(call->http, VB_STORE_BAD_DIGEST,
-                      "The %s you specified did not match the calculated checksum.",
-                      vb_store_checksum_name(algorithm));
-        return false;
-    }
     return true;
+}
+
+/* Computes the checksum of the whole, if the upload or the client asks for one, and compares it with what the
+ * client expects. Returns false having answered. */
+static bool compute_checksum(struct vb_store_call *call, const struct vb_engine_checksum *upload,
+                             const struct part_array *parts, struct vb_engine_checksum *ret_checksum)
+{
+    enum vb_hash_algorithm algorithm;
+    const char *expected = expected_checksum(call, &algorithm);
+    struct vb_engine_checksum chosen;
+
+    if (!upload->present && !expected)
+        return true;
+    if (!choose_checksum(call, upload, expected ? &algorithm : NULL, &chosen) ||
+        !join_checksums(call, &chosen, parts, ret_checksum))
+        return false;
+    if (!expected || same_checksum(expected, ret_checksum))
+        return true;
+    vb_store_fail(call->http, VB_STORE_BAD_DIGEST,
+                  "The %s you specified did not match the calculated checksum.",
+                  vb_store_checksum_name(chosen.algorithm));
+    return false;
 }
 
 /* What can be known before the commit. A finished upload passes: the engine knows whether this is a

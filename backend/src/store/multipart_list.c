@@ -1,12 +1,12 @@
 /* ListMultipartUploads: what was begun in a bucket and neither completed nor aborted. */
 #include "store/call.h"
 
-#include "base/cleanup.h"
-#include "base/encode.h"
-
+#include <stdio.h>
 #include <string.h>
 
 #define LIST_MAX 1000
+
+static const char root[] = "ListMultipartUploadsResult";
 
 struct upload_listing {
     struct vb_store_call *call;
@@ -16,18 +16,6 @@ struct upload_listing {
     char last_key[VB_ENGINE_KEY_MAX + 1], last_id[VB_ENGINE_UPLOAD_ID_SIZE];
     char last_prefix[VB_ENGINE_KEY_MAX + 1];
 };
-
-static void add_name(const struct upload_listing *listing, struct vb_strbuf *out, const char *element,
-                     const char *text)
-{
-    struct vb_strbuf encoded;
-
-    vb_strbuf_init(&encoded, 3 * strlen(text));
-    if (listing->url_encoded)
-        vb_percent_encode(&encoded, text, strlen(text), true);
-    vb_xml_element(out, element, listing->url_encoded ? encoded.data : text);
-    vb_strbuf_release(&encoded);
-}
 
 /* Uploads come in the order of their keys, so those of one common prefix follow one another. */
 static bool in_common_prefix(struct upload_listing *listing, const char *key)
@@ -41,7 +29,7 @@ static bool in_common_prefix(struct upload_listing *listing, const char *key)
     snprintf(common, sizeof(common), "%.*s", (int)(end - key + (long)strlen(listing->delimiter)), key);
     if (strcmp(common, listing->last_prefix) != 0) {
         vb_xml_start(&listing->prefixes, "CommonPrefixes", NULL);
-        add_name(listing, &listing->prefixes, "Prefix", common);
+        vb_store_xml_name(&listing->prefixes, "Prefix", common, listing->url_encoded);
         vb_xml_end(&listing->prefixes, "CommonPrefixes");
         memcpy(listing->last_prefix, common, sizeof(common));
     }
@@ -58,7 +46,7 @@ static int add_upload(void *context, const struct vb_engine_upload *upload)
     if (in_common_prefix(listing, upload->key))
         return 0;
     vb_xml_start(out, "Upload", NULL);
-    add_name(listing, out, "Key", upload->key);
+    vb_store_xml_name(out, "Key", upload->key, listing->url_encoded);
     vb_xml_element(out, "UploadId", upload->upload_id);
     vb_store_xml_owner(out, "Initiator", listing->call->server);
     vb_store_xml_owner(out, "Owner", listing->call->server);
@@ -68,44 +56,57 @@ static int add_upload(void *context, const struct vb_engine_upload *upload)
     return 0;
 }
 
+/* The document up to its first upload. */
+static void begin(struct upload_listing *listing, const char *key_marker, const char *id_marker)
+{
+    struct vb_store_call *call = listing->call;
+
+    listing->url_encoded = strcmp(vb_store_call_query(call, "encoding-type"), "url") == 0;
+    listing->prefix = vb_store_call_query(call, "prefix");
+    listing->delimiter = vb_store_call_query(call, "delimiter");
+    vb_store_document_begin(&listing->document, root);
+    vb_strbuf_init(&listing->prefixes, listing->document.max);
+    vb_xml_element(&listing->document, "Bucket", call->target.bucket);
+    vb_store_xml_name(&listing->document, "KeyMarker", key_marker, listing->url_encoded);
+    vb_xml_element(&listing->document, "UploadIdMarker", id_marker);
+    vb_store_xml_name(&listing->document, "Prefix", listing->prefix, listing->url_encoded);
+    if (*listing->delimiter)
+        vb_store_xml_name(&listing->document, "Delimiter", listing->delimiter, listing->url_encoded);
+    if (listing->url_encoded)
+        vb_xml_element(&listing->document, "EncodingType", "url");
+}
+
+/* The document after its last upload. */
+static void finish(struct upload_listing *listing, unsigned max, bool truncated)
+{
+    vb_store_xml_name(&listing->document, "NextKeyMarker", truncated ? listing->last_key : "",
+                      listing->url_encoded);
+    vb_xml_element(&listing->document, "NextUploadIdMarker", truncated ? listing->last_id : "");
+    vb_xml_element_int(&listing->document, "MaxUploads", max);
+    vb_xml_element_bool(&listing->document, "IsTruncated", truncated);
+    vb_strbuf_add(&listing->document, listing->prefixes.data, listing->prefixes.length);
+    vb_xml_end(&listing->document, root);
+}
+
 void vb_store_list_multipart_uploads(struct vb_store_call *call)
 {
-    static const char root[] = "ListMultipartUploadsResult";
     const char *key_marker = vb_store_call_query(call, "key-marker");
     const char *id_marker = vb_store_call_query(call, "upload-id-marker");
     struct upload_listing listing = {.call = call};
     struct vb_error err = {0};
     bool truncated = false;
-    int64_t created_ms;
     unsigned max;
     int r;
 
     if (!vb_store_call_query_number(call, "max-uploads", LIST_MAX, LIST_MAX, &max))
         return;
-    listing.url_encoded = strcmp(vb_store_call_query(call, "encoding-type"), "url") == 0;
-    listing.prefix = vb_store_call_query(call, "prefix");
-    listing.delimiter = vb_store_call_query(call, "delimiter");
-    vb_store_document_begin(&listing.document, root);
-    vb_strbuf_init(&listing.prefixes, listing.document.max);
-    vb_xml_element(&listing.document, "Bucket", call->target.bucket);
-    add_name(&listing, &listing.document, "KeyMarker", key_marker);
-    vb_xml_element(&listing.document, "UploadIdMarker", id_marker);
-    add_name(&listing, &listing.document, "Prefix", listing.prefix);
-    if (*listing.delimiter)
-        add_name(&listing, &listing.document, "Delimiter", listing.delimiter);
-    if (listing.url_encoded)
-        vb_xml_element(&listing.document, "EncodingType", "url");
+    begin(&listing, key_marker, id_marker);
     if (max == 0)
-        r = vb_engine_bucket_stat(call->engine, call->target.bucket, &created_ms, &err);
+        r = vb_engine_bucket_stat(call->engine, call->target.bucket, NULL, &err);
     else
         r = vb_engine_multipart_list(call->engine, call->target.bucket, listing.prefix, key_marker, id_marker,
                                      max, add_upload, &listing, &truncated, &err);
-    add_name(&listing, &listing.document, "NextKeyMarker", truncated ? listing.last_key : "");
-    vb_xml_element(&listing.document, "NextUploadIdMarker", truncated ? listing.last_id : "");
-    vb_xml_element_int(&listing.document, "MaxUploads", max);
-    vb_xml_element_bool(&listing.document, "IsTruncated", truncated);
-    vb_strbuf_add(&listing.document, listing.prefixes.data, listing.prefixes.length);
-    vb_xml_end(&listing.document, root);
+    finish(&listing, max, truncated);
     if (r < 0)
         vb_store_call_fail(call, r, &err);
     else

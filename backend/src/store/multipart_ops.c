@@ -85,14 +85,12 @@ bool vb_store_call_part_number(struct vb_store_call *call, unsigned *ret_number)
         return false;
     if (*ret_number >= 1 && *ret_number <= VB_ENGINE_PARTS_MAX)
         return true;
-    vb_store_fail_fields(call->http, VB_STORE_INVALID_ARGUMENT,
-                         (const struct vb_store_error_field[]){
-                             {"ArgumentName", "partNumber"}, {"ArgumentValue", text}, {NULL, NULL}},
-                         "Part number must be an integer between 1 and 10000, inclusive");
+    vb_store_call_fail_argument(call, "partNumber", text,
+                                "Part number must be an integer between 1 and 10000, inclusive");
     return false;
 }
 
-bool vb_store_upload_part_begin(struct vb_store_call *call)
+bool vb_store_upload_part_admit(struct vb_store_call *call)
 {
     struct vb_store_body *body = &call->body;
     struct vb_engine_meta upload = {0};

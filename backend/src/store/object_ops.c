@@ -12,6 +12,12 @@ bool vb_store_put_object_prepare(struct vb_store_call *call)
            vb_store_call_read_meta(call, &call->meta);
 }
 
+/* The commit looks for the bucket anyhow. For a large body it is worth asking before the bytes are written. */
+bool vb_store_put_object_admit(struct vb_store_call *call)
+{
+    return call->body.expected_size <= VB_ENGINE_INLINE_MAX || vb_store_call_find_bucket(call);
+}
+
 /* Runs on the committer's thread: an answer made from what is there. */
 static void answer_put(void *context, int result, const struct vb_error *err)
 {
@@ -40,23 +46,15 @@ void vb_store_delete_object(struct vb_store_call *call)
 {
     const char *if_match = vb_http_header(call->http, "If-Match");
     struct vb_engine_condition condition = {0};
-    struct vb_engine_meta meta = {0};
+    bool any = if_match && strcmp(if_match, "*") == 0; /* any object, as long as there is one */
     struct vb_error err = {0};
-    int r = 0;
+    int r;
 
     if (!vb_store_call_check_version(call))
         return;
-    if (if_match && strcmp(if_match, "*") == 0) { /* any, as long as there is one */
-        r = vb_engine_stat(call->engine, call->target.bucket, call->target.key, &meta, &err);
-        if (r == 0)
-            vb_engine_meta_release(&meta);
-    } else if (!vb_store_call_read_condition(call, &condition)) {
+    if (any ? !vb_store_call_find_object(call, NULL) : !vb_store_call_read_condition(call, &condition))
         return;
-    }
-    if (r == 0)
-        r = vb_engine_delete(call->engine, call->target.bucket, call->target.key, &condition, NULL, &err);
-    if (r == -ENOENT && !condition.etag && !if_match)
-        r = 0;
+    r = vb_engine_delete(call->engine, call->target.bucket, call->target.key, &condition, NULL, &err);
     if (r < 0)
         vb_store_call_fail(call, r, &err);
     else

@@ -183,10 +183,8 @@ static void answer(struct vb_http_request *request, int status, const char *code
     vb_strbuf_release(&document);
 }
 
-__attribute__((format(printf, 4, 0))) static void fail(struct vb_http_request *request,
-                                                       enum vb_store_error error,
-                                                       const struct vb_store_error_field *fields,
-                                                       const char *format, va_list args)
+void vb_store_vfail(struct vb_http_request *request, enum vb_store_error error,
+                    const struct vb_store_error_field *fields, const char *format, va_list args)
 {
     char message[MESSAGE_MAX];
 
@@ -201,7 +199,7 @@ void vb_store_fail(struct vb_http_request *request, enum vb_store_error error, c
     va_list args;
 
     va_start(args, format);
-    fail(request, error, NULL, format, args);
+    vb_store_vfail(request, error, NULL, format, args);
     va_end(args);
 }
 
@@ -211,7 +209,7 @@ void vb_store_fail_fields(struct vb_http_request *request, enum vb_store_error e
     va_list args;
 
     va_start(args, format);
-    fail(request, error, fields, format, args);
+    vb_store_vfail(request, error, fields, format, args);
     va_end(args);
 }
 

@@ -7,6 +7,8 @@
 
 #include "http/server.h"
 
+#include <stdarg.h>
+
 enum vb_store_error {
     VB_STORE_OK,
     VB_STORE_ACCESS_DENIED,
@@ -86,5 +88,10 @@ void vb_store_fail(struct vb_http_request *request, enum vb_store_error error, c
 void vb_store_fail_fields(struct vb_http_request *request, enum vb_store_error error,
                           const struct vb_store_error_field *fields, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* The same with the arguments of the format in a list. */
+void vb_store_vfail(struct vb_http_request *request, enum vb_store_error error,
+                    const struct vb_store_error_field *fields, const char *format, va_list args)
+    __attribute__((format(printf, 4, 0)));
 
 #endif

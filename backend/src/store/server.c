@@ -185,23 +185,6 @@ static bool authenticate(struct vb_store_call *call)
     return true;
 }
 
-static const struct vb_store_operation *find_operation(struct vb_http_request *http,
-                                                       enum vb_store_level level)
-{
-    const struct vb_store_operation *operation = vb_store_operations;
-
-    for (; operation->name; operation++) {
-        if (operation->level != level || !(operation->method & http->method))
-            continue;
-        if (operation->parameter && (!*http->query || !vb_http_query(http, operation->parameter)))
-            continue;
-        if (operation->header && !vb_http_header(http, operation->header))
-            continue;
-        return operation;
-    }
-    return NULL;
-}
-
 static enum vb_store_level level_of(const struct vb_store_target *target)
 {
     return target->key ? VB_STORE_OBJECT : target->bucket ? VB_STORE_BUCKET : VB_STORE_SERVICE;
@@ -226,7 +209,7 @@ static void begin(struct vb_store_call *call)
         fail_target(call, error);
         return;
     }
-    call->operation = find_operation(http, level_of(&call->target));
+    call->operation = vb_store_operation_find(http, level_of(&call->target));
     if (call->operation)
         http->operation = call->operation->name;
     if (http->method == VB_HTTP_OPTIONS && call->operation)
