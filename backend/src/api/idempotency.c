@@ -1,6 +1,7 @@
 /* Idempotency-Key: see idempotency.h. */
 #include "api/idempotency.h"
 
+#include "api/auth/authenticate.h"
 #include "base/hash.h"
 #include "db/idempotency.h"
 #include "db/transaction.h"
@@ -31,7 +32,7 @@ static void replay(struct vb_http_request *request, const struct vb_idempotency 
     vb_api_answer_json(request, before->status, &body);
 }
 
-/* A request that creates something, and what became of it. */
+/* A request that creates something, and the outcome. */
 struct once {
     const struct vb_api_creation *creation;
     const char *key, *operation; /* key NULL: none */
@@ -46,7 +47,7 @@ static int take_and_work(struct vb_db *db, void *context, struct vb_error *err)
     const char *user_id = once->creation->user_id;
     int r = 0;
 
-    /* Of a run that another transaction came in the way of. */
+    /* of a run before this retry */
     vb_idempotency_release(&once->before);
     vb_strbuf_release(&once->body);
     if (once->key)
@@ -54,7 +55,7 @@ static int take_and_work(struct vb_db *db, void *context, struct vb_error *err)
     if (r == 0)
         r = once->creation->work(db, once->creation->context, &once->body, err);
     if (r == 0 && (vb_strbuf_failed(&once->body) || once->body.length > ANSWER_BYTES_MAX))
-        return vb_error_set(err, EFBIG, "the answer is too long to be kept");
+        return vb_error_set(err, EFBIG, "the answer is too long to keep");
     if (r == 0 && once->key)
         r = vb_idempotency_save(db, user_id, once->key, 201, once->body.data, err);
     return r;
@@ -66,28 +67,30 @@ static void answer_again(struct vb_http_request *request, const struct once *onc
 
     if (strcmp(before->operation, once->operation) != 0 || strcmp(before->request_hash, once->hash) != 0)
         vb_problem(request, 422, "idempotency_key_reused",
-                   "This \"Idempotency-Key\" was sent with another request: take a new one");
+                   "This \"Idempotency-Key\" was used for another request: send a new key");
     else
         replay(request, before);
 }
 
-static int create(struct vb_http_request *request, struct vb_db *db, struct once *once, struct vb_error *err)
+static void create(struct vb_http_request *request, struct vb_db *db, struct once *once)
 {
-    int r = vb_db_transact(db, take_and_work, once, err);
+    struct vb_error err = {0};
+    int r = vb_db_transact(db, take_and_work, once, &err);
 
-    if (r == 0) {
+    if (r == 0)
         vb_api_answer_json(request, 201, &once->body);
-    } else if (r == -EALREADY && once->before.row) {
+    else if (r == -EALREADY && once->before.row)
         answer_again(request, once);
-        r = 0;
-    }
+    else if (r == -EDOM) /* the user's id is not of the column's type */
+        vb_api_account_gone(request);
+    else
+        vb_api_database_problem(request, r, &err);
     vb_idempotency_release(&once->before);
     vb_strbuf_release(&once->body);
-    return r;
 }
 
-int vb_api_create_once(struct vb_http_request *request, struct vb_db *db,
-                       const struct vb_api_creation *creation, struct vb_error *err)
+void vb_api_create_once(struct vb_http_request *request, struct vb_db *db,
+                        const struct vb_api_creation *creation)
 {
     struct once once = {.creation = creation,
                         .key = vb_http_header(request, "Idempotency-Key"),
@@ -99,12 +102,12 @@ int vb_api_create_once(struct vb_http_request *request, struct vb_db *db,
         vb_problem(request, 400, "idempotency_key_invalid",
                    "\"Idempotency-Key\" must be 1 to %d visible ASCII characters, such as a UUID",
                    VB_IDEMPOTENCY_KEY_MAX);
-        return 0;
+        return;
     }
     if (!once.operation) {
         vb_api_out_of_memory(request);
-        return 0;
+        return;
     }
     vb_sha256_hex(request->body.data, request->body.length, once.hash);
-    return create(request, db, &once, err);
+    create(request, db, &once);
 }

@@ -1,16 +1,15 @@
 /*
- * Idempotency-Key (draft-ietf-httpapi-idempotency-key-header) for requests that create something: the same
- * request sent again, by a phone that never saw the answer, does nothing twice and is answered as before.
+ * Idempotency-Key (draft-ietf-httpapi-idempotency-key-header) for requests that create something: a phone
+ * that never saw the answer sends the same request again; that creates nothing twice and gets the same
+ * answer.
  *
- * The key is entered in the transaction that does the work, so there is no moment at which one is there
- * without the other; of two requests at once the second waits for the first one's commit. A handler reads:
+ * The key is stored in the transaction that does the work, so neither is ever there without the other. Of two
+ * requests at once the second waits for the first one's commit. A handler reads:
  *
- *     r = vb_api_create_once(request, db, &(struct vb_api_creation){user_id, insert_thing, &thing}, &err);
- *     if (r < 0)                                      // else it has been answered
- *         vb_api_database_problem(request, r, &err);
+ *     vb_api_create_once(request, db, &(struct vb_api_creation){user_id, insert_thing, &thing});
  *
- * Only what was committed is replayed: a request that failed may be sent again with its key. Do not use this
- * where an answer holds a secret, as answers are kept for 24 hours. Blocking.
+ * Only a committed answer is replayed: a request that failed may be sent again with its key. Answers are kept
+ * for 24 hours: never use this where an answer holds a secret. Blocking.
  */
 #ifndef VB_API_IDEMPOTENCY_H
 #define VB_API_IDEMPOTENCY_H
@@ -21,18 +20,18 @@
 
 struct vb_api_creation {
     const char *user_id;
-    /* Makes the thing and writes the answer, which is JSON, into ret_body, having initialised it. May be run
-     * several times, as by vb_db_transact(). */
+    /* Makes the thing, initialises ret_body and writes the answer, which is JSON, into it. May run several
+     * times, as in vb_db_transact(). Returns 0, or what the database said; -ESRCH and -EDOM: there is no such
+     * user. */
     int (*work)(struct vb_db *db, void *context, struct vb_strbuf *ret_body, struct vb_error *err);
     void *context;
 };
 
-/* Does the work in a transaction that also takes the request's key, if it has one, and keeps the answer.
- * Returns 0 once it has been answered: 201 with the work's body; as before, with "Idempotency-Replayed:
- * true"; 422 idempotency_key_reused for another request with that key; 400 idempotency_key_invalid for what
- * is no key (1 to 255 visible ASCII characters). Otherwise what work or the database said, and nothing was
- * answered. */
-int vb_api_create_once(struct vb_http_request *request, struct vb_db *db,
-                       const struct vb_api_creation *creation, struct vb_error *err);
+/* In one transaction: takes the request's key, if it has one, does the work and keeps the answer. Answers 201
+ * with the body that the work wrote; or the same as before, with "Idempotency-Replayed: true"; 422
+ * idempotency_key_reused for a key that was used for another request; 400 idempotency_key_invalid for one
+ * that is not 1 to 255 visible ASCII characters; 401 or 503 for work that failed. */
+void vb_api_create_once(struct vb_http_request *request, struct vb_db *db,
+                        const struct vb_api_creation *creation);
 
 #endif

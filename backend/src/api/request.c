@@ -1,6 +1,7 @@
 /* What every handler of the API does with a request: see request.h. */
 #include "api/request.h"
 
+#include "api/auth/authenticate.h"
 #include "base/log.h"
 #include "http/problem.h"
 
@@ -119,6 +120,10 @@ static void log_failure(const struct vb_http_request *request, const char *messa
 
 void vb_api_database_problem(struct vb_http_request *request, int r, const struct vb_error *err)
 {
+    if (r == -ESRCH) {
+        vb_api_account_gone(request);
+        return;
+    }
     log_failure(request, "database call failed", err);
     switch (r) {
     case -ENOTCONN:
@@ -141,6 +146,16 @@ void vb_api_storage_problem(struct vb_http_request *request, int r, const struct
                "The object storage does not answer; try again in a second");
 }
 
+bool vb_api_failed(struct vb_http_request *request, int r, const struct vb_error *err, int known,
+                   void (*answer_known)(struct vb_http_request *request))
+{
+    if (r < 0 && r == known)
+        answer_known(request);
+    else if (r < 0)
+        vb_api_database_problem(request, r, err);
+    return r < 0;
+}
+
 struct vb_db *vb_api_acquire_db(struct vb_http_request *request)
 {
     struct vb_error err = {0};
@@ -150,6 +165,18 @@ struct vb_db *vb_api_acquire_db(struct vb_http_request *request)
     if (r < 0)
         vb_api_database_problem(request, r, &err);
     return db;
+}
+
+const char *vb_api_id(struct vb_http_request *request)
+{
+    const char *id = vb_http_param(request, "id");
+
+    return id ? id : "";
+}
+
+void vb_api_answer_done(struct vb_http_request *request)
+{
+    vb_http_answer(request, 204, NULL, "", 0);
 }
 
 void vb_api_answer_json(struct vb_http_request *request, int status, struct vb_strbuf *body)

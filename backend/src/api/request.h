@@ -42,16 +42,26 @@ bool vb_api_integer_field(struct vb_http_request *request, const json_t *json, c
 #define vb_api_invalid_field(request, field, ...)                                                            \
     vb_problem_field((request), 422, "validation_failed", (field), __VA_ARGS__)
 
-/* Answers for a failed call of the database or S3, and logs it: 503 when the service is away, 500 for what
- * should not happen. */
+/* Answers for a failed call of the database or S3, and logs it: 503 when the service is away, 500 for what should
+ * not happen. -ESRCH, the user who asks is gone: 401. */
 void vb_api_database_problem(struct vb_http_request *request, int r, const struct vb_error *err);
 void vb_api_storage_problem(struct vb_http_request *request, int r, const struct vb_error *err);
+
+/* Whether a call of the database failed; then it is answered: by answer_known() where r is the one error with
+ * a meaning of its own (-ENOENT: no such thing), else by vb_api_database_problem(). */
+bool vb_api_failed(struct vb_http_request *request, int r, const struct vb_error *err, int known,
+                   void (*answer_known)(struct vb_http_request *request));
 
 /* Borrows a connection; NULL after a 503. */
 struct vb_db *vb_api_acquire_db(struct vb_http_request *request);
 
+/* The {id} of the route. "", which nothing has, for one that cannot be decoded. */
+const char *vb_api_id(struct vb_http_request *request);
+
 /* Answers with JSON that no cache may keep. A failed builder answers 500. */
 void vb_api_answer_json(struct vb_http_request *request, int status, struct vb_strbuf *body);
+/* 204: it is done, and there is nothing to say. */
+void vb_api_answer_done(struct vb_http_request *request);
 
 /* With `vibe up`: "HOST:port" with the host that the client used, in the arena. NULL: use the configured
  * host. */

@@ -46,21 +46,17 @@ void vb_api_show_activity(struct vb_http_request *request, struct vb_db *db, con
     struct vb_strbuf body;
     int r = write_activity(request, db, user_id, id, &body, &err);
 
-    if (r == -ENOENT)
-        vb_api_activity_not_found(request);
-    else if (r < 0)
-        vb_api_database_problem(request, r, &err);
-    else
+    if (!vb_api_failed(request, r, &err, -ENOENT, vb_api_activity_not_found))
         vb_api_answer_json(request, 200, &body);
 }
 
 void vb_api_get_activity(struct vb_http_request *request)
 {
-    const char *user_id = vb_api_authenticate(request), *id = vb_http_param(request, "id");
+    const char *user_id = vb_api_authenticate(request), *id = vb_api_id(request);
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = user_id ? vb_api_acquire_db(request) : NULL;
 
     if (db)
-        vb_api_show_activity(request, db, user_id, id ? id : "");
+        vb_api_show_activity(request, db, user_id, id);
 }
 
 static bool read_place(struct vb_http_request *request, const json_t *json, struct vb_activity_fields *fields)
@@ -146,19 +142,12 @@ void vb_api_create_activity(struct vb_http_request *request)
     json_t *json VB_CLEANUP(vb_json_decrefp) = user_id ? vb_api_read_json(request) : NULL;
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
     struct new_activity wanted = {.request = request, .user_id = user_id};
-    struct vb_error err = {0};
-    int r;
 
     if (!json || !read_fields(request, json, &wanted.fields))
         return;
     db = vb_api_acquire_db(request);
-    if (!db)
-        return;
-    r = vb_api_create_once(request, db, &(struct vb_api_creation){user_id, insert, &wanted}, &err);
-    if (r == -ESRCH || r == -EDOM)
-        vb_api_account_gone(request);
-    else if (r < 0)
-        vb_api_database_problem(request, r, &err);
+    if (db)
+        vb_api_create_once(request, db, &(struct vb_api_creation){user_id, insert, &wanted});
 }
 
 /* A change of one that only its owner may make. */
@@ -237,10 +226,10 @@ static bool change_activity(struct vb_http_request *request, struct vb_db *db, s
 
 void vb_api_update_activity(struct vb_http_request *request)
 {
-    const char *user_id = vb_api_authenticate(request), *id = vb_http_param(request, "id");
+    const char *user_id = vb_api_authenticate(request), *id = vb_api_id(request);
     json_t *json VB_CLEANUP(vb_json_decrefp) = user_id ? vb_api_read_json(request) : NULL;
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = json ? vb_api_acquire_db(request) : NULL;
-    struct change change = {.request = request, .user_id = user_id, .id = id ? id : "", .json = json};
+    struct change change = {.request = request, .user_id = user_id, .id = id, .json = json};
 
     if (db && change_activity(request, db, &change))
         vb_api_show_activity(request, db, user_id, change.id);
@@ -248,10 +237,10 @@ void vb_api_update_activity(struct vb_http_request *request)
 
 void vb_api_delete_activity(struct vb_http_request *request)
 {
-    const char *user_id = vb_api_authenticate(request), *id = vb_http_param(request, "id");
+    const char *user_id = vb_api_authenticate(request), *id = vb_api_id(request);
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = user_id ? vb_api_acquire_db(request) : NULL;
-    struct change change = {.request = request, .user_id = user_id, .id = id ? id : ""};
+    struct change change = {.request = request, .user_id = user_id, .id = id};
 
     if (db && change_activity(request, db, &change))
-        vb_http_answer(request, 204, NULL, "", 0);
+        vb_api_answer_done(request);
 }

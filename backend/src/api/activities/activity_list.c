@@ -163,10 +163,6 @@ void vb_api_list_activities(struct vb_http_request *request)
         r = vb_feed_page(vb_api_of(request)->feed, request, user_id, list, &filter, &body, &err);
     else
         r = make_page(request, user_id, list, &filter, &body, &err);
-    if (r == -EDOM)
-        vb_cursor_problem(request);
-    else if (r < 0)
-        vb_api_database_problem(request, r, &err);
-    else
+    if (!vb_api_failed(request, r, &err, -EDOM, vb_cursor_problem))
         vb_api_answer_json(request, 200, &body);
 }

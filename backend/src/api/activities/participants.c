@@ -13,14 +13,14 @@
 
 void vb_api_join_activity(struct vb_http_request *request)
 {
-    const char *user_id = vb_api_authenticate(request), *id = vb_http_param(request, "id");
+    const char *user_id = vb_api_authenticate(request), *id = vb_api_id(request);
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = user_id ? vb_api_acquire_db(request) : NULL;
     struct vb_error err = {0};
     int r;
 
     if (!db)
         return;
-    r = vb_participants_join(db, id ? id : "", user_id, &err);
+    r = vb_participants_join(db, id, user_id, &err);
     if (r == 0)
         vb_api_show_activity(request, db, user_id, id);
     else if (r == -ENOENT)
@@ -35,18 +35,18 @@ void vb_api_join_activity(struct vb_http_request *request)
 
 void vb_api_leave_activity(struct vb_http_request *request)
 {
-    const char *user_id = vb_api_authenticate(request), *id = vb_http_param(request, "id");
+    const char *user_id = vb_api_authenticate(request), *id = vb_api_id(request);
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = user_id ? vb_api_acquire_db(request) : NULL;
     struct vb_error err = {0};
     int r;
 
     if (!db)
         return;
-    r = vb_participants_leave(db, id ? id : "", user_id, &err);
+    r = vb_participants_leave(db, id, user_id, &err);
     if (r < 0)
         vb_api_database_problem(request, r, &err);
     else
-        vb_api_show_activity(request, db, user_id, id ? id : "");
+        vb_api_show_activity(request, db, user_id, id);
 }
 
 static bool activity_exists(struct vb_http_request *request, struct vb_db *db, const char *id)
@@ -55,18 +55,13 @@ static bool activity_exists(struct vb_http_request *request, struct vb_db *db, c
     struct vb_error err = {0};
     int r = vb_activities_find(db, id, &row, &err);
 
-    if (r == -ENOENT)
-        vb_api_activity_not_found(request);
-    else if (r < 0)
-        vb_api_database_problem(request, r, &err);
-    return r == 0;
+    return !vb_api_failed(request, r, &err, -ENOENT, vb_api_activity_not_found);
 }
 
 void vb_api_list_participants(struct vb_http_request *request)
 {
     static const struct vb_people_list shape = {"participants", "joinedAt"};
-    const char *user_id = vb_api_authenticate(request), *param = vb_http_param(request, "id");
-    const char *id = param ? param : "", *after_joined_at, *after_id;
+    const char *user_id = vb_api_authenticate(request), *id = vb_api_id(request), *after_joined_at, *after_id;
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
     PGresult *rows VB_CLEANUP(vb_pgresult_clearp) = NULL;
     char list[VB_CURSOR_LIST_SIZE];

@@ -39,11 +39,7 @@ static bool find_me(struct vb_http_request *request, const char *id, struct vb_u
 
     if (!db)
         return false;
-    if (r == -ENOENT)
-        vb_api_account_gone(request);
-    else if (r < 0)
-        vb_api_database_problem(request, r, &err);
-    else if (!ret_user->password_hash)
+    if (!vb_api_failed(request, r, &err, -ENOENT, vb_api_account_gone) && !ret_user->password_hash)
         vb_problem(request, 409, "password_not_set",
                    "This account has no password to change: it signs in with Apple");
     return r == 0 && ret_user->password_hash;
@@ -178,11 +174,7 @@ static bool is_reset_token(struct vb_http_request *request, const unsigned char 
         return false;
     r = vb_accounts_find_reset(db, hash, &reset, &err);
     vb_user_release(&reset.user);
-    if (r == -ENOENT)
-        reset_token_problem(request);
-    else if (r < 0)
-        vb_api_database_problem(request, r, &err);
-    return r == 0;
+    return !vb_api_failed(request, r, &err, -ENOENT, reset_token_problem);
 }
 
 struct password_reset {
@@ -220,7 +212,7 @@ static void answer_reset(struct vb_http_request *request, const struct password_
     vb_session_revoke(api, user->id, done->revoked_ms);
     if (user->email)
         vb_throttle_forgive(api->auth->throttle, user->email);
-    vb_http_answer(request, 204, NULL, "", 0);
+    vb_api_answer_done(request);
 }
 
 void vb_api_reset_password(struct vb_http_request *request)
@@ -243,11 +235,7 @@ void vb_api_reset_password(struct vb_http_request *request)
     if (!db)
         return;
     r = vb_db_transact(db, reset_password, &wanted, &err);
-    if (r == -ENOENT)
-        reset_token_problem(request);
-    else if (r < 0)
-        vb_api_database_problem(request, r, &err);
-    else
+    if (!vb_api_failed(request, r, &err, -ENOENT, reset_token_problem))
         answer_reset(request, &wanted);
     vb_user_release(&wanted.reset.user);
 }

@@ -148,7 +148,7 @@ void vb_api_logout(struct vb_http_request *request)
     if (r < 0)
         vb_api_database_problem(request, r, &err);
     else
-        vb_http_answer(request, 204, NULL, "", 0);
+        vb_api_answer_done(request);
 }
 
 struct ending {
@@ -176,12 +176,8 @@ void vb_api_logout_all(struct vb_http_request *request)
     if (!db)
         return;
     r = vb_db_transact(db, end_sessions, &ending, &err);
-    if (r == -ENOENT) {
-        vb_api_account_gone(request);
-    } else if (r < 0) {
-        vb_api_database_problem(request, r, &err);
-    } else {
-        vb_session_revoke(vb_api_of(request), id, ending.revoked_ms);
-        vb_http_answer(request, 204, NULL, "", 0);
-    }
+    if (vb_api_failed(request, r, &err, -ENOENT, vb_api_account_gone))
+        return;
+    vb_session_revoke(vb_api_of(request), id, ending.revoked_ms);
+    vb_api_answer_done(request);
 }

@@ -80,21 +80,17 @@ static void show_story(struct vb_http_request *request, struct vb_db *db, const 
     struct vb_strbuf body;
     int r = write_one(request, db, viewer_id, id, &body, &err);
 
-    if (r == -ENOENT)
-        not_found(request);
-    else if (r < 0)
-        vb_api_database_problem(request, r, &err);
-    else
+    if (!vb_api_failed(request, r, &err, -ENOENT, not_found))
         vb_api_answer_json(request, 200, &body);
 }
 
 void vb_api_get_story(struct vb_http_request *request)
 {
-    const char *viewer_id = vb_api_authenticate(request), *id = vb_http_param(request, "id");
+    const char *viewer_id = vb_api_authenticate(request);
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = viewer_id ? vb_api_acquire_db(request) : NULL;
 
     if (db)
-        show_story(request, db, viewer_id, id ? id : "");
+        show_story(request, db, viewer_id, vb_api_id(request));
 }
 
 struct new_story {
@@ -118,19 +114,12 @@ void vb_api_create_story(struct vb_http_request *request)
     json_t *json VB_CLEANUP(vb_json_decrefp) = user_id ? vb_api_read_json(request) : NULL;
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
     struct new_story wanted = {.request = request, .user_id = user_id};
-    struct vb_error err = {0};
-    int r;
 
     if (!json || !vb_api_text(request, json, &rule, &wanted.caption))
         return;
     db = vb_api_acquire_db(request);
-    if (!db)
-        return;
-    r = vb_api_create_once(request, db, &(struct vb_api_creation){user_id, insert, &wanted}, &err);
-    if (r == -ESRCH || r == -EDOM)
-        vb_api_account_gone(request);
-    else if (r < 0)
-        vb_api_database_problem(request, r, &err);
+    if (db)
+        vb_api_create_once(request, db, &(struct vb_api_creation){user_id, insert, &wanted});
 }
 
 /* What a list is of. */
@@ -198,11 +187,7 @@ void vb_api_list_stories(struct vb_http_request *request)
                                     &rows, &err);
     if (r == -EDOM && !list.after_value) /* a user who cannot be: no stories */
         r = 0;
-    if (r == -EDOM)
-        vb_cursor_problem(request);
-    else if (r < 0)
-        vb_api_database_problem(request, r, &err);
-    else
+    if (!vb_api_failed(request, r, &err, -EDOM, vb_cursor_problem))
         answer_list(request, rows, &list);
 }
 
@@ -215,14 +200,8 @@ static bool is_own(struct vb_http_request *request, struct vb_db *db, const char
     struct vb_story story;
     int r = vb_stories_find(db, user_id, id, &row, &err);
 
-    if (r == -ENOENT) {
-        not_found(request);
+    if (vb_api_failed(request, r, &err, -ENOENT, not_found))
         return false;
-    }
-    if (r < 0) {
-        vb_api_database_problem(request, r, &err);
-        return false;
-    }
     vb_story_read(row, 0, &story);
     if (strcmp(story.user_id, user_id) == 0)
         return true;
@@ -245,8 +224,8 @@ static int delete_story(struct vb_db *db, void *context, struct vb_error *err)
 
 void vb_api_delete_story(struct vb_http_request *request)
 {
-    const char *user_id = vb_api_authenticate(request), *param = vb_http_param(request, "id");
-    struct deletion deletion = {.user_id = user_id, .id = param ? param : ""};
+    const char *user_id = vb_api_authenticate(request);
+    struct deletion deletion = {.user_id = user_id, .id = vb_api_id(request)};
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = user_id ? vb_api_acquire_db(request) : NULL;
     struct vb_error err = {0};
     int r;
@@ -254,18 +233,13 @@ void vb_api_delete_story(struct vb_http_request *request)
     if (!db || !is_own(request, db, user_id, deletion.id, "Only who made a story may delete it"))
         return;
     r = vb_db_transact(db, delete_story, &deletion, &err);
-    if (r == -ENOENT)
-        not_found(request);
-    else if (r < 0)
-        vb_api_database_problem(request, r, &err);
-    else
-        vb_http_answer(request, 204, NULL, "", 0);
+    if (!vb_api_failed(request, r, &err, -ENOENT, not_found))
+        vb_api_answer_done(request);
 }
 
 void vb_api_see_story(struct vb_http_request *request)
 {
-    const char *user_id = vb_api_authenticate(request), *param = vb_http_param(request, "id"),
-               *id = param ? param : "";
+    const char *user_id = vb_api_authenticate(request), *id = vb_api_id(request);
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = user_id ? vb_api_acquire_db(request) : NULL;
     PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
     struct vb_error err = {0};
@@ -276,19 +250,14 @@ void vb_api_see_story(struct vb_http_request *request)
     r = vb_stories_find(db, user_id, id, &row, &err);
     if (r == 0)
         r = vb_stories_mark_seen(db, id, user_id, &err);
-    if (r == -ENOENT)
-        not_found(request);
-    else if (r < 0)
-        vb_api_database_problem(request, r, &err);
-    else
-        vb_http_answer(request, 204, NULL, "", 0);
+    if (!vb_api_failed(request, r, &err, -ENOENT, not_found))
+        vb_api_answer_done(request);
 }
 
 void vb_api_list_story_views(struct vb_http_request *request)
 {
     static const struct vb_people_list shape = {"seenBy", "seenAt"};
-    const char *user_id = vb_api_authenticate(request), *param = vb_http_param(request, "id"),
-               *id = param ? param : "";
+    const char *user_id = vb_api_authenticate(request), *id = vb_api_id(request);
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
     PGresult *rows VB_CLEANUP(vb_pgresult_clearp) = NULL;
     const char *after_seen_at, *after_id;

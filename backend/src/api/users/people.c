@@ -37,11 +37,7 @@ void vb_api_answer_people(struct vb_http_request *request, int r, const struct v
     struct vb_strbuf body;
     struct vb_json json;
 
-    if (r == -EDOM)
-        vb_cursor_problem(request);
-    else if (r < 0)
-        vb_api_database_problem(request, r, err);
-    if (r < 0)
+    if (vb_api_failed(request, r, err, -EDOM, vb_cursor_problem))
         return;
     vb_strbuf_init(&body, (size_t)1024 * 1024);
     vb_json_init(&json, &body);

@@ -65,29 +65,29 @@ void vb_api_write_image(struct vb_http_request *request, struct vb_json *json, c
     vb_json_object_end(json);
 }
 
-/* Answers when a query about one's own account has failed. */
-static bool me_failed(struct vb_http_request *request, int r, const struct vb_error *err)
+/* {id, name, profilePicture…}: the profile that everybody may see. */
+static void write_profile(struct vb_http_request *request, struct vb_json *json, const struct vb_user *user)
 {
-    if (r == -ENOENT)
-        vb_api_account_gone(request);
-    else if (r < 0)
-        vb_api_database_problem(request, r, err);
-    return r < 0;
+    vb_json_object_begin(json);
+    vb_json_key_string(json, "id", user->id);
+    vb_json_key_string(json, "name", user->name);
+    write_picture(request, json, user);
+    vb_json_object_end(json);
 }
 
-static void answer_me(struct vb_http_request *request, int r, const struct vb_user *user,
-                      const struct vb_error *err)
+/* Answers {user: …}. */
+static void answer_user(struct vb_http_request *request, const struct vb_user *user,
+                        void (*write)(struct vb_http_request *request, struct vb_json *json,
+                                      const struct vb_user *user))
 {
     struct vb_strbuf body;
     struct vb_json json;
 
-    if (me_failed(request, r, err))
-        return;
     vb_strbuf_init(&body, (size_t)32 * 1024);
     vb_json_init(&json, &body);
     vb_json_object_begin(&json);
     vb_json_key(&json, "user");
-    vb_api_write_user(request, &json, user);
+    write(request, &json, user);
     vb_json_object_end(&json);
     vb_api_answer_json(request, 200, &body);
 }
@@ -99,8 +99,8 @@ void vb_api_get_me(struct vb_http_request *request)
     struct vb_user user VB_CLEANUP(vb_user_release) = {0};
     struct vb_error err = {0};
 
-    if (db)
-        answer_me(request, vb_users_find(db, id, &user, &err), &user, &err);
+    if (db && !vb_api_failed(request, vb_users_find(db, id, &user, &err), &err, -ENOENT, vb_api_account_gone))
+        answer_user(request, &user, vb_api_write_user);
 }
 
 void vb_api_update_me(struct vb_http_request *request)
@@ -120,46 +120,26 @@ void vb_api_update_me(struct vb_http_request *request)
         return;
     }
     db = vb_api_acquire_db(request);
-    if (db)
-        answer_me(request, vb_users_rename(db, id, name, &user, &err), &user, &err);
+    if (db && !vb_api_failed(request, vb_users_rename(db, id, name, &user, &err), &err, -ENOENT,
+                             vb_api_account_gone))
+        answer_user(request, &user, vb_api_write_user);
+}
+
+static void not_found(struct vb_http_request *request)
+{
+    vb_problem(request, 404, "user_not_found", "There is no user with this id");
 }
 
 void vb_api_get_user(struct vb_http_request *request)
 {
-    const char *id = vb_http_param(request, "id");
-    struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
+    struct vb_db *db VB_CLEANUP(vb_db_releasep) =
+        vb_api_authenticate(request) ? vb_api_acquire_db(request) : NULL;
     struct vb_user user VB_CLEANUP(vb_user_release) = {0};
     struct vb_error err = {0};
-    struct vb_strbuf body;
-    struct vb_json json;
-    int r = -ENOENT;
 
-    if (!vb_api_authenticate(request))
-        return;
-    db = vb_api_acquire_db(request);
-    if (!db)
-        return;
-    if (id)
-        r = vb_users_find(db, id, &user, &err);
-    if (r == -ENOENT) {
-        vb_problem(request, 404, "user_not_found", "There is no user with this id");
-        return;
-    }
-    if (r < 0) {
-        vb_api_database_problem(request, r, &err);
-        return;
-    }
-    vb_strbuf_init(&body, (size_t)32 * 1024);
-    vb_json_init(&json, &body);
-    vb_json_object_begin(&json);
-    vb_json_key(&json, "user");
-    vb_json_object_begin(&json);
-    vb_json_key_string(&json, "id", user.id);
-    vb_json_key_string(&json, "name", user.name);
-    write_picture(request, &json, &user);
-    vb_json_object_end(&json);
-    vb_json_object_end(&json);
-    vb_api_answer_json(request, 200, &body);
+    if (db &&
+        !vb_api_failed(request, vb_users_find(db, vb_api_id(request), &user, &err), &err, -ENOENT, not_found))
+        answer_user(request, &user, write_profile);
 }
 
 struct deletion {
@@ -234,10 +214,11 @@ void vb_api_delete_me(struct vb_http_request *request)
     struct deletion deletion = {.id = id};
     struct vb_error err = {0};
 
-    if (db && !me_failed(request, vb_db_transact(db, delete_rows, &deletion, &err), &err)) {
+    if (db && !vb_api_failed(request, vb_db_transact(db, delete_rows, &deletion, &err), &err, -ENOENT,
+                             vb_api_account_gone)) {
         vb_session_revoke(vb_api_of(request), id, deletion.revoked_ms);
         delete_objects(request, db, id, deletion.keys);
-        vb_http_answer(request, 204, NULL, "", 0);
+        vb_api_answer_done(request);
     }
     PQclear(deletion.keys);
 }

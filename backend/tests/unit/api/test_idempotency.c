@@ -43,11 +43,9 @@ static void make_thing(struct vb_http_request *request)
     const char *user_id = vb_http_header(request, "X-User");
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = vb_api_acquire_db(request);
     const struct vb_api_creation creation = {user_id ? user_id : "u", insert_thing, request->body.data};
-    struct vb_error err = {0};
-    int r = db ? vb_api_create_once(request, db, &creation, &err) : 0;
 
-    if (r < 0)
-        vb_api_database_problem(request, r, &err);
+    if (db)
+        vb_api_create_once(request, db, &creation);
 }
 
 static const struct vb_route routes[] = {
