@@ -3,6 +3,8 @@
  */
 #include "media/atoms.h"
 
+#include "media/bytes.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -23,11 +25,6 @@ struct scan {
     bool has_moov, has_data;
 };
 
-static uint32_t big32(const unsigned char *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 static int read_at(const struct scan *scan, int64_t offset, void *buffer, size_t size)
 {
     return scan->file->read(scan->file->context, offset, buffer, size);
@@ -45,7 +42,7 @@ static int read_box(struct scan *scan, int64_t offset, int64_t end, struct box *
     r = read_at(scan, offset, header, 8);
     if (r < 0)
         return r;
-    size = big32(header);
+    size = vb_big32(header);
     if (size == 1) {
         if (end - offset < 16)
             return -EINVAL;
@@ -54,14 +51,14 @@ static int read_box(struct scan *scan, int64_t offset, int64_t end, struct box *
             return r;
         if (header[8] & 0x80)
             return -EINVAL;
-        size = (int64_t)((uint64_t)big32(header + 8) << 32 | big32(header + 12));
+        size = (int64_t)((uint64_t)vb_big32(header + 8) << 32 | vb_big32(header + 12));
         head = 16;
     } else if (size == 0) {
         size = end - offset;
     }
     if (size < head || size > end - offset)
         return -EINVAL;
-    *ret = (struct box){.type = big32(header + 4), .at = offset + head, .end = offset + size};
+    *ret = (struct box){.type = vb_big32(header + 4), .at = offset + head, .end = offset + size};
     return 0;
 }
 
@@ -103,7 +100,7 @@ static int read_handler(struct scan *scan, const struct box *box)
     if (box->end - box->at < (int64_t)sizeof(content))
         return -EINVAL;
     r = read_at(scan, box->at, content, sizeof(content));
-    type = big32(content + 8);
+    type = vb_big32(content + 8);
     if (r == 0 && type != TYPE('v', 'i', 'd', 'e') && type != TYPE('s', 'o', 'u', 'n'))
         scan->atoms->has_others = true;
     return r;
@@ -121,9 +118,9 @@ static int read_samples(struct scan *scan, const struct box *box)
     r = read_at(scan, box->at, content, sizeof(content));
     if (r < 0)
         return r;
-    tag = big32(content + 12);
-    if (big32(content + 4) != 1 || (tag != TYPE('a', 'v', 'c', '1') && tag != TYPE('h', 'v', 'c', '1') &&
-                                    tag != TYPE('m', 'p', '4', 'a')))
+    tag = vb_big32(content + 12);
+    if (vb_big32(content + 4) != 1 || (tag != TYPE('a', 'v', 'c', '1') && tag != TYPE('h', 'v', 'c', '1') &&
+                                       tag != TYPE('m', 'p', '4', 'a')))
         scan->atoms->has_others = true;
     return 0;
 }
@@ -207,7 +204,7 @@ static int walk_private(struct scan *scan, const struct box *outer, unsigned dep
         return -EINVAL;
     if (outer->type == TYPE('m', 'e', 't', 'a') && outer->end - at >= (int64_t)sizeof(start)) {
         r = read_at(scan, at, start, sizeof(start));
-        if (big32(start) == 0)
+        if (vb_big32(start) == 0)
             at += 4;
     }
     while (r == 0 && outer->end - at >= 8) {

@@ -1,27 +1,14 @@
 /* Boxes of ISO base media files: see bmff.h. */
 #include "media/bmff.h"
 
+#include "media/bytes.h"
+
 #include <errno.h>
 #include <string.h>
 
 #define PROPERTIES_MAX 64 /* associations looked at; a picture has a handful */
 #define TRACKS_MAX     64
 #define BOXES_MAX      100000
-
-static uint32_t big16(const unsigned char *p)
-{
-    return (uint32_t)p[0] << 8 | p[1];
-}
-
-static uint32_t big32(const unsigned char *p)
-{
-    return big16(p) << 16 | big16(p + 2);
-}
-
-static uint64_t big64(const unsigned char *p)
-{
-    return (uint64_t)big32(p) << 32 | big32(p + 4);
-}
 
 /* A part of the file that holds boxes. Offsets count from the start of the file; data ends at `size`. */
 struct span {
@@ -49,14 +36,14 @@ static int next_box(struct span *span, struct box *ret_box, uint64_t *ret_needed
         *ret_needed = span->at + 16; /* enough for either form of the header */
         return -EAGAIN;
     }
-    length = big32(span->data + span->at);
+    length = vb_big32(span->data + span->at);
     memcpy(ret_box->type, span->data + span->at + 4, 4);
     if (length == 1) {
         if (span->size - span->at < 16) {
             *ret_needed = span->at + 16;
             return -EAGAIN;
         }
-        length = big64(span->data + span->at + 8);
+        length = vb_big64(span->data + span->at + 8);
         header = 16;
     } else if (length == 0) {
         length = span->end - span->at; /* up to the end */
@@ -123,7 +110,7 @@ static int read_primary_item(struct span meta, uint32_t *ret_item)
     version = full_box(&pitm);
     if (version < 0 || left(&pitm) < (version ? 4 : 2))
         return -EINVAL;
-    *ret_item = version ? big32(pitm.data + pitm.at) : big16(pitm.data + pitm.at);
+    *ret_item = version ? vb_big32(pitm.data + pitm.at) : vb_big16(pitm.data + pitm.at);
     return 0;
 }
 
@@ -140,7 +127,7 @@ static int read_associations(struct span iprp, uint32_t item, uint16_t places[PR
         return -EINVAL;
     wide = ipma.data[ipma.at + 3] & 1;
     version = full_box(&ipma);
-    entries = big32(ipma.data + ipma.at);
+    entries = vb_big32(ipma.data + ipma.at);
     ipma.at += 4;
     for (; entries > 0; entries--) {
         size_t id_size = version < 1 ? 2 : 4;
@@ -148,7 +135,7 @@ static int read_associations(struct span iprp, uint32_t item, uint16_t places[PR
 
         if (left(&ipma) < id_size + 1)
             return -EINVAL;
-        id = id_size == 2 ? big16(ipma.data + ipma.at) : big32(ipma.data + ipma.at);
+        id = id_size == 2 ? vb_big16(ipma.data + ipma.at) : vb_big32(ipma.data + ipma.at);
         count = ipma.data[ipma.at + id_size];
         ipma.at += id_size + 1;
         if (left(&ipma) < count * (wide ? 2u : 1u))
@@ -160,7 +147,7 @@ static int read_associations(struct span iprp, uint32_t item, uint16_t places[PR
         if (count > PROPERTIES_MAX)
             count = PROPERTIES_MAX;
         for (uint32_t i = 0; i < count; i++) /* the top bit says whether the property is essential */
-            places[i] = wide ? big16(ipma.data + ipma.at + 2 * i) & 0x7fff : ipma.data[ipma.at + i] & 0x7f;
+            places[i] = wide ? vb_big16(ipma.data + ipma.at + 2 * i) & 0x7fff : ipma.data[ipma.at + i] & 0x7f;
         return (int)count;
     }
     return -EINVAL;
@@ -193,7 +180,7 @@ static int read_properties(struct span iprp, uint32_t item, struct vb_dimensions
         if (!is_among(place, places, count))
             continue;
         if (memcmp(box.type, "ispe", 4) == 0 && left(&box.content) >= 12)
-            found = (struct vb_dimensions){big32(content + 4), big32(content + 8)};
+            found = (struct vb_dimensions){vb_big32(content + 4), vb_big32(content + 8)};
         else if (memcmp(box.type, "irot", 4) == 0 && left(&box.content) >= 1)
             turned = content[0] & 1; /* quarter turns */
     }
@@ -237,12 +224,12 @@ static int read_track(struct span trak, struct vb_dimensions *ret)
     skip = p[0] == 1 ? 52 : 40; /* up to the matrix: 64-bit times in version 1 */
     if (left(&tkhd) < skip + 36 + 8)
         return -EINVAL;
-    width = big32(p + skip + 36) >> 16;
-    height = big32(p + skip + 40) >> 16;
+    width = vb_big32(p + skip + 36) >> 16;
+    height = vb_big32(p + skip + 40) >> 16;
     if (width == 0 || height == 0)
         return -EINVAL; /* sound */
     /* {a b u, c d v, x y w}: a quarter turn has nothing on the diagonal a-d */
-    if (big32(p + skip) == 0 && big32(p + skip + 4) != 0)
+    if (vb_big32(p + skip) == 0 && vb_big32(p + skip + 4) != 0)
         *ret = (struct vb_dimensions){height, width};
     else
         *ret = (struct vb_dimensions){width, height};

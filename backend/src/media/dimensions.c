@@ -2,29 +2,10 @@
 #include "media/dimensions.h"
 
 #include "media/bmff.h"
+#include "media/bytes.h"
 
 #include <errno.h>
 #include <string.h>
-
-static uint32_t big16(const unsigned char *p)
-{
-    return (uint32_t)p[0] << 8 | p[1];
-}
-
-static uint32_t big32(const unsigned char *p)
-{
-    return big16(p) << 16 | big16(p + 2);
-}
-
-static uint32_t little16(const unsigned char *p)
-{
-    return (uint32_t)p[1] << 8 | p[0];
-}
-
-static uint32_t little24(const unsigned char *p)
-{
-    return little16(p) | (uint32_t)p[2] << 16;
-}
 
 static int need(uint64_t bytes, uint64_t *ret_needed)
 {
@@ -53,15 +34,15 @@ static unsigned exif_orientation(const unsigned char *segment, size_t size)
     big = tiff[0] == 'M';
     if (memcmp(tiff, big ? "MM\0*" : "II*\0", 4) != 0)
         return 1;
-    offset = big ? big32(tiff + 4) : little16(tiff + 4) | little16(tiff + 6) << 16;
+    offset = big ? vb_big32(tiff + 4) : vb_little32(tiff + 4);
     if (offset > size - 2)
         return 1;
-    count = big ? big16(tiff + offset) : little16(tiff + offset);
+    count = big ? vb_big16(tiff + offset) : vb_little16(tiff + offset);
     for (size_t at = (size_t)offset + 2; count > 0 && at + 12 <= size; count--, at += 12) {
         const unsigned char *entry = tiff + at;
-        uint32_t value = big ? big16(entry + 8) : little16(entry + 8);
+        uint32_t value = big ? vb_big16(entry + 8) : vb_little16(entry + 8);
 
-        if ((big ? big16(entry) : little16(entry)) == 0x0112)
+        if ((big ? vb_big16(entry) : vb_little16(entry)) == 0x0112)
             return value >= 1 && value <= 8 ? value : 1;
     }
     return 1;
@@ -97,7 +78,7 @@ static int read_jpeg(const unsigned char *data, size_t size, struct vb_dimension
         }
         if (marker == 0x00 || marker == 0xd8 || marker == 0xd9 || marker == 0xda)
             return -EINVAL;
-        length = big16(data + at + 2);
+        length = vb_big16(data + at + 2);
         if (length < 2)
             return -EINVAL;
         if (is_start_of_frame(marker)) {
@@ -105,7 +86,7 @@ static int read_jpeg(const unsigned char *data, size_t size, struct vb_dimension
                 return -EINVAL;
             if (at + 9 > size)
                 return need(at + 9, ret_needed);
-            return answer(big16(data + at + 7), big16(data + at + 5), orientation >= 5, ret);
+            return answer(vb_big16(data + at + 7), vb_big16(data + at + 5), orientation >= 5, ret);
         }
         if (marker == 0xe1 && orientation == 1) {
             if (at + 2 + length > size)
@@ -124,8 +105,8 @@ static int read_png(const unsigned char *data, size_t size, struct vb_dimensions
         return need(24, ret_needed);
     if (memcmp(data + 12, "IHDR", 4) != 0)
         return -EINVAL;
-    width = big32(data + 16);
-    height = big32(data + 20);
+    width = vb_big32(data + 16);
+    height = vb_big32(data + 20);
     if (width > INT32_MAX || height > INT32_MAX) /* the specification's own limit */
         return -EINVAL;
     return answer(width, height, false, ret);
@@ -137,9 +118,9 @@ static int read_webp(const unsigned char *data, size_t size, struct vb_dimension
         return need(30, ret_needed);
     switch (data[15]) {
     case 'X':
-        return answer(1 + little24(data + 24), 1 + little24(data + 27), false, ret);
+        return answer(1 + vb_little24(data + 24), 1 + vb_little24(data + 27), false, ret);
     case 'L': {
-        uint32_t bits = little16(data + 21) | little16(data + 23) << 16;
+        uint32_t bits = vb_little32(data + 21);
 
         if (data[20] != 0x2f)
             return -EINVAL;
@@ -148,14 +129,15 @@ static int read_webp(const unsigned char *data, size_t size, struct vb_dimension
     default:
         if (data[23] != 0x9d || data[24] != 0x01 || data[25] != 0x2a)
             return -EINVAL;
-        return answer(little16(data + 26) & 0x3fff, little16(data + 28) & 0x3fff, false, ret);
+        return answer(vb_little16(data + 26) & 0x3fff, vb_little16(data + 28) & 0x3fff, false, ret);
     }
 }
 
 /* The logical screen, on which the first frame is drawn. */
 static int read_gif(const unsigned char *data, size_t size, struct vb_dimensions *ret, uint64_t *ret_needed)
 {
-    return size < 10 ? need(10, ret_needed) : answer(little16(data + 6), little16(data + 8), false, ret);
+    return size < 10 ? need(10, ret_needed)
+                     : answer(vb_little16(data + 6), vb_little16(data + 8), false, ret);
 }
 
 int vb_media_dimensions(enum vb_media_type type, const void *data, size_t size,

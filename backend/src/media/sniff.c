@@ -1,6 +1,8 @@
 /* Type by first bytes: see sniff.h. */
 #include "media/sniff.h"
 
+#include "media/bytes.h"
+
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
@@ -83,7 +85,7 @@ static enum vb_media_type sniff_brands(const unsigned char *bytes, size_t size)
     static const char *const video[] = {"isom", "iso2", "iso3", "iso4", "iso5", "iso6", "iso7",
                                         "iso8", "iso9", "mp41", "mp42", "mp71", "avc1", "M4V ",
                                         "M4VH", "M4VP", "MSNV", "dash", "hvc1", "f4v ", NULL};
-    uint32_t box = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+    uint32_t box = vb_big32(bytes);
     const unsigned char *major = bytes + 8;
     enum vb_media_type type = VB_MEDIA_HEIF;
 
