@@ -5,12 +5,11 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/strbuf.h"
+#include "base/wait.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,10 +27,8 @@ struct vb_disk_room {
     int64_t bytes_max;
     struct timespec started;
     _Atomic int64_t used;
-    pthread_mutex_t lock;
-    pthread_cond_t wanted;
-    bool stopping, too_full;
-    pthread_t janitor;
+    bool counted; /* the janitor's own: what was there at the start has been counted */
+    struct vb_periodic janitor;
 };
 
 static int64_t in_blocks(int64_t size)
@@ -48,12 +45,8 @@ void vb_disk_room_used_more(struct vb_disk_room *room, int64_t file_size)
 {
     int64_t size = in_blocks(file_size);
 
-    if (atomic_fetch_add_explicit(&room->used, size, memory_order_relaxed) + size <= room->bytes_max)
-        return;
-    pthread_mutex_lock(&room->lock);
-    room->too_full = true;
-    pthread_cond_signal(&room->wanted);
-    pthread_mutex_unlock(&room->lock);
+    if (atomic_fetch_add_explicit(&room->used, size, memory_order_relaxed) + size > room->bytes_max)
+        vb_periodic_wake(&room->janitor);
 }
 
 void vb_disk_room_freed(struct vb_disk_room *room, int64_t file_size)
@@ -133,21 +126,11 @@ static bool walk_shard(struct walk *walk, const char *shard)
     return goes_on;
 }
 
-static bool is_stopping(struct vb_disk_room *room)
-{
-    bool stopping;
-
-    pthread_mutex_lock(&room->lock);
-    stopping = room->stopping;
-    pthread_mutex_unlock(&room->lock);
-    return stopping;
-}
-
 static void walk_all(struct walk *walk)
 {
     char shard[3];
 
-    for (unsigned i = 0; i < 256 && !is_stopping(walk->room); i++) {
+    for (unsigned i = 0; i < 256 && !vb_periodic_stopping(&walk->room->janitor); i++) {
         snprintf(shard, sizeof(shard), "%02x", i);
         if (!walk_shard(walk, shard))
             return;
@@ -226,7 +209,7 @@ static void make_room(struct vb_disk_room *room)
     size_t removed = 0;
 
     walk_all(&walk);
-    if (all.count < FILES_MAX && !is_stopping(room))
+    if (all.count < FILES_MAX && !vb_periodic_stopping(&room->janitor))
         correct_sum(room, &all);
     if (all.count > 0)
         qsort(all.list, all.count, sizeof(*all.list), by_time);
@@ -241,25 +224,18 @@ static void make_room(struct vb_disk_room *room)
     vb_log(VB_LOG_DEBUG, "the disk cache made room", VB_LOG_INT("files", (int64_t)removed));
 }
 
-static void *janitor(void *argument)
+/* Runs once at the start, and whenever a file makes it too much. */
+static int64_t tidy(void *context)
 {
-    struct vb_disk_room *room = argument;
+    struct vb_disk_room *room = context;
     struct walk walk = {.room = room, .visit = count};
 
-    walk_all(&walk);
-    pthread_mutex_lock(&room->lock);
-    while (!room->stopping) {
-        if (!room->too_full) {
-            pthread_cond_wait(&room->wanted, &room->lock);
-            continue;
-        }
-        room->too_full = false;
-        pthread_mutex_unlock(&room->lock);
+    if (!room->counted)
+        walk_all(&walk);
+    room->counted = true;
+    if (vb_disk_room_used(room) > room->bytes_max && !vb_periodic_stopping(&room->janitor))
         make_room(room);
-        pthread_mutex_lock(&room->lock);
-    }
-    pthread_mutex_unlock(&room->lock);
-    return NULL;
+    return VB_NO_DEADLINE;
 }
 
 struct vb_disk_room *vb_disk_room_create(int folder, int64_t bytes_max)
@@ -269,9 +245,8 @@ struct vb_disk_room *vb_disk_room_create(int folder, int64_t bytes_max)
     room->folder = folder;
     room->bytes_max = bytes_max;
     clock_gettime(CLOCK_REALTIME_COARSE, &room->started); /* the clock of files */
-    pthread_mutex_init(&room->lock, NULL);
-    pthread_cond_init(&room->wanted, NULL);
-    vb_assert(pthread_create(&room->janitor, NULL, janitor, room) == 0);
+    vb_assert(vb_periodic_start(&room->janitor, &(struct vb_periodic_config){
+                                                    .name = "cdn-disk", .run = tidy, .context = room}) == 0);
     return room;
 }
 
@@ -279,13 +254,7 @@ void vb_disk_room_destroy(struct vb_disk_room *room)
 {
     if (!room)
         return;
-    pthread_mutex_lock(&room->lock);
-    room->stopping = true;
-    pthread_cond_signal(&room->wanted);
-    pthread_mutex_unlock(&room->lock);
-    pthread_join(room->janitor, NULL);
-    pthread_mutex_destroy(&room->lock);
-    pthread_cond_destroy(&room->wanted);
+    vb_periodic_stop(&room->janitor);
     free(room);
 }
 

@@ -25,15 +25,15 @@ static struct vb_cache_entry *describe(struct vb_cache *cache, const struct vb_s
     return vb_cache_entry_create(cache, &entry, body);
 }
 
-static int answer(struct vb_cache *cache, int rc, const struct vb_s3_object *object, char *body,
+static int answer(struct vb_cache *cache, int r, const struct vb_s3_object *object, char *body,
                   struct vb_cache_entry **ret_entry, struct vb_error *err)
 {
     static const struct vb_cache_entry missing = {.missing = true};
 
-    if (rc < 0 && rc != -ENOENT)
-        return rc;
+    if (r < 0 && r != -ENOENT)
+        return r;
     struct vb_cache_entry *entry =
-        rc == 0 ? describe(cache, object, body) : vb_cache_entry_create(cache, &missing, NULL);
+        r == 0 ? describe(cache, object, body) : vb_cache_entry_create(cache, &missing, NULL);
     if (!entry)
         return vb_error_set(err, ENOMEM, "there is no memory for an object");
     *ret_entry = entry;
@@ -44,9 +44,9 @@ int vb_origin_describe(struct vb_s3_client *s3, struct vb_cache *cache, const ch
                        struct vb_cache_entry **ret_entry, struct vb_error *err)
 {
     struct vb_s3_object object = {0};
-    int rc = vb_s3_head(s3, key, &object, err);
+    int r = vb_s3_head(s3, key, &object, err);
 
-    return answer(cache, rc, &object, NULL, ret_entry, err);
+    return answer(cache, r, &object, NULL, ret_entry, err);
 }
 
 int vb_origin_fetch(struct vb_s3_client *s3, struct vb_cache *cache, const char *key,
@@ -60,15 +60,15 @@ int vb_origin_fetch(struct vb_s3_client *s3, struct vb_cache *cache, const char 
     if (!*ret_keep)
         return vb_origin_describe(s3, cache, key, ret_entry, err);
     vb_strbuf_init(&body, vb_cache_body_max(cache));
-    int rc = vb_s3_get_data(s3, key, 0, (int64_t)vb_cache_body_max(cache), NULL, &body, &object, err);
+    int r = vb_s3_get_data(s3, key, 0, (int64_t)vb_cache_body_max(cache), NULL, &body, &object, err);
     /* an object of no bytes has no range that could be satisfied */
-    if (rc == -ENODATA)
-        rc = vb_s3_head(s3, key, &object, err);
-    if (rc == 0 && object.size == 0)
+    if (r == -ENODATA)
+        r = vb_s3_head(s3, key, &object, err);
+    if (r == 0 && object.size == 0)
         whole = vb_xcalloc(1, 1);
-    else if (rc == 0 && !vb_strbuf_failed(&body) && object.size == (int64_t)body.length)
+    else if (r == 0 && !vb_strbuf_failed(&body) && object.size == (int64_t)body.length)
         whole = vb_strbuf_detach(&body);
-    return answer(cache, rc, &object, whole, ret_entry, err);
+    return answer(cache, r, &object, whole, ret_entry, err);
 }
 
 struct target {
@@ -93,17 +93,17 @@ int vb_origin_piece(struct vb_s3_client *s3, struct vb_cache *cache, const char 
 {
     struct vb_cache_entry description = *entry;
     struct target target = {.buffer = malloc(size), .capacity = size};
-    int rc;
+    int r;
 
     if (!target.buffer)
         return vb_error_set(err, ENOMEM, "there is no memory to send the object %s", key);
-    rc = vb_s3_get(s3, key, offset, (int64_t)size, entry->etag[0] ? entry->etag : NULL, into_target, &target,
-                   NULL, err);
-    if (rc == 0 && target.size != size)
-        rc = vb_error_set(err, EIO, "the bucket sent less of the object %s than was asked for", key);
-    if (rc < 0) {
+    r = vb_s3_get(s3, key, offset, (int64_t)size, entry->etag[0] ? entry->etag : NULL, into_target, &target,
+                  NULL, err);
+    if (r == 0 && target.size != size)
+        r = vb_error_set(err, EIO, "the bucket sent less of the object %s than was asked for", key);
+    if (r < 0) {
         free(target.buffer);
-        return rc;
+        return r;
     }
     description.size = (int64_t)size;
     *ret_entry = vb_cache_entry_create(cache, &description, target.buffer);

@@ -53,9 +53,9 @@ static int read_width(struct value value, struct vb_query *query, struct vb_erro
     vb_strbuf_init(&list, 256);
     for (const uint16_t *width = vb_variant_widths; *width; width++)
         vb_strbuf_addf(&list, " %u", *width);
-    int rc = vb_error_set(err, EINVAL, "w is the width in pixels, one of%s", list.data);
+    int r = vb_error_set(err, EINVAL, "w is the width in pixels, one of%s", list.data);
     vb_strbuf_release(&list);
-    return rc;
+    return r;
 }
 
 static int read_height(struct value value, struct vb_query *query, struct vb_error *err)
@@ -139,9 +139,9 @@ int vb_query_parse(const char *text, struct vb_query *ret_query, struct vb_error
 
     for (const char *at = text; *at;) {
         size_t length = strcspn(at, "&");
-        int rc = read_pair(at, length, &query, &seen, err);
-        if (rc < 0)
-            return rc;
+        int r = read_pair(at, length, &query, &seen, err);
+        if (r < 0)
+            return r;
         at += length + (at[length] == '&');
     }
     query.is_variant = seen != 0;
