@@ -11,12 +11,9 @@
 #include "api/upload/context.h"
 #include "api/upload/routes.h"
 #include "api/users/routes.h"
-#include "ingest/staged.h"
-#include "base/encode.h"
 #include "base/memory.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static const struct vb_route own_routes[] = {
     VB_ROUTE(GET, "/api/health", vb_api_health, DATABASE, NONE, INLINE_QUIET),
@@ -103,25 +100,6 @@ static const struct {
     {"vibe_db_up", "Whether the database answered when it was last asked.", read_up},
 };
 
-int vb_api_delete_object(const struct vb_api *api, struct vb_s3_client *s3, const char *key,
-                         struct vb_error *err)
-{
-    int r = vb_s3_delete(s3, key, err);
-
-    if (r == 0 && api->object_deleted && strncmp(key, VB_STAGED_PREFIX, strlen(VB_STAGED_PREFIX)) != 0)
-        api->object_deleted(api->object_deleted_context, key);
-    return r;
-}
-
-void vb_api_add_cdn_url(const struct vb_api *api, const char *host, const char *key, struct vb_strbuf *out)
-{
-    if (host)
-        vb_strbuf_adds(out, "http://");
-    vb_strbuf_adds(out, host ? host : api->cdn_base_url);
-    vb_strbuf_addc(out, '/');
-    vb_percent_encode(out, key, strlen(key), true);
-}
-
 struct vb_api *vb_api_create(const struct vb_api_config *config)
 {
     struct vb_api *api = vb_xcalloc(1, sizeof(*api));
@@ -129,11 +107,9 @@ struct vb_api *vb_api_create(const struct vb_api_config *config)
     api->db = config->db;
     api->s3 = config->s3;
     api->keys = config->keys;
-    api->workers = config->workers;
+    api->ingest = config->ingest;
     api->user_rate_limit = config->user_rate_limit;
     api->cdn_base_url = vb_xstrdup(config->cdn_base_url);
-    api->object_deleted = config->object_deleted;
-    api->object_deleted_context = config->object_deleted_context;
     api->follow_host_s3_port = config->follow_host_s3_port;
     api->follow_host_cdn_port = config->follow_host_cdn_port;
     api->readiness = vb_readiness_create(config->db, config->s3);

@@ -8,7 +8,7 @@
 #include "db/pool.h"
 #include "http/client.h"
 #include "http/server.h"
-#include "media/workers.h"
+#include "ingest/ingest.h"
 #include "s3/client.h"
 
 struct vb_api;
@@ -17,7 +17,7 @@ struct vb_api_config {
     struct vb_db_pool *db;
     struct vb_s3_client *s3;
     const struct vb_keys *keys;                /* sign and verify all that clients bring back */
-    struct vb_workers *workers;                /* what decodes uploads */
+    const struct vb_ingest *ingest;            /* publishes uploads; must outlive the API */
     struct vb_http_client *http;               /* for Apple's keys; needed with apple_client_ids */
     const char *apple_client_ids;              /* APPLE_CLIENT_ID; NULL: no Sign in with Apple */
     const char *apple_issuer, *apple_jwks_url; /* NULL: Apple's */
@@ -29,9 +29,6 @@ struct vb_api_config {
     /* `vibe up`: presigned URLs and CDN URLs carry the host the phone used, with these ports. 0: the
      * configured hosts. */
     uint16_t follow_host_s3_port, follow_host_cdn_port;
-    /* Is told of each public object that has been deleted; from any thread. NULL: nobody is */
-    void (*object_deleted)(void *context, const char *key);
-    void *object_deleted_context;
 };
 
 /* Strings are copied. vb_http_config.app of the HTTP server must be the result. */

@@ -229,13 +229,15 @@ const char *vb_api_follow_host(struct vb_http_request *request, uint16_t port)
 const char *vb_api_cdn_url(struct vb_http_request *request, const char *key, const char *stored)
 {
     const struct vb_api *api = vb_api_of(request);
+    const char *host = vb_api_follow_host(request, api->follow_host_cdn_port), *copy = NULL;
     struct vb_strbuf url;
-    const char *copy = NULL;
 
     if (!key)
         return stored;
     vb_strbuf_init(&url, 8192);
-    vb_api_add_cdn_url(api, vb_api_follow_host(request, api->follow_host_cdn_port), key, &url);
+    if (host)
+        vb_strbuf_adds(&url, "http://");
+    vb_ingest_add_cdn_url(&url, host ? host : api->cdn_base_url, key);
     if (!vb_strbuf_failed(&url))
         copy = vb_arena_strndup(&request->arena, url.data, url.length);
     vb_strbuf_release(&url);

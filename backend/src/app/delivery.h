@@ -27,7 +27,7 @@ int vb_delivery_start(const struct vb_delivery_config *config, struct vb_deliver
 uint16_t vb_delivery_port(const struct vb_delivery *delivery);
 /* As vb_http_server_renew_tls(). */
 int vb_delivery_renew_tls(struct vb_delivery *delivery, const struct vb_tls *tls, struct vb_error *err);
-/* The object has been deleted; fits vb_service_config.object_deleted. */
+/* The object has been deleted; fits vb_service_config.on_deleted. */
 void vb_delivery_purge(void *delivery, const char *key);
 /* Finishes what is in flight until then (monotonic), then ends. NULL is fine. */
 void vb_delivery_stop(struct vb_delivery *delivery, int64_t deadline_ms);

@@ -30,6 +30,7 @@ struct vb_service {
     struct vb_http_client *http;
     struct vb_s3_client *s3;
     struct vb_keys *keys;
+    struct vb_ingest ingest;
     struct vb_api *api;
     struct vb_ratelimit *rate_limit, *user_rate_limit;
     struct vb_http_server *server;
@@ -54,7 +55,7 @@ static void start_sweeper(struct vb_service *service, const struct vb_service_co
     const struct vb_s3_config s3 = s3_config(service, config);
 
     service->sweeper =
-        vb_sweeper_start(&(struct vb_sweeper_config){.api = service->api,
+        vb_sweeper_start(&(struct vb_sweeper_config){.ingest = &service->ingest,
                                                      .s3 = &s3,
                                                      .interval_s = settings->sweep_interval_s,
                                                      .uploads_after_s = settings->sweep_uploads_after_s,
@@ -88,11 +89,18 @@ static void start_clients(struct vb_service *service, const struct vb_service_co
     if (settings->user_rate_per_s)
         service->user_rate_limit = vb_ratelimit_create(settings->user_rate_per_s, settings->user_rate_burst);
     service->keys = create_keys(settings);
+    service->ingest = (struct vb_ingest){.db = service->db,
+                                         .s3 = service->s3,
+                                         .workers = config->workers,
+                                         .keys = service->keys,
+                                         .cdn_base_url = settings->cdn_base_url,
+                                         .on_deleted = config->on_deleted,
+                                         .on_deleted_context = config->on_deleted_context};
     service->api =
         vb_api_create(&(struct vb_api_config){.db = service->db,
                                               .s3 = service->s3,
                                               .keys = service->keys,
-                                              .workers = config->workers,
+                                              .ingest = &service->ingest,
                                               .http = service->http,
                                               .apple_client_ids = settings->apple_client_ids,
                                               .apple_issuer = settings->apple_issuer,
@@ -103,8 +111,6 @@ static void start_clients(struct vb_service *service, const struct vb_service_co
                                               .log_reset_links = config->log_reset_links,
                                               .cdn_base_url = settings->cdn_base_url,
                                               .user_rate_limit = service->user_rate_limit,
-                                              .object_deleted = config->object_deleted,
-                                              .object_deleted_context = config->object_deleted_context,
                                               .follow_host_s3_port = config->follow_host_s3_port,
                                               .follow_host_cdn_port = config->follow_host_cdn_port});
 }

@@ -16,13 +16,13 @@ struct vb_service_config {
     const struct vb_settings *settings; /* must outlive the service */
     const char *bind_address;
     uint16_t port;
-    const struct vb_tls *tls;                               /* NULL: plain HTTP; must outlive the service */
-    struct vb_credentials_provider *credentials;            /* must outlive the service */
-    struct vb_workers *workers;                             /* must outlive the service */
-    uint16_t follow_host_s3_port, follow_host_cdn_port;     /* of `vibe up`; 0: none */
-    bool log_reset_links;                                   /* of `vibe up` without SMTP_URL */
-    void (*object_deleted)(void *context, const char *key); /* see vb_api_config */
-    void *object_deleted_context;
+    const struct vb_tls *tls;                           /* NULL: plain HTTP; must outlive the service */
+    struct vb_credentials_provider *credentials;        /* must outlive the service */
+    struct vb_workers *workers;                         /* must outlive the service */
+    uint16_t follow_host_s3_port, follow_host_cdn_port; /* of `vibe up`; 0: none */
+    bool log_reset_links;                               /* of `vibe up` without SMTP_URL */
+    void (*on_deleted)(void *context, const char *key); /* see struct vb_ingest */
+    void *on_deleted_context;
 };
 
 int vb_service_start(const struct vb_service_config *config, struct vb_service **ret_service,

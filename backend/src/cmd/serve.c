@@ -57,8 +57,8 @@ static int start_service(const struct vb_settings *settings, const struct vb_tls
                                     .tls = tls,
                                     .credentials = parts->credentials,
                                     .workers = parts->workers,
-                                    .object_deleted = parts->delivery ? vb_delivery_purge : NULL,
-                                    .object_deleted_context = parts->delivery},
+                                    .on_deleted = parts->delivery ? vb_delivery_purge : NULL,
+                                    .on_deleted_context = parts->delivery},
         &parts->service, err);
 }
 

@@ -139,8 +139,8 @@ static int start_api(struct up *up, struct vb_error *err)
                                                                : 0,
                                     .follow_host_cdn_port = vb_delivery_port(up->delivery),
                                     .log_reset_links = !up->settings.smtp_url,
-                                    .object_deleted = vb_delivery_purge,
-                                    .object_deleted_context = up->delivery},
+                                    .on_deleted = vb_delivery_purge,
+                                    .on_deleted_context = up->delivery},
         &up->service, err);
 }
 

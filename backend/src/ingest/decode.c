@@ -1,4 +1,4 @@
-/* An uploaded object through the media pipeline: see decode.h. */
+/* A file decoded and made anew: see decode.h. */
 #include "ingest/decode.h"
 
 #include "base/cleanup.h"
@@ -14,21 +14,26 @@
 #include <string.h>
 #include <unistd.h>
 
-#define IMMUTABLE     "public, max-age=31536000, immutable"
 #define CHUNK         ((size_t)64 * 1024)
 #define HEADER_BYTES  ((size_t)16 * 1024)    /* of our own JPEGs: tables and frame header come first */
 #define IN_MEMORY_MAX ((int64_t)1024 * 1024) /* many may wait for a worker, each with its file */
 
-void vb_ingested_release(struct vb_ingested *ingested)
+void vb_made_release(struct vb_made *made)
 {
-    if (ingested->output >= 0)
-        close(ingested->output);
-    if (ingested->poster >= 0)
-        close(ingested->poster);
-    ingested->output = ingested->poster = -1;
+    if (made->output >= 0)
+        close(made->output);
+    if (made->poster >= 0)
+        close(made->poster);
+    made->output = made->poster = -1;
 }
 
-/* A file without a name: small ones in memory, large ones on disk, or in memory where there is no disk to write to. */
+static enum vb_outcome no_room(struct vb_error *err)
+{
+    return vb_outcome_busy(err, vb_error_set(err, EBUSY, "there is no room to work on the file"));
+}
+
+/* A file without a name: small ones in memory, large ones on disk, or in memory where there is no disk to
+ * write to. */
 static int open_scratch(bool large)
 {
     int file = large ? vb_file_scratch() : -1;
@@ -88,7 +93,7 @@ static int64_t file_size(int file)
     return file < 0 ? 0 : (int64_t)lseek(file, 0, SEEK_END);
 }
 
-static bool is_what_was_asked_for(const struct vb_ingested *made)
+static bool is_what_was_asked_for(const struct vb_made *made)
 {
     const struct vb_media_result *result = &made->result;
 
@@ -102,7 +107,7 @@ static bool is_what_was_asked_for(const struct vb_ingested *made)
 }
 
 /* Takes over what the worker made of the original. */
-static int take_result(struct vb_ingested *made, int original, int64_t original_size, struct vb_error *err)
+static int take_result(struct vb_made *made, int original, int64_t original_size, struct vb_error *err)
 {
     int r;
 
@@ -122,64 +127,61 @@ static int take_result(struct vb_ingested *made, int original, int64_t original_
     return 0;
 }
 
-/* What became of the job, in the words of vb_ingest(). */
-static int judge(int r, const struct vb_media_result *result, char *problem, size_t problem_size,
-                 struct vb_error *err)
+enum vb_outcome vb_fetch(const struct vb_ingest *ingest, const char *key,
+                         const struct vb_inspection *inspection, int *ret_file, struct vb_error *err)
 {
-    if (r == -ETIMEDOUT || r == -EPIPE) {
-        snprintf(problem, problem_size, "The file cannot be read: %s",
-                 r == -ETIMEDOUT ? "it takes too long" : "it makes its decoder fail");
-        return -EINVAL;
-    }
+    bool large = vb_media_is_video(inspection->type) || inspection->size > IN_MEMORY_MAX;
+    int file VB_CLEANUP(vb_closep) = open_scratch(large);
+    int r;
+
+    if (file < 0)
+        return no_room(err);
+    r = vb_s3_get(ingest->s3, key, 0, inspection->size, inspection->etag, into_file, &file, NULL, err);
+    if (r == -ENOENT)
+        return vb_outcome_not_arrived(err);
+    if (r == -ECANCELED) /* by into_file() */
+        return no_room(err);
     if (r < 0)
-        return r;
-    if (result->status == VB_MEDIA_BAD) {
-        snprintf(problem, problem_size, "%s", result->problem);
-        return -EINVAL;
-    }
-    return result->status == VB_MEDIA_OK
-               ? 0
-               : vb_error_set(err, EBUSY, "the media worker says: %s", result->problem);
+        return vb_outcome_storage(err, r);
+    *ret_file = VB_TAKE_FD(file);
+    return VB_OUTCOME_DONE;
 }
 
-int vb_ingest(struct vb_workers *workers, struct vb_s3_client *s3, const struct vb_original *original,
-              struct vb_ingested *ret_ingested, char *problem, size_t problem_size, struct vb_error *err)
+/* What became of the job. */
+static enum vb_outcome judge(int r, const struct vb_media_result *result, struct vb_error *err)
+{
+    if (r == -ETIMEDOUT || r == -EPIPE)
+        return vb_outcome_of_file(err, VB_OUTCOME_BAD_MEDIA, "The file cannot be read: %s",
+                                  r == -ETIMEDOUT ? "it takes too long" : "it makes its decoder fail");
+    if (r < 0)
+        return vb_outcome_busy(err, r);
+    if (result->status == VB_MEDIA_BAD)
+        return vb_outcome_of_file(err, VB_OUTCOME_BAD_MEDIA, "%s", result->problem);
+    if (result->status != VB_MEDIA_OK)
+        return vb_outcome_busy(err, vb_error_set(err, EBUSY, "the media worker says: %s", result->problem));
+    return VB_OUTCOME_DONE;
+}
+
+enum vb_outcome vb_decode(struct vb_workers *workers, const struct vb_original *original,
+                          struct vb_made *ret_made, struct vb_error *err)
 {
     bool video = vb_media_is_video(original->type);
     const struct vb_media_job job = {.work = video ? VB_WORK_VIDEO : VB_WORK_PICTURE, .type = original->type};
-    int input VB_CLEANUP(vb_closep) = open_scratch(video || original->size > IN_MEMORY_MAX);
+    enum vb_outcome outcome;
     int r;
 
-    *ret_ingested = (struct vb_ingested){.output = open_scratch(video),
-                                         .poster = video ? open_scratch(false) : -1,
-                                         .type = video ? VB_MEDIA_MP4 : VB_MEDIA_JPEG};
-    if (input < 0 || ret_ingested->output < 0 || (video && ret_ingested->poster < 0))
-        return vb_error_set(err, EBUSY, "there is no room to work on the file");
-    r = vb_s3_get(s3, original->key, 0, original->size, original->etag, into_file, &input, NULL, err);
-    if (r < 0)
-        return r;
+    *ret_made = (struct vb_made){.output = open_scratch(video),
+                                 .poster = video ? open_scratch(false) : -1,
+                                 .type = video ? VB_MEDIA_MP4 : VB_MEDIA_JPEG};
+    if (ret_made->output < 0 || (video && ret_made->poster < 0))
+        return no_room(err);
     r = vb_workers_run(workers, &job,
                        &(struct vb_media_files){
-                           .input = input, .output = ret_ingested->output, .poster = ret_ingested->poster},
-                       original->owner, &ret_ingested->result, err);
-    r = judge(r, &ret_ingested->result, problem, problem_size, err);
-    return r < 0 ? r : take_result(ret_ingested, input, original->size, err);
-}
-
-int vb_ingested_publish(const struct vb_ingested *ingested, struct vb_s3_client *s3, const char *from_key,
-                        const char *etag, const char *key, const char *poster_key, struct vb_error *err)
-{
-    const struct vb_s3_put picture = {.content_type = vb_media_mime(VB_MEDIA_JPEG),
-                                      .cache_control = IMMUTABLE};
-    const struct vb_s3_put options = {.content_type = vb_media_mime(ingested->type),
-                                      .cache_control = IMMUTABLE};
-    int r = 0;
-
-    if (ingested->poster >= 0 && poster_key)
-        r = vb_s3_put_file(s3, poster_key, ingested->poster, ingested->poster_bytes, &picture, NULL, err);
-    if (r < 0)
-        return r;
-    if (ingested->output < 0)
-        return vb_s3_copy(s3, from_key, key, etag, &options, err);
-    return vb_s3_put_file(s3, key, ingested->output, ingested->bytes, &options, NULL, err);
+                           .input = original->file, .output = ret_made->output, .poster = ret_made->poster},
+                       original->owner, &ret_made->result, err);
+    outcome = judge(r, &ret_made->result, err);
+    if (outcome != VB_OUTCOME_DONE)
+        return outcome;
+    r = take_result(ret_made, original->file, original->size, err);
+    return r < 0 ? vb_outcome_busy(err, r) : VB_OUTCOME_DONE;
 }

@@ -1,7 +1,6 @@
 /* Files that arrive in parts: see parts.h. */
 #include "ingest/parts.h"
 
-#include "api/request.h"
 #include "base/cleanup.h"
 #include "base/encode.h"
 #include "base/hash.h"
@@ -81,7 +80,7 @@ int vb_parts_read(struct vb_s3_client *s3, const char *staging_key, int64_t leng
 }
 
 /* "Parts 2, 5 of 12 …" */
-static void name_missing(const struct vb_parts *parts, char *problem, size_t size)
+static enum vb_outcome name_missing(const struct vb_parts *parts, struct vb_error *err)
 {
     struct vb_strbuf text VB_CLEANUP(vb_strbuf_release) = {0};
     unsigned missing = parts->count - parts->arrived;
@@ -93,28 +92,7 @@ static void name_missing(const struct vb_parts *parts, char *problem, size_t siz
             vb_strbuf_addf(&text, "%s %u", named++ ? "," : "", i + 1);
     vb_strbuf_addf(&text, " of %u %s not arrived yet: send what is missing, then complete the upload",
                    parts->count, missing == 1 ? "has" : "have");
-    snprintf(problem, size, "%s", text.data);
-}
-
-/* Returns 0 when nothing is left to assemble, -EAGAIN when parts are missing, or why it failed. */
-static int assemble(struct vb_s3_client *s3, struct vb_promotion *promotion, struct vb_error *err)
-{
-    const char *key = promotion->staging_key;
-    struct vb_parts parts;
-    int r = vb_parts_read(s3, key, promotion->ticket.length, &parts, err);
-
-    if (r == 0 && parts.arrived < parts.count) {
-        name_missing(&parts, promotion->problem, sizeof(promotion->problem));
-        return -EAGAIN;
-    }
-    if (r == 0)
-        r = vb_s3_multipart_complete(s3, key, parts.id, parts.list, parts.count, NULL, NULL, err);
-    if (r != -ENOENT)
-        return r;
-    /* It is over already: whoever looks for the object finds out how. */
-    snprintf(promotion->problem, sizeof(promotion->problem),
-             "This upload is over, as its file did not arrive in time: ask for a new ticket");
-    return 0;
+    return vb_outcome_of_file(err, VB_OUTCOME_INCOMPLETE, "%s", text.data);
 }
 
 static int hash_bytes(void *context, const char *data, size_t size)
@@ -138,45 +116,43 @@ static int compute_checksum(struct vb_s3_client *s3, const char *key, const stru
     return r;
 }
 
-/* Returns 0 for an object that is not there (the inspection's business), or whose checksum is right or was not
- * given; -EBADMSG for another. */
-static int check_checksum(struct vb_s3_client *s3, struct vb_promotion *promotion, struct vb_error *err)
+/* DONE: the object has the checksum of its ticket, or the ticket has none. */
+static enum vb_outcome check_checksum(struct vb_s3_client *s3, const char *key, struct vb_error *err)
 {
     char expected[VB_BASE64_SIZE(VB_SHA256_SIZE)] = "", found[VB_BASE64_SIZE(VB_SHA256_SIZE)] = "";
     struct vb_s3_object object;
-    int r = vb_s3_head(s3, promotion->staging_key, &object, err);
+    int r = vb_s3_head(s3, key, &object, err);
 
     if (r == 0 && !vb_s3_metadata(&object, VB_PARTS_CHECKSUM, expected, sizeof(expected)))
-        return 0;
+        return VB_OUTCOME_DONE;
     if (r == 0)
-        r = compute_checksum(s3, promotion->staging_key, &object, found, err);
+        r = compute_checksum(s3, key, &object, found, err);
+    if (r == -ENOENT)
+        return vb_outcome_of_file(
+            err, VB_OUTCOME_NOT_ARRIVED,
+            "This upload is over, as its file did not arrive in time: ask for a new ticket");
     if (r < 0)
-        return r == -ENOENT ? 0 : r;
+        return vb_outcome_storage(err, r);
     if (strcmp(found, expected) == 0)
-        return 0;
-    snprintf(promotion->problem, sizeof(promotion->problem),
-             "The file that arrived has the SHA-256 %s, the ticket is for %s", found, expected);
-    return -EBADMSG;
+        return VB_OUTCOME_DONE;
+    return vb_outcome_of_file(err, VB_OUTCOME_DAMAGED,
+                              "The file that arrived has the SHA-256 %s, the ticket is for %s", found,
+                              expected);
 }
 
-enum vb_promotion_result vb_parts_assemble(struct vb_s3_client *s3, struct vb_promotion *promotion,
-                                           int *ret_error, struct vb_error *err)
+enum vb_outcome vb_parts_assemble(struct vb_s3_client *s3, const struct vb_staged *staged,
+                                  struct vb_error *err)
 {
-    int r;
+    struct vb_parts parts;
+    int r = vb_parts_read(s3, staged->key, staged->ticket.length, &parts, err);
 
-    if (!vb_parts_wanted(promotion->ticket.length))
-        return VB_PROMOTION_DONE;
-    r = assemble(s3, promotion, err);
-    if (r == -EAGAIN)
-        return VB_PROMOTION_NOT_ARRIVED;
+    if (r == 0 && parts.arrived < parts.count)
+        return name_missing(&parts, err);
     if (r == 0)
-        r = check_checksum(s3, promotion, err);
-    if (r == -EBADMSG)
-        return VB_PROMOTION_DAMAGED;
-    if (r == 0)
-        return VB_PROMOTION_DONE;
-    *ret_error = r;
-    return VB_PROMOTION_STORAGE;
+        r = vb_s3_multipart_complete(s3, staged->key, parts.id, parts.list, parts.count, NULL, NULL, err);
+    if (r < 0 && r != -ENOENT) /* -ENOENT: it is over; whether that made an object is seen there */
+        return vb_outcome_storage(err, r);
+    return check_checksum(s3, staged->key, err);
 }
 
 struct ending {
@@ -205,56 +181,4 @@ int vb_parts_abort(struct vb_s3_client *s3, const char *staging_key, struct vb_e
     int r = vb_s3_multipart_list(s3, staging_key, visit_ended, &ending, err);
 
     return r < 0 ? r : ending.r;
-}
-
-/* The length is signed: S3 takes no more, and no less, than the part is to have. */
-static int presign_part(struct vb_http_request *request, const char *key, const char *id, unsigned number,
-                        int64_t length, struct vb_strbuf *url, struct vb_error *err)
-{
-    struct vb_api *api = vb_api_of(request);
-    struct vb_strbuf query VB_CLEANUP(vb_strbuf_release) = {0};
-    char length_text[24];
-    const struct vb_sigv4_header header = {"Content-Length", length_text};
-
-    snprintf(length_text, sizeof(length_text), "%" PRId64, length);
-    vb_strbuf_init(&query, 4 * VB_S3_UPLOAD_ID_SIZE);
-    vb_strbuf_addf(&query, "partNumber=%u&uploadId=", number);
-    vb_percent_encode(&query, id, strlen(id), false);
-    return vb_s3_presign(api->s3,
-                         &(struct vb_s3_presign){
-                             .method = "PUT",
-                             .key = key,
-                             .query = query.data,
-                             .host = vb_api_follow_host(request, api->follow_host_s3_port),
-                             .headers = &header,
-                             .header_count = 1,
-                             .expires_s = VB_TICKET_LIFETIME_S,
-                         },
-                         url, err);
-}
-
-int vb_parts_write_missing(struct vb_http_request *request, const char *staging_key, int64_t length,
-                           const struct vb_parts *parts, struct vb_json *json, struct vb_error *err)
-{
-    struct vb_strbuf url VB_CLEANUP(vb_strbuf_release) = {0};
-    int r = 0;
-
-    vb_strbuf_init(&url, (size_t)32 * 1024);
-    vb_json_array_begin(json);
-    for (unsigned number = 1; number <= parts->count && r == 0; number++) {
-        int64_t part = vb_parts_length(length, number);
-
-        if (parts->list[number - 1].number)
-            continue;
-        vb_strbuf_clear(&url);
-        r = presign_part(request, staging_key, parts->id, number, part, &url, err);
-        vb_json_object_begin(json);
-        vb_json_key_int(json, "partNumber", number);
-        vb_json_key_int(json, "offset", (int64_t)(number - 1) * VB_PART_SIZE);
-        vb_json_key_int(json, "length", part);
-        vb_json_key_string(json, "url", url.data);
-        vb_json_object_end(json);
-    }
-    vb_json_array_end(json);
-    return r;
 }

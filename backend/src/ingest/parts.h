@@ -1,16 +1,16 @@
 /*
  * Files that arrive in parts. One of more than 16 MiB is sent as an S3 multipart upload: the server begins it
- * with what else would be headers of the PUT, the phone PUTs each part to a presigned URL of its own, which has
- * the part's length in its signature, and the server makes one object of them.
+ * with what else would be headers of the PUT, the phone PUTs each part to a presigned URL of its own, which
+ * has the part's length in its signature, and the server makes one object of them.
  *
- * Nothing of this is in the database: S3 is asked for the upload of a staging key, and the key is bound to its
- * user by the ticket's signature. Blocking and thread-safe.
+ * Nothing of this is in the database: S3 is asked for the upload of a staging key, and the key is bound to
+ * its user by the ticket's signature. Blocking and thread-safe.
  */
 #ifndef VB_INGEST_PARTS_H
 #define VB_INGEST_PARTS_H
 
-#include "ingest/promote.h"
-#include "base/json.h"
+#include "ingest/outcome.h"
+#include "ingest/staged.h"
 #include "s3/multipart.h"
 
 #define VB_PARTS_ABOVE ((int64_t)16 * 1024 * 1024) /* bytes of a file: longer ones go in parts */
@@ -38,22 +38,17 @@ struct vb_parts {
 int vb_parts_read(struct vb_s3_client *s3, const char *staging_key, int64_t length,
                   struct vb_parts *ret_parts, struct vb_error *err);
 
-/* The metadata that has the file's checksum, if its ticket was given one, in base64: S3 itself checks a SHA-256
- * of single parts only. */
+/* The metadata that has the file's checksum, if its ticket was given one, in base64: S3 itself checks a
+ * SHA-256 of single parts only. */
 #define VB_PARTS_CHECKSUM "vibe-sha256"
 
-/* Makes sure that there is an object at the staging key, if it can be made, and that it is the file of the
- * checksum: the step before its inspection. VB_PROMOTION_DONE: nothing is left to assemble, whether the object
- * is there or not. NOT_ARRIVED: parts are missing, promotion->problem names them. DAMAGED. STORAGE: with
- * ret_error and err. Safe to run twice at once. */
-enum vb_promotion_result vb_parts_assemble(struct vb_s3_client *s3, struct vb_promotion *promotion,
-                                           int *ret_error, struct vb_error *err);
+/* Makes one object of a file that was sent in parts, and checks its checksum: the step before the inspection.
+ * A file that is an object already is checked only. Safe to run twice at once. NOT_ARRIVED: the multipart
+ * upload is over, and there is no object; INCOMPLETE, DAMAGED, STORAGE. */
+enum vb_outcome vb_parts_assemble(struct vb_s3_client *s3, const struct vb_staged *staged,
+                                  struct vb_error *err);
 
 /* Ends the multipart uploads of the key, if there are any, and removes their parts. */
 int vb_parts_abort(struct vb_s3_client *s3, const char *staging_key, struct vb_error *err);
-
-/* Writes the array of parts that are to be sent: partNumber, offset, length and url. parts: what has arrived. */
-int vb_parts_write_missing(struct vb_http_request *request, const char *staging_key, int64_t length,
-                           const struct vb_parts *parts, struct vb_json *json, struct vb_error *err);
 
 #endif

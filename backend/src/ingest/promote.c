@@ -1,492 +1,366 @@
-/* From staging to public: see promote.h, and complete.c for the picture. */
+/* From staging to public: see promote.h for the drawing and the invariants. */
 #include "ingest/promote.h"
 
 #include "ingest/decode.h"
+#include "ingest/inspect.h"
 #include "ingest/parts.h"
+#include "ingest/publish.h"
 #include "ingest/purpose.h"
+#include "ingest/reserve.h"
 #include "base/cleanup.h"
-#include "base/clock.h"
-#include "db/transaction.h"
-#include "db/users.h"
+#include "base/memory.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#define KEY_ATTEMPTS 64
-#define KEY_SIZE     1025 /* S3's limit and a NUL */
+#define KEY_SIZE 1025 /* S3's limit and a NUL */
 
-/* What the staged bytes turned out to be. */
-struct inspection {
-    enum vb_media_type type;
-    int64_t size;
-    char etag[128];
-    struct vb_target target;
+enum state {
+    LOOK_UP,
+    ASSEMBLE,
+    INSPECT,
+    FETCH,
+    DECODE,
+    RESERVE,
+    RESERVE_AGAIN,
+    PUT,
+    PUBLISH,
+    TIDY,
+    CHECK,
+    GIVE_UP,
+    WITHDRAW,
+    END, /* with work->outcome */
+    STATES
 };
+
+/* Why the row is looked up. */
+enum reason { FIRST, GONE, HELD, LOST, RESUMED, REASONS };
 
 struct work {
-    struct vb_api *api;
-    struct vb_s3_client *s3;
+    const struct vb_ingest *ingest;
+    const struct vb_staged *staged; /* NULL: only the row is known */
+    const char *uuid;               /* of the upload */
     const struct vb_purpose *purpose;
-    struct vb_promotion *promotion; /* NULL: only the row is known */
-    struct vb_media *media;         /* the row; row NULL: none yet */
-    int *error;
     struct vb_error *err;
+
+    enum reason reason;
+    bool has_row;
+    struct vb_media *row; /* as it was looked up last */
+    struct vb_inspection inspection;
+    int original; /* the fetched file; -1: none */
+    struct vb_made made;
+    char key[KEY_SIZE], poster_key[KEY_SIZE]; /* where our objects are; poster_key "": none */
+    enum vb_outcome outcome;                  /* of the whole, from when it is known */
 };
 
-/* Failures of the database, and those that say who or what is missing. */
-static enum vb_promotion_result database_failed(const struct work *work, int r)
+static enum state end(struct work *work, enum vb_outcome outcome)
 {
-    *work->error = r;
-    switch (r) {
-    case -ESRCH:
-        return VB_PROMOTION_NO_OWNER;
-    case -ENXIO:
-        return VB_PROMOTION_NO_PLACE;
-    case -EACCES:
-        return VB_PROMOTION_FORBIDDEN;
-    default:
-        return VB_PROMOTION_DATABASE;
+    work->outcome = outcome;
+    return END;
+}
+
+/* Goes on if the step did its work. If it found no object, the row says whether somebody else is done with
+ * it. */
+static enum state go_on(struct work *work, enum vb_outcome outcome, enum state next)
+{
+    if (outcome == VB_OUTCOME_NOT_ARRIVED) {
+        work->reason = GONE;
+        return LOOK_UP;
     }
+    return outcome == VB_OUTCOME_DONE ? next : end(work, outcome);
 }
 
-static enum vb_promotion_result storage_failed(const struct work *work, int r)
-{
-    *work->error = r;
-    return VB_PROMOTION_STORAGE;
-}
+/* ---- the row
+ * --------------------------------------------------------------------------------------------- */
 
-/* What a row that is there says of the upload's end; NOT_ARRIVED: nothing yet. What has been published and was
- * replaced since is done all the same. */
-static enum vb_promotion_result result_of_row(const struct vb_media *media)
-{
-    if (!media->row || strcmp(media->status, "pending") == 0)
-        return VB_PROMOTION_NOT_ARRIVED;
-    if (!media->user_id)
-        return VB_PROMOTION_NO_OWNER;
-    return media->published ? VB_PROMOTION_DONE_BEFORE : VB_PROMOTION_CANCELLED;
-}
-
-/* Looks the upload's row up (again). Returns 0 or a negative errno; no row is no error. */
-static int find_row(const struct work *work, const char *uuid)
+/* The only look-up of the row. No row is no error. */
+static int find_row(struct work *work, struct vb_error *err)
 {
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
     int r;
 
-    vb_media_release(work->media);
-    r = vb_db_acquire(work->api->db, &db, work->err);
+    vb_media_release(work->row);
+    r = vb_db_acquire(work->ingest->db, &db, err);
     if (r == 0)
-        r = vb_media_find_by_upload(db, uuid, work->media, work->err);
+        r = vb_media_find_by_upload(db, work->uuid, work->row, err);
+    work->has_row = r == 0;
     return r == -ENOENT ? 0 : r;
 }
 
-/* The staged object is not there: either it never was, or somebody else has just finished with it. */
-static enum vb_promotion_result staged_is_missing(const struct work *work)
+/* Of a row that is not pending. A media that was published and replaced since is done all the same. */
+static enum vb_outcome outcome_of_row(const struct vb_media *row)
 {
-    int r = find_row(work, work->promotion->ticket.uuid);
-
-    return r < 0 ? database_failed(work, r) : result_of_row(work->media);
+    if (!row->user_id)
+        return VB_OUTCOME_NO_OWNER;
+    return row->published ? VB_OUTCOME_DONE_BEFORE : VB_OUTCOME_CANCELLED;
 }
 
-static enum vb_promotion_result check_bytes(const struct work *work, const struct vb_s3_object *object,
-                                            const struct vb_strbuf *head, struct inspection *ret)
-{
-    struct vb_promotion *promotion = work->promotion;
+struct move {
+    enum state next;
+    enum vb_outcome outcome; /* of the whole; DONE: not known yet */
+};
 
-    if (object->size != promotion->ticket.length) {
-        snprintf(promotion->problem, sizeof(promotion->problem),
-                 "The file that arrived has %" PRId64 " bytes, the ticket is for %" PRId64, object->size,
-                 promotion->ticket.length);
-        return VB_PROMOTION_WRONG_LENGTH;
-    }
-    ret->type = vb_sniff(head->data, head->length);
-    if (ret->type == VB_MEDIA_UNKNOWN) {
-        snprintf(promotion->problem, sizeof(promotion->problem),
-                 "The file is none of JPEG, PNG, WebP, HEIC, AVIF, GIF, MP4 and QuickTime by its first "
-                 "bytes, whatever its "
-                 "name says");
-        return VB_PROMOTION_UNKNOWN_TYPE;
-    }
-    if (!vb_media_same_family(ret->type, promotion->ticket.type)) {
-        snprintf(promotion->problem, sizeof(promotion->problem),
-                 "The file is %s by its first bytes, the ticket is for %s", vb_media_mime(ret->type),
-                 vb_media_mime(promotion->ticket.type));
-        return VB_PROMOTION_WRONG_TYPE;
-    }
-    if (work->purpose->has_target &&
-        vb_target_read(work->api->keys, promotion->upload_id, object, &ret->target) < 0) {
-        snprintf(promotion->problem, sizeof(promotion->problem),
-                 "The file did not arrive with the headers of its ticket");
-        return VB_PROMOTION_WRONG_TARGET;
-    }
-    ret->size = object->size;
-    memcpy(ret->etag, object->etag, sizeof(ret->etag));
-    return VB_PROMOTION_DONE;
+/* The table of promote.h. */
+static struct move judge_row(const struct work *work)
+{
+    static const struct move without_row[REASONS] = {
+        [FIRST] = {ASSEMBLE, VB_OUTCOME_DONE},     [GONE] = {END, VB_OUTCOME_NOT_ARRIVED},
+        [HELD] = {END, VB_OUTCOME_NO_OWNER},       [LOST] = {WITHDRAW, VB_OUTCOME_NO_OWNER},
+        [RESUMED] = {END, VB_OUTCOME_DONE_BEFORE},
+    };
+    static const struct move when_pending[REASONS] = {
+        [FIRST] = {INSPECT, VB_OUTCOME_DONE}, [GONE] = {END, VB_OUTCOME_NOT_ARRIVED},
+        [HELD] = {PUT, VB_OUTCOME_DONE},      [LOST] = {WITHDRAW, VB_OUTCOME_NOT_ARRIVED},
+        [RESUMED] = {CHECK, VB_OUTCOME_DONE},
+    };
+    struct move move = {END, VB_OUTCOME_DONE_BEFORE};
+
+    if (!work->has_row)
+        return without_row[work->reason];
+    if (strcmp(work->row->status, "pending") == 0)
+        return when_pending[work->reason];
+    if (work->reason == RESUMED)
+        return move;
+    move.outcome = outcome_of_row(work->row);
+    if (work->reason == LOST && move.outcome != VB_OUTCOME_DONE_BEFORE)
+        move.next = WITHDRAW;
+    return move;
 }
 
-/* What has arrived, by its first bytes and its description. */
-static enum vb_promotion_result inspect(const struct work *work, struct inspection *ret)
+static enum state look_up(struct work *work)
 {
-    enum vb_promotion_result result = VB_PROMOTION_NOT_ARRIVED;
-    struct vb_s3_object object = {0};
-    struct vb_strbuf head;
-    int r;
+    struct vb_error err = {0}; /* the step before may have said why there is no object */
+    int r = find_row(work, &err);
+    struct move move;
 
-    vb_strbuf_init(&head, VB_SNIFF_SIZE);
-    r = vb_s3_get_data(work->s3, work->promotion->staging_key, 0, VB_SNIFF_SIZE, NULL, &head, &object,
-                       work->err);
-    if (r == 0 || r == -ENODATA)
-        result = check_bytes(work, &object, &head, ret);
-    vb_strbuf_release(&head);
-    if (r == -ENOENT)
-        return staged_is_missing(work);
-    if (r < 0 && r != -ENODATA)
-        return storage_failed(work, r);
-    return result;
+    if (r < 0) {
+        *work->err = err;
+        return end(work, vb_outcome_database(work->err, r));
+    }
+    move = judge_row(work);
+    work->outcome = move.outcome;
+    if (move.outcome == VB_OUTCOME_NOT_ARRIVED && work->reason == LOST)
+        vb_outcome_not_arrived(work->err);
+    return move.next;
 }
 
-/* Has the file decoded and made anew, by a process that has nothing else to lose. */
-static enum vb_promotion_result ingest(const struct work *work, const struct inspection *inspection,
-                                       struct vb_ingested *ret)
-{
-    struct vb_promotion *promotion = work->promotion;
-    const struct vb_original original = {.key = promotion->staging_key,
-                                         .etag = inspection->etag,
-                                         .owner = promotion->user_id,
-                                         .type = inspection->type,
-                                         .size = inspection->size};
-    int r = vb_ingest(work->api->workers, work->s3, &original, ret, promotion->problem,
-                      sizeof(promotion->problem), work->err);
+/* ---- the steps
+ * ------------------------------------------------------------------------------------------- */
 
-    switch (r) {
-    case 0:
-        return VB_PROMOTION_DONE;
-    case -EINVAL:
-        return VB_PROMOTION_BAD_MEDIA;
-    case -ENOENT:
-        return staged_is_missing(work);
-    case -EBUSY:
-    case -EPROTO:
-        *work->error = r;
-        return VB_PROMOTION_BUSY;
+static enum state assemble(struct work *work)
+{
+    if (!vb_parts_wanted(work->staged->ticket.length))
+        return INSPECT;
+    return go_on(work, vb_parts_assemble(work->ingest->s3, work->staged, work->err), INSPECT);
+}
+
+static enum state inspect(struct work *work)
+{
+    return go_on(
+        work, vb_inspect(work->ingest, work->staged, work->purpose->has_target, &work->inspection, work->err),
+        FETCH);
+}
+
+static enum state fetch(struct work *work)
+{
+    return go_on(work,
+                 vb_fetch(work->ingest, work->staged->key, &work->inspection, &work->original, work->err),
+                 DECODE);
+}
+
+static enum state decode(struct work *work)
+{
+    const struct vb_original original = {.file = work->original,
+                                         .size = work->inspection.size,
+                                         .type = work->inspection.type,
+                                         .owner = work->staged->user_id};
+    enum vb_outcome outcome = vb_decode(work->ingest->workers, &original, &work->made, work->err);
+
+    vb_closep(&work->original);
+    work->original = -1;
+    return go_on(work, outcome, work->has_row ? RESERVE_AGAIN : RESERVE);
+}
+
+static enum state reserve(struct work *work)
+{
+    const struct vb_reservation wanted = {.purpose = work->purpose,
+                                          .upload_uuid = work->uuid,
+                                          .user_id = work->staged->user_id,
+                                          .target = &work->inspection.target,
+                                          .type = work->inspection.type,
+                                          .made = &work->made};
+
+    work->reason = HELD;
+    return go_on(work, vb_reserve(work->ingest, &wanted, work->err), LOOK_UP);
+}
+
+static enum state reserve_again(struct work *work)
+{
+    work->reason = HELD;
+    return go_on(work, vb_reserve_again(work->ingest, work->row->id, &work->made, work->err), LOOK_UP);
+}
+
+/* Our objects are at the keys of the row as it is now. */
+static void remember_keys(struct work *work)
+{
+    snprintf(work->key, sizeof(work->key), "%s", work->row->key);
+    snprintf(work->poster_key, sizeof(work->poster_key), "%s",
+             work->row->poster_key ? work->row->poster_key : "");
+}
+
+static enum state put(struct work *work)
+{
+    remember_keys(work);
+    return go_on(work,
+                 vb_publish_objects(work->ingest, &work->made, work->staged->key, work->inspection.etag,
+                                    work->row->key, work->row->poster_key, work->err),
+                 PUBLISH);
+}
+
+static enum state publish(struct work *work)
+{
+    enum vb_outcome outcome = vb_publish(work->ingest, work->purpose, work->row, work->err);
+
+    switch (outcome) {
+    case VB_OUTCOME_DONE:
+        return work->staged ? TIDY : end(work, outcome);
+    case VB_OUTCOME_NOT_PENDING:
+        work->reason = LOST;
+        return LOOK_UP;
+    case VB_OUTCOME_DATABASE: /* it may come back: the row stays pending */
+        return end(work, outcome);
     default:
-        return storage_failed(work, r);
+        work->outcome = outcome;
+        return GIVE_UP;
     }
 }
 
-/* What the row is to know of what was made. */
-static struct vb_media_new describe(const struct vb_ingested *made)
+static enum state tidy(struct work *work)
 {
-    return (struct vb_media_new){.content_type = vb_media_mime(made->type),
-                                 .bytes = made->bytes,
-                                 .width = made->result.width,
-                                 .height = made->result.height,
-                                 .duration_ms = made->result.duration_ms,
-                                 .sha256 = made->sha256,
-                                 .thumbhash = made->thumbhash,
-                                 .dominant_color = made->color};
+    vb_s3_delete(work->ingest->s3, work->staged->key, NULL); /* else the sweeper does it */
+    return end(work, VB_OUTCOME_DONE);
 }
 
-struct reservation {
-    const struct work *work;
-    const struct inspection *inspection;
-    const struct vb_ingested *made;
-    int64_t time_ms; /* for the keys */
-};
-
-/* Takes the file's place and a key that no media has or had: the table knows them all. -EALREADY: the upload has a
- * row. */
-static int reserve_key(struct vb_db *db, void *context, struct vb_error *err)
+static enum state check(struct work *work)
 {
-    const struct reservation *wanted = context;
-    const struct work *work = wanted->work;
-    const struct vb_ingested *made = wanted->made;
-    const struct vb_promotion *promotion = work->promotion;
-    struct vb_media_new media = describe(made);
-    struct vb_place place = {0};
-    char key[KEY_SIZE], poster_key[KEY_SIZE];
-    int r = work->purpose->find_place(db, promotion->user_id, &wanted->inspection->target,
-                                      wanted->inspection->type, &place, err);
-
-    if (r < 0)
-        return r;
-    if (!work->purpose->write_key(&place, promotion->user_id, wanted->time_ms, vb_media_extension(made->type),
-                                  key, sizeof(key)) ||
-        (made->poster >= 0 &&
-         !work->purpose->write_poster_key(&place, wanted->time_ms, poster_key, sizeof(poster_key))))
-        return vb_error_set(err, EIO, "the id of this user is too long for a key");
-    media.upload_id = promotion->ticket.uuid;
-    media.user_id = promotion->user_id;
-    media.purpose = vb_upload_purpose_name(promotion->ticket.purpose);
-    media.key = key;
-    media.activity_id = *place.activity_id ? place.activity_id : NULL;
-    media.story_id = *place.story_id ? place.story_id : NULL;
-    media.slot = *place.slot ? place.slot : NULL;
-    media.slot_index = place.index;
-    media.poster_key = made->poster >= 0 ? poster_key : NULL;
-    return vb_media_reserve(db, &media, err);
-}
-
-/* Makes sure that the upload has a row: ours, or that of somebody who is at it, too. */
-static enum vb_promotion_result reserve(const struct work *work, const struct inspection *inspection,
-                                        const struct vb_ingested *made)
-{
-    struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
-    struct reservation wanted = {work, inspection, made, vb_clock_realtime_ms()};
-    int r = vb_db_acquire(work->api->db, &db, work->err);
-
-    if (r < 0)
-        return database_failed(work, r);
-    r = -EEXIST;
-    /* Of what has failed, a place that was made goes with it. */
-    for (int attempt = 0; attempt < KEY_ATTEMPTS && r == -EEXIST; attempt++, wanted.time_ms++)
-        r = vb_db_transact(db, reserve_key, &wanted, work->err);
-    if (r == 0 || r == -EALREADY)
-        r = vb_media_find_by_upload(db, work->promotion->ticket.uuid, work->media, work->err);
-    if (r == -ENOENT || r == -EDOM) /* inserted and gone again; or an id that cannot be one */
-        return VB_PROMOTION_NO_OWNER;
-    return r < 0 ? database_failed(work, r) : VB_PROMOTION_DONE;
-}
-
-/* The owning row names the media, and what it named before is to go. A file whose upload was begun before that
- * of the one which is there comes too late: it is as if it had been replaced at once. */
-static int show(const struct work *work, struct vb_db *db, const struct vb_media_urls *urls)
-{
-    const struct vb_media *media = work->media;
-    bool outdated = false;
-    int r = vb_media_is_outdated(db, media->id, &outdated, work->err);
-
-    if (r < 0)
-        return r;
-    if (outdated)
-        return vb_media_retire(db, media->id, work->err);
-    r = work->purpose->show(db, media, urls, work->err);
-    return r == 0 ? vb_media_retire_older(db, media->id, work->err) : r;
-}
-
-struct publication {
-    const struct work *work;
-    struct vb_media_urls urls;
-};
-
-/* -ENOENT: the media is not pending (any more); -ESRCH, -ENXIO, -EACCES: see database_failed(). */
-static int publish_once(struct vb_db *db, void *context, struct vb_error *err)
-{
-    const struct publication *publication = context;
-    const struct work *work = publication->work;
-    struct vb_user user VB_CLEANUP(vb_user_release) = {0};
-    const struct vb_media *media = work->media;
-    int r;
-
-    if (!media->user_id)
-        return vb_error_set(err, ESRCH, "the user has been deleted");
-    r = vb_users_lock(db, media->user_id, &user, err);
-    if (r == -ENOENT)
-        return -ESRCH;
-    if (r == 0)
-        r = work->purpose->lock(db, media, err);
-    if (r == 0)
-        r = vb_media_mark_ready(db, media->id, err);
-    return r == 0 ? show(work, db, &publication->urls) : r;
-}
-
-static int publish_at(const struct work *work, const struct vb_media_urls *urls)
-{
-    struct publication publication = {work, *urls};
-    struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
-    int r = vb_db_acquire(work->api->db, &db, work->err);
-
-    return r == 0 ? vb_db_transact(db, publish_once, &publication, work->err) : r;
-}
-
-static int publish(const struct work *work)
-{
-    const char *keys[] = {work->media->key, work->media->poster_key};
-    struct vb_strbuf url[2], cdn_url[2];
-    int r = 0;
-
-    for (int i = 0; i < 2; i++) {
-        vb_strbuf_init(&url[i], 4096);
-        vb_strbuf_init(&cdn_url[i], 4096);
-        if (!keys[i])
-            continue;
-        vb_s3_object_url(work->api->s3, keys[i], &url[i]);
-        vb_api_add_cdn_url(work->api, NULL, keys[i], &cdn_url[i]);
-        if (vb_strbuf_failed(&url[i]) || vb_strbuf_failed(&cdn_url[i]))
-            r = vb_error_set(work->err, EIO, "the URL of the media is too long");
-    }
-    if (r == 0)
-        r = publish_at(work, &(struct vb_media_urls){.url = url[0].data,
-                                                     .cdn_url = cdn_url[0].data,
-                                                     .poster_url = url[1].data,
-                                                     .poster_cdn_url = cdn_url[1].data});
-    for (int i = 0; i < 2; i++) {
-        vb_strbuf_release(&url[i]);
-        vb_strbuf_release(&cdn_url[i]);
-    }
-    return r;
-}
-
-/* The media's objects go; 0 when they have. */
-static int delete_objects(const struct work *work, const char *key, const char *poster_key)
-{
-    int r = poster_key ? vb_api_delete_object(work->api, work->s3, poster_key, NULL) : 0;
-
-    return r < 0 ? r : vb_api_delete_object(work->api, work->s3, key, NULL);
-}
-
-/* It cannot be published: the row is to go, and the copy must not outlive whom it belonged to. Should the
- * deletion fail, the sweeper finds it by the row. */
-static int give_up(const struct work *work)
-{
-    struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
-    int r = vb_db_acquire(work->api->db, &db, work->err);
-
-    if (r == 0)
-        r = vb_media_abandon(db, work->media->upload_id, 0, work->err);
-    if (r == 0 && delete_objects(work, work->media->key, work->media->poster_key) == 0)
-        vb_media_forget(db, work->media->key, NULL);
-    return r == -ENOENT ? 0 : r;
-}
-
-/* The object is at its key: publishes it. DONE, or DONE_BEFORE by somebody else, or why not. */
-static enum vb_promotion_result conclude(const struct work *work)
-{
-    enum vb_promotion_result result = VB_PROMOTION_DONE;
-    char key[KEY_SIZE], poster_key[KEY_SIZE], uuid[VB_UUID_SIZE];
-    int r = publish(work), given_up;
-
-    if (r == 0)
-        return VB_PROMOTION_DONE;
-    if (r != -ENOENT) {
-        result = database_failed(work, r);
-        given_up = result == VB_PROMOTION_DATABASE ? 0 : give_up(work);
-        return given_up < 0 ? database_failed(work, given_up) : result;
-    }
-    snprintf(key, sizeof(key), "%s", work->media->key);
-    snprintf(poster_key, sizeof(poster_key), "%s", work->media->poster_key ? work->media->poster_key : "");
-    snprintf(uuid, sizeof(uuid), "%s", work->media->upload_id);
-    r = find_row(work, uuid);
-    if (r < 0)
-        return database_failed(work, r);
-    result = work->media->row ? result_of_row(work->media) : VB_PROMOTION_NO_OWNER;
-    if (result != VB_PROMOTION_DONE_BEFORE)
-        delete_objects(work, key, *poster_key ? poster_key : NULL); /* our copy must not outlive the row */
-    return result;
-}
-
-/* Of a row that somebody left pending: it is to say what we have made, which may not be what they had. */
-static enum vb_promotion_result describe_again(const struct work *work, const struct vb_ingested *made)
-{
-    const struct vb_media_new media = describe(made);
-    struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
-    char uuid[VB_UUID_SIZE];
-    int r = vb_db_acquire(work->api->db, &db, work->err);
-
-    if (r == 0)
-        r = vb_media_describe(db, work->media->id, &media, work->err);
-    if (r < 0 && r != -ENOENT)
-        return database_failed(work, r);
-    snprintf(uuid, sizeof(uuid), "%s", work->media->upload_id);
-    r = find_row(work, uuid);
-    if (r < 0)
-        return database_failed(work, r);
-    return work->media->row ? result_of_row(work->media) : VB_PROMOTION_NO_OWNER;
-}
-
-/* Writes the public objects, publishes, tidies up. The row is there and pending. The original stays until what was
- * made of it is safe. */
-static enum vb_promotion_result finish(const struct work *work, const struct vb_ingested *made,
-                                       const char *etag)
-{
-    const char *staging_key = work->promotion->staging_key;
-    int r = vb_ingested_publish(made, work->s3, staging_key, etag, work->media->key, work->media->poster_key,
-                                work->err);
-    enum vb_promotion_result result;
-
-    if (r == -ENOENT)
-        return staged_is_missing(work);
-    if (r < 0)
-        return storage_failed(work, r);
-    result = conclude(work);
-    if (result == VB_PROMOTION_DONE)
-        vb_s3_delete(work->s3, staging_key, NULL); /* else the sweeper does it */
-    return result;
-}
-
-/* All of it, for an upload that has no row, or one that is pending. */
-static enum vb_promotion_result carry_out(const struct work *work, struct vb_ingested *made)
-{
-    struct inspection inspection = {0};
-    bool reserved = work->media->row != NULL;
-    enum vb_promotion_result result = inspect(work, &inspection);
-
-    if (result == VB_PROMOTION_DONE)
-        result = ingest(work, &inspection, made);
-    if (result == VB_PROMOTION_DONE && !reserved) {
-        result = reserve(work, &inspection, made);
-        if (result == VB_PROMOTION_DONE)
-            result = result_of_row(work->media);
-    } else if (result == VB_PROMOTION_DONE) {
-        result = describe_again(work, made);
-    }
-    return result == VB_PROMOTION_NOT_ARRIVED && made->bytes > 0 ? finish(work, made, inspection.etag)
-                                                                 : result;
-}
-
-enum vb_promotion_result vb_promote(struct vb_api *api, struct vb_promotion *promotion,
-                                    struct vb_media *ret_media, int *ret_error, struct vb_error *err)
-{
-    const struct work work = {.api = api,
-                              .s3 = promotion->s3 ? promotion->s3 : api->s3,
-                              .purpose = vb_purpose_of(promotion->ticket.purpose),
-                              .promotion = promotion,
-                              .media = ret_media,
-                              .error = ret_error,
-                              .err = err};
-    struct vb_ingested made = {.output = -1, .poster = -1};
-    enum vb_promotion_result result;
-    int r;
-
-    if (!work.purpose) { /* signed by a later version of the program */
-        snprintf(promotion->problem, sizeof(promotion->problem), "The purpose of this upload is unknown");
-        return VB_PROMOTION_WRONG_TARGET;
-    }
-    r = find_row(&work, promotion->ticket.uuid);
-    if (r < 0)
-        return database_failed(&work, r);
-    result = result_of_row(ret_media);
-    if (result != VB_PROMOTION_NOT_ARRIVED)
-        return result;
-    if (!ret_media->row) {
-        result = vb_parts_assemble(work.s3, promotion, ret_error, err);
-        if (result != VB_PROMOTION_DONE)
-            return result;
-    }
-    result = carry_out(&work, &made);
-    vb_ingested_release(&made);
-    return result;
-}
-
-enum vb_promotion_result vb_promote_pending(struct vb_api *api, struct vb_s3_client *s3, const char *uuid,
-                                            int *ret_error, struct vb_error *err)
-{
-    struct vb_media media VB_CLEANUP(vb_media_release) = {0};
-    struct work work = {.api = api, .s3 = s3, .media = &media, .error = ret_error, .err = err};
     struct vb_s3_object object;
-    int r = find_row(&work, uuid);
+    int r;
 
-    if (r < 0)
-        return database_failed(&work, r);
-    if (!media.row || strcmp(media.status, "pending") != 0)
-        return VB_PROMOTION_DONE_BEFORE;
-    work.purpose = vb_purpose_named(media.purpose);
-    r = work.purpose ? vb_s3_head(s3, media.key, &object, err) : -ENOENT;
-    if (r == 0)
-        return conclude(&work);
-    if (r != -ENOENT)
-        return storage_failed(&work, r);
-    r = give_up(&work);
-    return r < 0 ? database_failed(&work, r) : VB_PROMOTION_NOT_ARRIVED;
+    work->purpose = vb_purpose_named(work->row->purpose);
+    r = work->purpose ? vb_s3_head(work->ingest->s3, work->row->key, &object, work->err) : -ENOENT;
+    if (r < 0 && r != -ENOENT)
+        return end(work, vb_outcome_storage(work->err, r));
+    if (r == 0) {
+        remember_keys(work);
+        return PUBLISH;
+    }
+    work->outcome = vb_outcome_not_arrived(work->err);
+    return GIVE_UP;
+}
+
+static enum state give_up(struct work *work)
+{
+    struct vb_error err = {0};
+    enum vb_outcome outcome = vb_publish_give_up(work->ingest, work->row, &err);
+
+    if (outcome == VB_OUTCOME_DONE)
+        return END;
+    *work->err = err;
+    return end(work, outcome);
+}
+
+static enum state withdraw(struct work *work)
+{
+    vb_publish_withdraw(work->ingest, work->key, *work->poster_key ? work->poster_key : NULL, NULL);
+    return END;
+}
+
+/* ---- the machine
+ * ----------------------------------------------------------------------------------------- */
+
+#define TO(state)   (UINT32_C(1) << (state))
+#define IN(outcome) (UINT32_C(1) << VB_OUTCOME_##outcome)
+#define OVER        (IN(DONE_BEFORE) | IN(CANCELLED) | IN(NO_OWNER)) /* of a row that is not pending */
+#define OF_FILE     (IN(WRONG_LENGTH) | IN(WRONG_TYPE) | IN(UNKNOWN_TYPE) | IN(WRONG_TARGET))
+#define UNPUBLISHED (IN(NO_OWNER) | IN(NO_PLACE) | IN(FORBIDDEN))
+
+/* Each step with its function, the steps that may follow it, and the outcomes in which it may end the
+ * whole. */
+static const struct step {
+    const char *name;
+    enum state (*run)(struct work *work);
+    uint32_t next, ends;
+} steps[STATES] = {
+    [LOOK_UP] = {"look up", look_up,
+                 TO(ASSEMBLE) | TO(INSPECT) | TO(PUT) | TO(CHECK) | TO(WITHDRAW) | TO(END),
+                 OVER | IN(NOT_ARRIVED) | IN(DATABASE)},
+    [ASSEMBLE] = {"assemble", assemble, TO(INSPECT) | TO(LOOK_UP) | TO(END),
+                  IN(INCOMPLETE) | IN(DAMAGED) | IN(STORAGE)},
+    [INSPECT] = {"inspect", inspect, TO(FETCH) | TO(LOOK_UP) | TO(END), OF_FILE | IN(STORAGE)},
+    [FETCH] = {"fetch", fetch, TO(DECODE) | TO(LOOK_UP) | TO(END), IN(BUSY) | IN(STORAGE)},
+    [DECODE] = {"decode", decode, TO(RESERVE) | TO(RESERVE_AGAIN) | TO(END), IN(BAD_MEDIA) | IN(BUSY)},
+    [RESERVE] = {"reserve", reserve, TO(LOOK_UP) | TO(END), UNPUBLISHED | IN(DATABASE)},
+    [RESERVE_AGAIN] = {"reserve again", reserve_again, TO(LOOK_UP) | TO(END), IN(DATABASE)},
+    [PUT] = {"put", put, TO(PUBLISH) | TO(LOOK_UP) | TO(END), IN(STORAGE)},
+    [PUBLISH] = {"publish", publish, TO(TIDY) | TO(GIVE_UP) | TO(LOOK_UP) | TO(END), IN(DONE) | IN(DATABASE)},
+    [TIDY] = {"tidy", tidy, TO(END), IN(DONE)},
+    [CHECK] = {"check", check, TO(PUBLISH) | TO(GIVE_UP) | TO(END), IN(STORAGE)},
+    [GIVE_UP] = {"give up", give_up, TO(END), UNPUBLISHED | IN(NOT_ARRIVED) | IN(DATABASE)},
+    [WITHDRAW] = {"withdraw", withdraw, TO(END), IN(NO_OWNER) | IN(CANCELLED) | IN(NOT_ARRIVED)},
+};
+
+/* Whether a step may be followed by another; by END: with this outcome. */
+static bool may_follow(const struct step *step, enum state next, enum vb_outcome outcome)
+{
+    return (step->next & TO(next)) && (next != END || (step->ends & UINT32_C(1) << outcome));
+}
+
+/* Runs the steps of a table from the first look-up to the end. */
+static enum vb_outcome run(const struct step *table, struct work *work, enum reason reason)
+{
+    enum state state = LOOK_UP;
+
+    _Static_assert(STATES <= 32 && VB_OUTCOMES <= 32, "they are bits");
+    work->reason = reason;
+    while (state != END) {
+        enum state next = table[state].run(work);
+
+        vb_assert(may_follow(&table[state], next, work->outcome));
+        state = next;
+    }
+    vb_closep(&work->original);
+    vb_made_release(&work->made);
+    return work->outcome;
+}
+
+enum vb_outcome vb_promote(const struct vb_ingest *ingest, const struct vb_staged *staged,
+                           struct vb_media *ret_media, struct vb_error *err)
+{
+    struct work work = {.ingest = ingest,
+                        .staged = staged,
+                        .uuid = staged->ticket.uuid,
+                        .purpose = vb_purpose_of(staged->ticket.purpose),
+                        .row = ret_media,
+                        .original = -1,
+                        .made = VB_MADE_NOTHING,
+                        .err = err};
+
+    if (!work.purpose) /* signed by a later version of the program */
+        return vb_outcome_of_file(err, VB_OUTCOME_WRONG_TARGET, "The purpose of this upload is unknown");
+    return run(steps, &work, FIRST);
+}
+
+enum vb_outcome vb_promote_pending(const struct vb_ingest *ingest, const char *upload_uuid,
+                                   struct vb_error *err)
+{
+    struct vb_media row VB_CLEANUP(vb_media_release) = {0};
+    struct work work = {.ingest = ingest,
+                        .uuid = upload_uuid,
+                        .row = &row,
+                        .original = -1,
+                        .made = VB_MADE_NOTHING,
+                        .err = err};
+
+    return run(steps, &work, RESUMED);
 }

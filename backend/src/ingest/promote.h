@@ -1,48 +1,60 @@
 /*
- * From staging to public: inspects an uploaded object, copies it to its final key and enters it in the
- * database. Safe to repeat and to run twice at once. Blocking.
+ * From staging to public: the pipeline as a state machine. Safe to repeat and to run twice at once. Blocking.
+ *
+ *           no row
+ *   look up ──────▶ assemble ──▶ inspect ──▶ fetch ──▶ decode ──▶ reserve ────────▶ look up
+ *      │                           ▲                      └─────▶ reserve again ──▶ look up
+ *      └───────────────────────────┘                              (there is a row)
+ *       pending
+ *
+ *   look up ──────▶ put ──▶ publish ──▶ tidy ──▶ DONE
+ *           pending            │
+ *                              ├─ the row is not pending ──▶ look up ──▶ withdraw
+ *                              └─ no owner, no place ──────▶ give up
+ *
+ *   assemble, inspect, fetch, put: no object ──▶ look up
+ *
+ * The sweeper knows of some uploads the row alone:
+ *
+ *   look up ──────▶ check ── the public object is there ──▶ publish ──▶ DONE
+ *           pending   └───── it is not ───────────────────▶ give up ──▶ NOT_ARRIVED
+ *
+ * The row is looked up for one of five reasons. The reason, and what the row says, decide what follows:
+ *
+ *   reason            no row        pending       over          published
+ *   FIRST             assemble      inspect       its outcome   DONE_BEFORE
+ *   GONE (no object)  NOT_ARRIVED   NOT_ARRIVED   its outcome   DONE_BEFORE
+ *   HELD (reserved)   NO_OWNER      put           its outcome   DONE_BEFORE
+ *   LOST (withdraw)   NO_OWNER      NOT_ARRIVED   its outcome   DONE_BEFORE, nothing is withdrawn
+ *   RESUMED           DONE_BEFORE   check         DONE_BEFORE   DONE_BEFORE
+ *
+ * Any step may end the whole with the outcome of what failed. Invariants:
+ *
+ *   1  A promotion leaves the original in staging until what was made of it is published: only `tidy` deletes it.
+ *   2  No object is put under a public key that no pending row of this upload holds.
+ *   3  `withdraw` and `give up` delete objects whose row is not published. What they cannot delete, the
+ *      sweeper finds by its row.
+ *   4  Of any number of promotions of one upload one publishes, and all end with the same media.
+ *   5  One table holds the steps that may follow each step, and the outcomes in which it may end. Any other
+ *      aborts the process.
  */
 #ifndef VB_INGEST_PROMOTE_H
 #define VB_INGEST_PROMOTE_H
 
-#include "api/context.h"
-#include "ingest/ticket.h"
+#include "ingest/ingest.h"
+#include "ingest/outcome.h"
+#include "ingest/staged.h"
 #include "db/media.h"
 
-struct vb_promotion {
-    struct vb_ticket ticket;
-    const char *user_id, *upload_id, *staging_key;
-    struct vb_s3_client *s3; /* NULL: the API's */
-    char problem[256];       /* result: for a rejected file, or one in parts, a sentence that says why */
-};
+/* Publishes a staged file. DONE and DONE_BEFORE set *ret_media; the caller releases it in any case. Any
+ * outcome but NOT_PENDING. */
+enum vb_outcome vb_promote(const struct vb_ingest *ingest, const struct vb_staged *staged,
+                           struct vb_media *ret_media, struct vb_error *err);
 
-enum vb_promotion_result {
-    VB_PROMOTION_DONE,
-    VB_PROMOTION_DONE_BEFORE,
-    VB_PROMOTION_NOT_ARRIVED,
-    VB_PROMOTION_WRONG_LENGTH, /* other than the ticket says */
-    VB_PROMOTION_WRONG_TYPE,   /* the bytes are of another type than the ticket says */
-    VB_PROMOTION_UNKNOWN_TYPE, /* the bytes are nothing that we take */
-    VB_PROMOTION_BAD_MEDIA,    /* the file is damaged, hostile, or past a limit */
-    VB_PROMOTION_BUSY,         /* too many files wait to be worked on: try again later */
-    VB_PROMOTION_WRONG_TARGET, /* the object was not written with the ticket's headers */
-    VB_PROMOTION_DAMAGED,      /* the bytes have another checksum than the ticket */
-    VB_PROMOTION_CANCELLED,    /* its owner has cancelled it */
-    VB_PROMOTION_NO_PLACE,     /* the activity or the story is not there (any more) */
-    VB_PROMOTION_FORBIDDEN,    /* the activity or the story is somebody else's */
-    VB_PROMOTION_NO_OWNER,     /* the user has been deleted */
-    VB_PROMOTION_DATABASE,     /* with *ret_error and err */
-    VB_PROMOTION_STORAGE
-};
-
-/* ret_media is set (and to be released) for the first two. ret_error: the negative errno of a failed call. */
-enum vb_promotion_result vb_promote(struct vb_api *api, struct vb_promotion *promotion,
-                                    struct vb_media *ret_media, int *ret_error, struct vb_error *err);
-
-/* For an upload (by its UUID) whose row is pending and whose staged object is gone: publishes it if its object
- * is at the final key, and else gives it up. VB_PROMOTION_NOT_ARRIVED: it was given up, for there is no
- * object; VB_PROMOTION_DONE_BEFORE: it is not pending (any more). */
-enum vb_promotion_result vb_promote_pending(struct vb_api *api, struct vb_s3_client *s3, const char *uuid,
-                                            int *ret_error, struct vb_error *err);
+/* For an upload, by its UUID, whose row is pending and whose staged object is gone: publishes it if its
+ * object is at the public key, and else gives it up. NOT_ARRIVED: it was given up; DONE_BEFORE: it is not
+ * pending (any more). */
+enum vb_outcome vb_promote_pending(const struct vb_ingest *ingest, const char *upload_uuid,
+                                   struct vb_error *err);
 
 #endif

@@ -14,7 +14,8 @@ static bool fits(int length, size_t size)
     return length > 0 && (size_t)length < size;
 }
 
-/* ---- profile pictures ------------------------------------------------------------------------------------ */
+/* ---- profile pictures
+ * ------------------------------------------------------------------------------------ */
 
 static int find_profile(struct vb_db *db, const char *user_id, const struct vb_target *target,
                         enum vb_media_type type, struct vb_place *ret_place, struct vb_error *err)
@@ -43,7 +44,8 @@ static int show_profile(struct vb_db *db, const struct vb_media *media, const st
     return vb_users_set_profile_picture(db, media->user_id, urls->url, media->key, urls->cdn_url, err);
 }
 
-/* ---- pictures of activities ------------------------------------------------------------------------------ */
+/* ---- pictures of activities
+ * ------------------------------------------------------------------------------ */
 
 static int find_activity(struct vb_db *db, const char *user_id, const struct vb_target *target,
                          enum vb_media_type type, struct vb_place *ret_place, struct vb_error *err)
@@ -85,7 +87,8 @@ static int show_activity(struct vb_db *db, const struct vb_media *media, const s
     return vb_activity_images_set_hero(db, media->activity_id, urls->url, media->key, urls->cdn_url, err);
 }
 
-/* ---- photos and videos of stories ------------------------------------------------------------------------ */
+/* ---- photos and videos of stories
+ * ------------------------------------------------------------------------ */
 
 static int find_story(struct vb_db *db, const char *user_id, const struct vb_target *target,
                       enum vb_media_type type, struct vb_place *ret_place, struct vb_error *err)
@@ -135,24 +138,18 @@ static int show_story(struct vb_db *db, const struct vb_media *media, const stru
 
 static const struct vb_purpose purposes[] = {
     {.number = VB_UPLOAD_PROFILE_PICTURE,
-     .missing_code = "upload_not_found",
-     .missing_detail = "There is no such account",
      .find_place = find_profile,
      .write_key = write_profile_key,
      .lock = lock_profile,
      .show = show_profile},
     {.number = VB_UPLOAD_ACTIVITY_IMAGE,
      .has_target = true,
-     .missing_code = "activity_not_found",
-     .missing_detail = "There is no such activity",
      .find_place = find_activity,
      .write_key = write_activity_key,
      .lock = lock_activity,
      .show = show_activity},
     {.number = VB_UPLOAD_STORY_MEDIA,
      .has_target = true,
-     .missing_code = "story_not_found",
-     .missing_detail = "There is no such story, or it has ended",
      .find_place = find_story,
      .write_key = write_story_key,
      .write_poster_key = write_story_poster_key,

@@ -24,8 +24,6 @@ struct vb_media_urls {
 struct vb_purpose {
     enum vb_upload_purpose number;
     bool has_target; /* staged objects carry a sealed target */
-    /* The problem when the place is not there (any more). */
-    const char *missing_code, *missing_detail;
 
     /* Finds the place of a file of that type; in a transaction, as it may make it. -ENXIO: it is not there;
      * -EACCES: it is somebody else's. */

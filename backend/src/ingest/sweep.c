@@ -1,7 +1,7 @@
 /* One run of the sweeper: see sweep.h. */
 #include "ingest/sweep.h"
 
-#include "ingest/staged.h"
+#include "ingest/promote.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "db/idempotency.h"
@@ -44,7 +44,7 @@ static bool is_over(const struct run *run)
 /* Counts an object as gone that way, or the failure. */
 static void delete_object(const struct run *run, const char *key, enum vb_sweep_outcome outcome)
 {
-    int r = vb_api_delete_object(run->sweep->api, run->sweep->s3, key, run->err);
+    int r = vb_ingest_delete(run->sweep->ingest, key, run->err);
 
     count(run, r == 0 ? outcome : VB_SWEEP_FAILED, 1);
 }
@@ -97,58 +97,61 @@ static int delete_replaced(struct run *run)
     return r == -ECANCELED ? 0 : r;
 }
 
-/* What became of an upload that was taken up again; true if its staged object is of no more use. */
-static bool count_promotion(const struct run *run, enum vb_promotion_result result,
-                            enum vb_sweep_outcome done, enum vb_sweep_outcome *ret_useless)
+/* What an outcome of vb_promote() is to the sweep: the count it goes to, and whether the staged object is of
+ * no more use. SKIPPED: somebody else has just finished with it. */
+#define SKIPPED VB_SWEEP_OUTCOMES
+static const struct {
+    enum vb_sweep_outcome counted;
+    bool useless;
+} judgement[VB_OUTCOMES] = {
+    [VB_OUTCOME_DONE] = {VB_SWEEP_COMPLETED, false}, /* the promotion deleted it */
+    [VB_OUTCOME_DONE_BEFORE] = {VB_SWEEP_TIDIED, true},
+    [VB_OUTCOME_NOT_ARRIVED] = {SKIPPED, false},
+    [VB_OUTCOME_INCOMPLETE] = {SKIPPED, false},
+    [VB_OUTCOME_WRONG_LENGTH] = {VB_SWEEP_REJECTED, true},
+    [VB_OUTCOME_WRONG_TYPE] = {VB_SWEEP_REJECTED, true},
+    [VB_OUTCOME_UNKNOWN_TYPE] = {VB_SWEEP_REJECTED, true},
+    [VB_OUTCOME_WRONG_TARGET] = {VB_SWEEP_REJECTED, true},
+    [VB_OUTCOME_BAD_MEDIA] = {VB_SWEEP_REJECTED, true},
+    [VB_OUTCOME_DAMAGED] = {VB_SWEEP_REJECTED, true},
+    [VB_OUTCOME_NOT_PENDING] = {SKIPPED, false}, /* no promotion ends so */
+    [VB_OUTCOME_CANCELLED] = {VB_SWEEP_TIDIED, true},
+    [VB_OUTCOME_NO_PLACE] = {VB_SWEEP_REJECTED, true},
+    [VB_OUTCOME_FORBIDDEN] = {VB_SWEEP_REJECTED, true},
+    [VB_OUTCOME_NO_OWNER] = {VB_SWEEP_REJECTED, true},
+    [VB_OUTCOME_BUSY] = {VB_SWEEP_FAILED, false},
+    [VB_OUTCOME_DATABASE] = {VB_SWEEP_FAILED, false},
+    [VB_OUTCOME_STORAGE] = {VB_SWEEP_FAILED, false},
+};
+
+/* Counts a promotion; of the failures, the last is what the run reports. */
+static void count_promotion(const struct run *run, enum vb_sweep_outcome counted, const struct vb_error *err)
 {
-    switch (result) {
-    case VB_PROMOTION_DONE:
-        count(run, done, 1);
-        return false; /* it went with that */
-    case VB_PROMOTION_NOT_ARRIVED:
-        return false; /* somebody else has just finished with it */
-    case VB_PROMOTION_DONE_BEFORE:
-    case VB_PROMOTION_CANCELLED:
-        *ret_useless = VB_SWEEP_TIDIED;
-        return true;
-    case VB_PROMOTION_WRONG_LENGTH:
-    case VB_PROMOTION_WRONG_TYPE:
-    case VB_PROMOTION_UNKNOWN_TYPE:
-    case VB_PROMOTION_BAD_MEDIA:
-    case VB_PROMOTION_WRONG_TARGET:
-    case VB_PROMOTION_DAMAGED:
-    case VB_PROMOTION_NO_PLACE:
-    case VB_PROMOTION_FORBIDDEN:
-    case VB_PROMOTION_NO_OWNER:
-        *ret_useless = VB_SWEEP_REJECTED;
-        return true;
-    case VB_PROMOTION_DATABASE:
-    case VB_PROMOTION_STORAGE:
-    case VB_PROMOTION_BUSY:
-        count(run, VB_SWEEP_FAILED, 1);
-        return false;
-    }
-    return false;
+    if (counted == VB_SWEEP_FAILED)
+        *run->err = *err;
+    if (counted != SKIPPED)
+        count(run, counted, 1);
 }
 
 static void take_up_staged(const struct run *run, const char *key, int64_t age_s)
 {
-    struct vb_sweep *sweep = run->sweep;
-    struct vb_promotion promotion = {.s3 = sweep->s3};
+    const struct vb_ingest *ingest = run->sweep->ingest;
     struct vb_media media VB_CLEANUP(vb_media_release) = {0};
-    enum vb_sweep_outcome useless = VB_SWEEP_REJECTED;
-    enum vb_promotion_result result;
     struct vb_staged_names names;
-    int error = 0;
+    struct vb_error err = {0};
+    struct vb_staged staged;
+    enum vb_outcome outcome;
 
-    if (vb_staged_from_key(sweep->api, key, &names, &promotion) < 0) {
+    if (vb_staged_from_key(ingest->keys, key, &names, &staged) < 0) {
         if (age_s >= FOREIGN_AFTER)
             delete_object(run, key, VB_SWEEP_REJECTED);
         return;
     }
-    result = vb_promote(sweep->api, &promotion, &media, &error, run->err);
-    if (count_promotion(run, result, VB_SWEEP_COMPLETED, &useless))
-        delete_object(run, key, useless);
+    outcome = vb_promote(ingest, &staged, &media, &err);
+    if (judgement[outcome].useless) /* the deletion counts */
+        delete_object(run, key, judgement[outcome].counted);
+    else
+        count_promotion(run, judgement[outcome].counted, &err);
 }
 
 static int visit_staged(void *context, const struct vb_s3_listed *object)
@@ -180,7 +183,8 @@ static int find_age(const struct run *run, const struct vb_s3_upload *upload, in
     int r = 0;
 
     if (run->now_s - last_s >= (int64_t)run->sweep->uploads_after_s)
-        r = vb_s3_multipart_parts(run->sweep->s3, upload->key, upload->id, visit_part, &last_s, run->err);
+        r = vb_s3_multipart_parts(run->sweep->ingest->s3, upload->key, upload->id, visit_part, &last_s,
+                                  run->err);
     *ret_age_s = run->now_s - last_s;
     return r;
 }
@@ -190,9 +194,9 @@ static void take_up_parts(const struct run *run, const struct vb_s3_upload *uplo
 {
     struct vb_sweep *sweep = run->sweep;
     uint64_t failed = sweep->counts[VB_SWEEP_FAILED];
-    struct vb_promotion promotion = {0};
     struct vb_staged_names names;
-    bool ours = vb_staged_from_key(sweep->api, upload->key, &names, &promotion) == 0;
+    struct vb_staged staged;
+    bool ours = vb_staged_from_key(sweep->ingest->keys, upload->key, &names, &staged) == 0;
     int r;
 
     if (!ours && age_s < FOREIGN_AFTER)
@@ -201,7 +205,7 @@ static void take_up_parts(const struct run *run, const struct vb_s3_upload *uplo
         take_up_staged(run, upload->key, age_s);
     if (failed != sweep->counts[VB_SWEEP_FAILED])
         return;
-    r = vb_s3_multipart_abort(sweep->s3, upload->key, upload->id, run->err);
+    r = vb_s3_multipart_abort(sweep->ingest->s3, upload->key, upload->id, run->err);
     if (r != -ENOENT)
         count(run, r == 0 ? VB_SWEEP_ABORTED : VB_SWEEP_FAILED, 1);
 }
@@ -225,17 +229,24 @@ static int visit_upload(void *context, const struct vb_s3_upload *upload)
 static int visit_pending(void *context, const char *uuid)
 {
     const struct run *run = context;
-    enum vb_sweep_outcome useless; /* there is no staged object to ask about */
-    enum vb_promotion_result result;
-    int error = 0;
+    struct vb_error err = {0};
 
     if (is_over(run))
         return -ECANCELED;
-    result = vb_promote_pending(run->sweep->api, run->sweep->s3, uuid, &error, run->err);
-    if (result == VB_PROMOTION_DONE || result == VB_PROMOTION_DATABASE || result == VB_PROMOTION_STORAGE)
-        (void)count_promotion(run, result, VB_SWEEP_FINISHED, &useless);
-    else if (result != VB_PROMOTION_DONE_BEFORE && result != VB_PROMOTION_CANCELLED)
-        count(run, VB_SWEEP_ABANDONED, 1);
+    switch (vb_promote_pending(run->sweep->ingest, uuid, &err)) {
+    case VB_OUTCOME_DONE:
+        count_promotion(run, VB_SWEEP_FINISHED, &err);
+        break;
+    case VB_OUTCOME_DATABASE:
+    case VB_OUTCOME_STORAGE:
+        count_promotion(run, VB_SWEEP_FAILED, &err);
+        break;
+    case VB_OUTCOME_DONE_BEFORE:
+    case VB_OUTCOME_CANCELLED:
+        break;
+    default:
+        count_promotion(run, VB_SWEEP_ABANDONED, &err);
+    }
     return 0;
 }
 
@@ -256,9 +267,9 @@ static int sweep_all(struct run *run)
         r = delete_replaced(run);
     if (r < 0 || is_over(run))
         return r;
-    r = vb_s3_multipart_list(run->sweep->s3, VB_STAGED_PREFIX, visit_upload, run, run->err);
+    r = vb_s3_multipart_list(run->sweep->ingest->s3, VB_STAGED_PREFIX, visit_upload, run, run->err);
     if (r == 0)
-        r = vb_s3_list(run->sweep->s3, VB_STAGED_PREFIX, visit_staged, run, run->err);
+        r = vb_s3_list(run->sweep->ingest->s3, VB_STAGED_PREFIX, visit_staged, run, run->err);
     if (r < 0) {
         if (r != -ECANCELED)
             count(run, VB_SWEEP_FAILED, 1);
@@ -276,7 +287,7 @@ int vb_sweep_run(struct vb_sweep *sweep, struct vb_error *err)
 
     for (int outcome = 0; outcome < VB_SWEEP_OUTCOMES; outcome++)
         sweep->counts[outcome] = 0;
-    r = vb_db_acquire(sweep->api->db, &db, err);
+    r = vb_db_acquire(sweep->ingest->db, &db, err);
     if (r == 0)
         r = vb_sweep_lock(db, err);
     if (r < 0)

@@ -15,7 +15,7 @@
 #ifndef VB_INGEST_SWEEP_H
 #define VB_INGEST_SWEEP_H
 
-#include "api/context.h"
+#include "ingest/ingest.h"
 
 #include <stdatomic.h>
 
@@ -36,8 +36,7 @@ enum vb_sweep_outcome {
 const char *vb_sweep_outcome_name(enum vb_sweep_outcome outcome);
 
 struct vb_sweep {
-    struct vb_api *api;
-    struct vb_s3_client *s3;
+    const struct vb_ingest *ingest;
     unsigned
         uploads_after_s; /* the age at which a staged object (or the youngest part of one) or a pending row is
                             nobody's work any more */

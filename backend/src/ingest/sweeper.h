@@ -5,15 +5,17 @@
 #ifndef VB_INGEST_SWEEPER_H
 #define VB_INGEST_SWEEPER_H
 
-#include "api/api.h"
+#include "ingest/ingest.h"
 #include "s3/credentials.h"
 
 struct vb_sweeper;
 
 struct vb_sweeper_config {
-    struct vb_api *api;            /* must outlive the sweeper, as must the credentials of s3 */
-    const struct vb_s3_config *s3; /* its http is not used: the sweeper has its own, to be broken off */
-    unsigned interval_s;           /* between runs, more or less a tenth */
+    /* Copied; what it points to must outlive the sweeper. Its s3 is not used: the sweeper has a client of its
+     * own, which can be broken off. */
+    const struct vb_ingest *ingest;
+    const struct vb_s3_config *s3;              /* of that client, but for http */
+    unsigned interval_s;                        /* between runs, more or less a tenth */
     unsigned uploads_after_s, replaced_after_s; /* as struct vb_sweep has them */
 };
 

@@ -20,8 +20,8 @@ bool vb_target_is_id(const char *text)
            strcmp(text, "..") != 0;
 }
 
-/* Writes what the seal covers; returns its length. No message that a ticket's code authenticates begins like this one:
- * at the ninth byte of a UUID the highest bit is set. The fields are free of line feeds. */
+/* Writes what the seal covers; returns its length. No message that a ticket's code authenticates begins like
+ * this one: at the ninth byte of a UUID the highest bit is set. The fields are free of line feeds. */
 static size_t put_together(const char *upload_id, const struct vb_target *target, char message[MESSAGE_SIZE])
 {
     int length = snprintf(message, MESSAGE_SIZE, "vibe upload target 1\n%s\n%s\n%s\n%d\n%s\n", upload_id,

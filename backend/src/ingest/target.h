@@ -27,7 +27,8 @@ struct vb_target {
     int index;                           /* of the gallery; 0 otherwise */
 };
 
-/* Whether text can be the id of an activity or a story: 1 to 64 of A-Z a-z 0-9 _ . : -, and no dot segment. */
+/* Whether text can be the id of an activity or a story: 1 to 64 of A-Z a-z 0-9 _ . : -, and no dot
+ * segment. */
 bool vb_target_is_id(const char *text);
 
 /* The target's headers, in memory that lives as long as this struct. */

@@ -1,28 +1,18 @@
 /*
- * POST /api/upload/{uploadId}/complete: checks what really arrived in user-uploads/, gives it its public key,
- * and enters it in the database. May be called again, or by two at once: there is one media, and every answer
- * is about it.
- *
- *   inspect ──▶ ingest: a jailed worker decodes it and writes it anew ──▶ reserve: media row, "pending", holds the final
- * key ──▶ put ──▶ publish: row "ready", the owning row (user, activity, story) names it ──▶ tidy up
- *
- * A file that came in parts is made one object before that (parts.h).
- *
- * Whoever comes second finds the row: when it is ready, that is the answer; when it is pending (the first is
- * still at it, or died), the same is made and put to the same key once more, which harms nothing, and one of
- * the two publishes.
+ * POST /api/upload/{uploadId}/complete: publishes the file that arrived in user-uploads/ (ingest/promote.h).
+ * It may be called again, and by two at once: there is one media, and every answer is about it.
  */
-#include "ingest/purpose.h"
 #include "api/auth/authenticate.h"
-#include "api/request.h"
-#include "ingest/staged.h"
 #include "api/upload/context.h"
 #include "api/upload/routes.h"
+#include "api/upload/staged.h"
+#include "ingest/promote.h"
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "http/problem.h"
+#include "media/variant.h"
 
-#include <errno.h>
 #include <string.h>
 
 /* The same picture in every width the CDN makes of it, smallest first: a srcset. Of a video: its poster's. */
@@ -93,23 +83,45 @@ static void answer_media(struct vb_http_request *request, const struct vb_media 
     vb_api_answer_json(request, 200, &body);
 }
 
-/* The staged object is of no use: it goes, so that nobody pays for it. If that fails, the bucket's rule for
- * user-uploads/ ends it. */
-static void reject(struct vb_http_request *request, const struct vb_promotion *promotion, int status,
-                   const char *code, const char *detail)
+/* What an outcome of the promotion is to the client. */
+struct answer {
+    int status;
+    const char *code;
+    const char *detail; /* NULL: the ingest's own sentence */
+    bool rejects;       /* the staged object is of no use: it goes, so that nobody pays for it */
+};
+static const struct answer answers[VB_OUTCOMES] = {
+    [VB_OUTCOME_NOT_ARRIVED] = {409, "upload_incomplete", NULL, false},
+    [VB_OUTCOME_INCOMPLETE] = {409, "upload_incomplete", NULL, false},
+    [VB_OUTCOME_WRONG_LENGTH] = {422, "length_mismatch", NULL, true},
+    [VB_OUTCOME_WRONG_TYPE] = {422, "type_mismatch", NULL, true},
+    [VB_OUTCOME_UNKNOWN_TYPE] = {422, "unsupported_media", NULL, true},
+    [VB_OUTCOME_WRONG_TARGET] = {422, "target_mismatch", NULL, true},
+    [VB_OUTCOME_BAD_MEDIA] = {422, "media_rejected", NULL, true},
+    [VB_OUTCOME_DAMAGED] = {422, "checksum_mismatch", NULL, true},
+    [VB_OUTCOME_CANCELLED] = {409, "upload_cancelled", "This upload has been cancelled: ask for a new ticket",
+                              false},
+    [VB_OUTCOME_FORBIDDEN] = {403, "upload_forbidden", "What this upload is for belongs to somebody else",
+                              true},
+};
+
+/* The place of each purpose that does not exist (any more). */
+static const struct answer missing[] = {
+    [VB_UPLOAD_PROFILE_PICTURE] = {404, "upload_not_found", "There is no such account", true},
+    [VB_UPLOAD_ACTIVITY_IMAGE] = {404, "activity_not_found", "There is no such activity", true},
+    [VB_UPLOAD_STORY_MEDIA] = {404, "story_not_found", "There is no such story, or it has ended", true},
+};
+
+static void answer_with(struct vb_http_request *request, const struct vb_staged *staged,
+                        const struct answer *answer, const struct vb_error *err)
 {
     struct vb_api *api = vb_api_of(request);
 
-    vb_s3_delete(api->s3, promotion->staging_key, NULL);
-    vb_counter_add(api->uploads->rejected, 1);
-    vb_problem(request, status, code, "%s", detail);
-}
-
-static void reject_place(struct vb_http_request *request, const struct vb_promotion *promotion)
-{
-    const struct vb_purpose *purpose = vb_purpose_of(promotion->ticket.purpose);
-
-    reject(request, promotion, 404, purpose->missing_code, purpose->missing_detail);
+    if (answer->rejects) { /* should the deletion fail, the bucket's rule for user-uploads/ ends the object */
+        vb_s3_delete(api->s3, staged->key, NULL);
+        vb_counter_add(api->uploads->rejected, 1);
+    }
+    vb_problem(request, answer->status, answer->code, "%s", answer->detail ? answer->detail : err->message);
 }
 
 static void answer_busy(struct vb_http_request *request, const char *what)
@@ -118,91 +130,63 @@ static void answer_busy(struct vb_http_request *request, const char *what)
     vb_problem(request, 503, "media_busy", "%s: the upload is safe, complete it again in two seconds", what);
 }
 
-/* Answers for whatever a step of the promotion returned but success. */
-static void answer_failure(struct vb_http_request *request, const struct vb_promotion *promotion,
-                           enum vb_promotion_result result, int r, const struct vb_error *err)
+static void answer(struct vb_http_request *request, const struct vb_staged *staged, enum vb_outcome outcome,
+                   const struct vb_media *media, const struct vb_error *err)
 {
-    struct vb_api *api = vb_api_of(request);
+    struct vb_uploads *uploads = vb_api_of(request)->uploads;
 
-    switch (result) {
-    case VB_PROMOTION_NOT_ARRIVED:
-        vb_counter_add(api->uploads->incomplete, 1);
-        vb_problem(request, 409, "upload_incomplete", "%s",
-                   *promotion->problem ? promotion->problem
-                                       : "The file has not arrived yet: PUT it to the ticket's URL, then "
-                                         "complete the upload");
+    switch (outcome) {
+    case VB_OUTCOME_DONE:
+        vb_counter_add(uploads->completed, 1);
+        answer_media(request, media);
         break;
-    case VB_PROMOTION_WRONG_LENGTH:
-        reject(request, promotion, 422, "length_mismatch", promotion->problem);
+    case VB_OUTCOME_DONE_BEFORE:
+        answer_media(request, media);
         break;
-    case VB_PROMOTION_WRONG_TYPE:
-        reject(request, promotion, 422, "type_mismatch", promotion->problem);
+    case VB_OUTCOME_NO_PLACE:
+        answer_with(request, staged, &missing[staged->ticket.purpose], err);
         break;
-    case VB_PROMOTION_UNKNOWN_TYPE:
-        reject(request, promotion, 422, "unsupported_media", promotion->problem);
+    case VB_OUTCOME_NO_OWNER:
+        vb_api_unauthorized(request, "token_invalid", "The account of this access token no longer exists");
         break;
-    case VB_PROMOTION_BAD_MEDIA:
-        reject(request, promotion, 422, "media_rejected", promotion->problem);
-        break;
-    case VB_PROMOTION_BUSY:
+    case VB_OUTCOME_BUSY:
         vb_log(VB_LOG_WARN, "an upload waits for a media worker", VB_LOG_STR("requestId", request->id),
                VB_LOG_STR("error", err->message));
         answer_busy(request, "Too many files are being worked on");
         break;
-    case VB_PROMOTION_WRONG_TARGET:
-        reject(request, promotion, 422, "target_mismatch", promotion->problem);
+    case VB_OUTCOME_DATABASE:
+        vb_api_database_problem(request, -err->code, err);
         break;
-    case VB_PROMOTION_DAMAGED:
-        reject(request, promotion, 422, "checksum_mismatch", promotion->problem);
+    case VB_OUTCOME_STORAGE:
+        vb_api_storage_problem(request, -err->code, err);
         break;
-    case VB_PROMOTION_CANCELLED:
-        vb_problem(request, 409, "upload_cancelled", "This upload has been cancelled: ask for a new ticket");
-        break;
-    case VB_PROMOTION_NO_PLACE:
-        reject_place(request, promotion);
-        break;
-    case VB_PROMOTION_FORBIDDEN:
-        reject(request, promotion, 403, "upload_forbidden",
-               "What this upload is for belongs to somebody else");
-        break;
-    case VB_PROMOTION_NO_OWNER:
-        vb_api_unauthorized(request, "token_invalid", "The account of this access token no longer exists");
-        break;
-    case VB_PROMOTION_DATABASE:
-        vb_api_database_problem(request, r, err);
-        break;
-    case VB_PROMOTION_STORAGE:
-        vb_api_storage_problem(request, r, err);
-        break;
-    case VB_PROMOTION_DONE:
-    case VB_PROMOTION_DONE_BEFORE:
-        break;
+    case VB_OUTCOME_NOT_ARRIVED:
+    case VB_OUTCOME_INCOMPLETE:
+        vb_counter_add(uploads->incomplete, 1);
+        /* fall through */
+    default:
+        vb_assert(answers[outcome].status);
+        answer_with(request, staged, &answers[outcome], err);
     }
 }
 
 void vb_api_complete_upload(struct vb_http_request *request)
 {
     struct vb_api *api = vb_api_of(request);
-    struct vb_promotion promotion = {0};
-    struct vb_turn turn;
     struct vb_media media VB_CLEANUP(vb_media_release) = {0};
     const char *user_id = vb_api_authenticate(request);
-    enum vb_promotion_result result;
     struct vb_error err = {0};
-    int r = 0;
+    struct vb_staged staged;
+    enum vb_outcome outcome;
+    struct vb_turn turn;
 
-    if (!user_id || !vb_staged_read(request, user_id, &promotion))
+    if (!user_id || !vb_upload_read(request, user_id, &staged))
         return;
     if (!vb_turns_take(api->uploads->completions, user_id, &turn)) {
         answer_busy(request, "Many of your files are being worked on");
         return;
     }
-    result = vb_promote(api, &promotion, &media, &r, &err);
+    outcome = vb_promote(api->ingest, &staged, &media, &err);
     vb_turns_give_back(api->uploads->completions, &turn);
-    if (result == VB_PROMOTION_DONE)
-        vb_counter_add(api->uploads->completed, 1);
-    if (result == VB_PROMOTION_DONE || result == VB_PROMOTION_DONE_BEFORE)
-        answer_media(request, &media);
-    else
-        answer_failure(request, &promotion, result, r, &err);
+    answer(request, &staged, outcome, &media, &err);
 }

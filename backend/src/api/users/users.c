@@ -193,9 +193,9 @@ static void delete_objects(struct vb_http_request *request, struct vb_db *db, co
         const char *key = PQgetvalue(keys, row, 0), *poster = PQgetvalue(keys, row, 1);
 
         if (*poster)
-            r = vb_api_delete_object(api, api->s3, poster, &err);
+            r = vb_ingest_delete(api->ingest, poster, &err);
         if (r == 0)
-            r = vb_api_delete_object(api, api->s3, key, &err);
+            r = vb_ingest_delete(api->ingest, key, &err);
         if (r == 0)
             r = vb_media_forget(db, key, &err);
     }

@@ -34,9 +34,14 @@ void api_fixture_start(struct api_fixture *fixture, const char *database_url, bo
                                                              .http = fixture->http,
                                                              .attempts = 1});
     fixture->keys = keys_of(FIXTURE_SECRET, NULL);
+    fixture->ingest = (struct vb_ingest){.db = fixture->db,
+                                         .s3 = fixture->s3,
+                                         .keys = fixture->keys,
+                                         .cdn_base_url = "https://cdn.example.com"};
     fixture->api = vb_api_create(&(struct vb_api_config){.db = fixture->db,
                                                          .s3 = fixture->s3,
                                                          .keys = fixture->keys,
+                                                         .ingest = &fixture->ingest,
                                                          .cdn_base_url = "https://cdn.example.com",
                                                          .follow_host_s3_port = follow ? 9000 : 0,
                                                          .follow_host_cdn_port = follow ? 8080 : 0});

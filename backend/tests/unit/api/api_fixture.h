@@ -18,7 +18,8 @@ struct api_fixture {
     struct vb_http_client *http;
     struct vb_credentials_provider *credentials;
     struct vb_s3_client *s3;
-    struct vb_keys *keys; /* of FIXTURE_SECRET */
+    struct vb_keys *keys;    /* of FIXTURE_SECRET */
+    struct vb_ingest ingest; /* without workers */
     struct vb_api *api;
     struct vb_http_server *server;
 };

@@ -3,9 +3,8 @@
  * PUT its file to. Answered on the event loop, without database and without I/O: this is the API's most
  * frequent request. Only a file of more than 16 MiB, which goes in parts, is begun at S3 first, on a worker.
  */
-#include "ingest/parts.h"
 #include "api/auth/authenticate.h"
-#include "api/request.h"
+#include "api/upload/parts.h"
 #include "api/upload/context.h"
 #include "api/upload/routes.h"
 #include "ingest/target.h"
@@ -105,8 +104,8 @@ static bool check_length(struct vb_http_request *request, const struct upload_re
     return false;
 }
 
-/* An image of at most 15 MiB, or, if videos are taken, a video of at most 100 MB; content type and length will
- * be part of the signature. */
+/* An image of at most 15 MiB, or, if videos are taken, a video of at most 100 MB; content type and length
+ * will be part of the signature. */
 static bool check_file(struct vb_http_request *request, const struct file_fields *fields, bool takes_videos,
                        struct upload_request *ret)
 {
@@ -203,8 +202,8 @@ static const char *format_length(int64_t length, char buffer[LENGTH_TEXT_SIZE])
     return at;
 }
 
-/* What S3 keeps with the object: those of the headers that are its metadata, as the client wants them, and the
- * checksum. */
+/* What S3 keeps with the object: those of the headers that are its metadata, as the client wants them, and
+ * the checksum. */
 static void list_metadata(const struct vb_sigv4_header *headers, size_t header_count, const char *checksum,
                           const char *metadata[2 * HEADERS_MAX + 1])
 {
@@ -246,7 +245,7 @@ static void answer_in_parts(struct vb_http_request *request, const char *upload_
     vb_json_object_begin(&json);
     vb_json_key_int(&json, "partSize", VB_PART_SIZE);
     vb_json_key(&json, "parts");
-    r = vb_parts_write_missing(request, key, length, parts, &json, &err);
+    r = vb_upload_write_missing_parts(request, key, length, parts, &json, &err);
     vb_json_object_end(&json);
     vb_json_key_string(&json, "expiresAt", expires);
     vb_json_object_end(&json);

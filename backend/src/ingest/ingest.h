@@ -1,0 +1,32 @@
+/*
+ * What the ingest works with, on its way from a staged file to a published one. It knows nothing of HTTP
+ * requests: the API completes uploads with it, and the sweeper does in their owners' place. All of it is
+ * blocking and thread-safe.
+ */
+#ifndef VB_INGEST_INGEST_H
+#define VB_INGEST_INGEST_H
+
+#include "base/keys.h"
+#include "db/pool.h"
+#include "media/workers.h"
+#include "s3/client.h"
+
+/* Everything in it belongs to whoever made it, and outlives what is done with it. */
+struct vb_ingest {
+    struct vb_db_pool *db;
+    struct vb_s3_client *s3;
+    struct vb_workers *workers;
+    const struct vb_keys *keys;
+    const char *cdn_base_url; /* without a final slash */
+    /* Is told of each public object that was deleted; from any thread. NULL: nobody is. */
+    void (*on_deleted)(void *context, const char *key);
+    void *on_deleted_context;
+};
+
+/* Deletes an object, and tells on_deleted about a public one. Errors of the S3 client. */
+int vb_ingest_delete(const struct vb_ingest *ingest, const char *key, struct vb_error *err);
+
+/* Appends where the CDN serves a key: {base_url}/{key}, with the key percent-encoded. */
+void vb_ingest_add_cdn_url(struct vb_strbuf *out, const char *base_url, const char *key);
+
+#endif
