@@ -2,8 +2,10 @@
 #include "base/clock.h"
 
 #include "base/memory.h"
+#include "base/number.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,22 +61,14 @@ static void split_utc(int64_t time_s, struct tm *ret_tm)
     gmtime_r(&t, ret_tm);
 }
 
-/* Writes value with that many digits and returns what follows them. printf would be most of a signature's time. */
-static char *put(char *to, int value, int digits)
-{
-    for (int i = digits - 1; i >= 0; i--, value /= 10)
-        to[i] = (char)('0' + value % 10);
-    return to + digits;
-}
-
 /* "2026-11-22" and "21:10:26" */
-static char *put_three(char *to, int first, int first_digits, int second, int third, char separator)
+static char *put_three(char *to, int first, unsigned first_digits, int second, int third, char separator)
 {
-    to = put(to, first, first_digits);
+    to = vb_uint_write_fixed(to, (unsigned)first, first_digits);
     *to++ = separator;
-    to = put(to, second, 2);
+    to = vb_uint_write_fixed(to, (unsigned)second, 2);
     *to++ = separator;
-    return put(to, third, 2);
+    return vb_uint_write_fixed(to, (unsigned)third, 2);
 }
 
 void vb_clock_format_iso8601(int64_t time_ms, char buffer[VB_CLOCK_ISO8601_SIZE])
@@ -92,7 +86,7 @@ void vb_clock_format_iso8601(int64_t time_ms, char buffer[VB_CLOCK_ISO8601_SIZE]
     *to++ = 'T';
     to = put_three(to, tm.tm_hour, 2, tm.tm_min, tm.tm_sec, ':');
     *to++ = '.';
-    to = put(to, (int)ms, 3);
+    to = vb_uint_write_fixed(to, (unsigned)ms, 3);
     memcpy(to, "Z", 2);
 }
 
@@ -102,13 +96,13 @@ void vb_clock_format_amz_date(int64_t time_s, char buffer[VB_CLOCK_AMZ_DATE_SIZE
     struct tm tm;
 
     split_utc(time_s, &tm);
-    to = put(to, tm.tm_year + 1900, 4);
-    to = put(to, tm.tm_mon + 1, 2);
-    to = put(to, tm.tm_mday, 2);
+    to = vb_uint_write_fixed(to, (unsigned)(tm.tm_year + 1900), 4);
+    to = vb_uint_write_fixed(to, (unsigned)(tm.tm_mon + 1), 2);
+    to = vb_uint_write_fixed(to, (unsigned)tm.tm_mday, 2);
     *to++ = 'T';
-    to = put(to, tm.tm_hour, 2);
-    to = put(to, tm.tm_min, 2);
-    to = put(to, tm.tm_sec, 2);
+    to = vb_uint_write_fixed(to, (unsigned)tm.tm_hour, 2);
+    to = vb_uint_write_fixed(to, (unsigned)tm.tm_min, 2);
+    to = vb_uint_write_fixed(to, (unsigned)tm.tm_sec, 2);
     memcpy(to, "Z", 2);
 }
 
@@ -120,11 +114,11 @@ void vb_clock_format_http_date(int64_t time_s, char buffer[VB_CLOCK_HTTP_DATE_SI
     split_utc(time_s, &tm);
     memcpy(to, weekdays[tm.tm_wday], 3);
     memcpy(to + 3, ", ", 2);
-    to = put(to + 5, tm.tm_mday, 2);
+    to = vb_uint_write_fixed(to + 5, (unsigned)tm.tm_mday, 2);
     *to++ = ' ';
     memcpy(to, months[tm.tm_mon], 3);
     to[3] = ' ';
-    to = put(to + 4, tm.tm_year + 1900, 4);
+    to = vb_uint_write_fixed(to + 4, (unsigned)(tm.tm_year + 1900), 4);
     *to++ = ' ';
     to = put_three(to, tm.tm_hour, 2, tm.tm_min, tm.tm_sec, ':');
     memcpy(to, " GMT", 5);
@@ -151,15 +145,12 @@ static int join_utc(struct tm *tm, int64_t *ret_time_s)
 /* Reads exactly count digits. Returns what follows them, or NULL. */
 static const char *scan_digits(const char *text, int count, int *ret_value)
 {
-    int value = 0;
+    uint64_t value;
 
-    for (int i = 0; i < count; i++, text++) {
-        if (*text < '0' || *text > '9')
-            return NULL;
-        value = value * 10 + (*text - '0');
-    }
-    *ret_value = value;
-    return text;
+    if (vb_uint_parse(text, (size_t)count, INT_MAX, &value) < 0)
+        return NULL;
+    *ret_value = (int)value;
+    return text + count;
 }
 
 /* Reads one of the names. Returns what follows it, or NULL. */

@@ -2,8 +2,8 @@
 #include "base/config.h"
 
 #include "base/cleanup.h"
+#include "base/number.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,15 +53,11 @@ const char *vb_config_required(struct vb_config *config, const char *name, const
 int64_t vb_config_int(struct vb_config *config, const char *name, int64_t min, int64_t max, int64_t fallback)
 {
     const char *text = vb_config_string(config, name, NULL);
-    char *end;
-    long long value;
+    int64_t value;
 
     if (!text)
         return fallback;
-    errno = 0;
-    value = strtoll(text, &end, 10);
-    if (errno || *end || !(isdigit((unsigned char)*text) || *text == '-') || end == text || value < min ||
-        value > max) {
+    if (vb_int_parse(text, strlen(text), min, max, &value) < 0) {
         vb_config_problem(config, name, "must be a whole number from %lld to %lld", (long long)min,
                           (long long)max);
         return fallback;
@@ -73,7 +69,7 @@ int64_t vb_config_int(struct vb_config *config, const char *name, int64_t min, i
 static bool is_authority(const char *text, size_t length)
 {
     const char *end = text + length, *colon;
-    int port = 0;
+    uint64_t port;
 
     if (length > 0 && *text == '[') {
         const char *bracket = memchr(text, ']', length);
@@ -90,14 +86,8 @@ static bool is_authority(const char *text, size_t length)
     }
     if (colon == end)
         return true;
-    if (*colon != ':' || end - colon < 2 || end - colon > 6)
-        return false;
-    for (const char *digit = colon + 1; digit < end; digit++) {
-        if (!isdigit((unsigned char)*digit))
-            return false;
-        port = port * 10 + (*digit - '0');
-    }
-    return port >= 1 && port <= 65535;
+    return *colon == ':' && end - colon <= 6 &&
+           vb_uint_parse(colon + 1, (size_t)(end - colon - 1), 65535, &port) == 0 && port >= 1;
 }
 
 static bool is_plain_url(const char *url)

@@ -12,9 +12,10 @@ static const char hex_digits[] = "0123456789abcdef";
 static const char base64_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char base64url_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/* Each digit's value and IS_DIGIT. A table, as the digits of random bytes leave branches to chance. */
-#define IS_DIGIT 0x10
-static const unsigned char hex_values[256] = {
+const char vb_hex_upper[16] = {'0', '1', '2', '3', '4', '5', '6', '7',
+                               '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'};
+
+const unsigned char vb_hex_values[256] = {
     ['0'] = 0x10, ['1'] = 0x11, ['2'] = 0x12, ['3'] = 0x13, ['4'] = 0x14, ['5'] = 0x15,
     ['6'] = 0x16, ['7'] = 0x17, ['8'] = 0x18, ['9'] = 0x19, ['a'] = 0x1a, ['b'] = 0x1b,
     ['c'] = 0x1c, ['d'] = 0x1d, ['e'] = 0x1e, ['f'] = 0x1f, ['A'] = 0x1a, ['B'] = 0x1b,
@@ -39,12 +40,11 @@ int vb_hex_decode(const char *text, size_t length, void *buffer, size_t size)
     if (length != 2 * size)
         return -EINVAL;
     for (size_t i = 0; i < size; i++) {
-        unsigned high = hex_values[(unsigned char)text[2 * i]];
-        unsigned low = hex_values[(unsigned char)text[2 * i + 1]];
+        int high = vb_hex_digit(text[2 * i]), low = vb_hex_digit(text[2 * i + 1]);
 
-        if (!(high & low & IS_DIGIT))
+        if ((high | low) < 0)
             return -EINVAL;
-        to[i] = (unsigned char)(high << 4 | (low & 15));
+        to[i] = (unsigned char)(high << 4 | low);
     }
     return 0;
 }
@@ -158,13 +158,10 @@ int vb_base64url_decode(const char *text, size_t length, void *buffer, size_t ca
 #define UNRESERVED                                                                                           \
     ['A' ... 'Z'] = true, ['a' ... 'z'] = true,                                                              \
              ['0' ... '9'] = true, ['-'] = true, ['_'] = true, ['.'] = true, ['~'] = true
-static const bool unreserved[256] = {UNRESERVED};
-static const bool unreserved_or_slash[256] = {UNRESERVED, ['/'] = true};
+const bool vb_percent_plain[2][256] = {[false] = {UNRESERVED}, [true] = {UNRESERVED, ['/'] = true}};
 
 void vb_percent_encode(struct vb_strbuf *out, const char *data, size_t size, bool keep_slash)
 {
-    static const char upper[] = "0123456789ABCDEF";
-    const bool *stays = keep_slash ? unreserved_or_slash : unreserved;
     size_t plain = 0; /* start of a run that needs no encoding */
 
     if (size == 0) /* data may be NULL then */
@@ -173,11 +170,9 @@ void vb_percent_encode(struct vb_strbuf *out, const char *data, size_t size, boo
         unsigned char c = (unsigned char)data[i];
         char escaped[3];
 
-        if (stays[c])
+        if (vb_percent_is_plain(c, keep_slash))
             continue;
-        escaped[0] = '%';
-        escaped[1] = upper[c >> 4];
-        escaped[2] = upper[c & 15];
+        vb_percent_write(escaped, c);
         vb_strbuf_add(out, data + plain, i - plain);
         vb_strbuf_add(out, escaped, sizeof(escaped));
         plain = i + 1;

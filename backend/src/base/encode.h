@@ -9,6 +9,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The value of a hexadecimal digit of either case; negative for any other character. A table (16 + the value), as the
+ * digits of random bytes leave branches to chance. */
+extern const unsigned char vb_hex_values[256];
+static inline int vb_hex_digit(char digit)
+{
+    return vb_hex_values[(unsigned char)digit] - 16;
+}
+
+/* Upper-case digits, as percent-encoding and character references write them. */
+extern const char vb_hex_upper[16];
+
 /* Writes 2*size lower-case digits and a NUL. */
 void vb_hex_encode(const void *data, size_t size, char *buffer);
 /* Reads exactly 2*size digits of either case. Returns 0 or -EINVAL. */
@@ -24,6 +35,21 @@ size_t vb_base64url_encode(const void *data, size_t size, char *buffer);
 int vb_base64_decode(const char *text, size_t length, void *buffer, size_t capacity, size_t *ret_size);
 int vb_base64url_decode(const char *text, size_t length, void *buffer, size_t capacity, size_t *ret_size);
 
+/* Whether percent-encoding leaves the byte as it is: A-Z a-z 0-9 - _ . ~ (unreserved in RFC 3986 2.3), and '/' if
+ * keep_slash. */
+extern const bool vb_percent_plain[2][256];
+static inline bool vb_percent_is_plain(unsigned char byte, bool keep_slash)
+{
+    return vb_percent_plain[keep_slash][byte];
+}
+/* Writes "%XX" and returns where it ends. */
+static inline char *vb_percent_write(char *to, unsigned char byte)
+{
+    *to++ = '%';
+    *to++ = vb_hex_upper[byte >> 4];
+    *to++ = vb_hex_upper[byte & 15];
+    return to;
+}
 /* Appends data with every byte but RFC 3986 unreserved ones as %XX; keep_slash leaves '/' as it is. This is
  * the UriEncode() of "Create a signed AWS API request". */
 void vb_percent_encode(struct vb_strbuf *out, const char *data, size_t size, bool keep_slash);

@@ -1,6 +1,8 @@
 /* Flat JSON objects: see json_flat.h. */
 #include "base/json_flat.h"
 
+#include "base/number.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -50,17 +52,14 @@ static bool read_text(struct vb_json_flat *reader, const char **ret_text, size_t
 static bool read_integer(struct vb_json_flat *reader, int64_t *ret_value)
 {
     bool negative = take(reader, '-');
-    const char *first = reader->at;
-    int64_t value = 0;
+    size_t length = vb_digits_length(reader->at, (size_t)(reader->end - reader->at));
+    uint64_t value;
 
-    while (reader->at < reader->end && *reader->at >= '0' && *reader->at <= '9') {
-        if (reader->at - first == DIGITS_MAX)
-            return false;
-        value = value * 10 + (*reader->at++ - '0');
-    }
-    if (reader->at == first || (*first == '0' && reader->at - first > 1))
+    if (length > DIGITS_MAX || (length > 1 && *reader->at == '0') ||
+        vb_uint_parse(reader->at, length, INT64_MAX, &value) < 0)
         return false;
-    *ret_value = negative ? -value : value;
+    reader->at += length;
+    *ret_value = negative ? -(int64_t)value : (int64_t)value;
     return true;
 }
 

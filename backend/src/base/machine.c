@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/number.h"
 
 #include <sched.h>
 #include <stdbool.h>
@@ -39,12 +40,23 @@ static uint64_t least(uint64_t one, uint64_t other)
     return one < other ? one : other;
 }
 
+/* The number that the text begins with. */
+static bool first_number(const char *text, uint64_t *ret_number)
+{
+    return vb_uint_parse(text, vb_digits_length(text, SIZE_MAX), UINT64_MAX, ret_number) == 0;
+}
+
 static uint64_t memory_of_machine(const char *root)
 {
     char *text VB_CLEANUP(vb_freep) = read_text(root, "/proc/meminfo");
     const char *total = strstr(text, "MemTotal:");
+    uint64_t kib;
 
-    return total ? strtoull(total + strlen("MemTotal:"), NULL, 10) * 1024 : UINT64_MAX;
+    if (!total)
+        return UINT64_MAX;
+    total += strlen("MemTotal:");
+    total += strspn(total, " ");
+    return first_number(total, &kib) ? kib * 1024 : UINT64_MAX;
 }
 
 /* The limit in one file, which may be the word "max". */
@@ -53,7 +65,9 @@ static uint64_t read_limit(const char *root, const char *folder, const char *gro
     char *path VB_CLEANUP(vb_freep) = vb_xasprintf("%s%s/%s", folder, group, file);
     char *text VB_CLEANUP(vb_freep) = read_text(root, path);
 
-    return *text >= '0' && *text <= '9' ? strtoull(text, NULL, 10) : UINT64_MAX;
+    uint64_t limit;
+
+    return first_number(text, &limit) ? limit : UINT64_MAX;
 }
 
 /* Of the group and of all above it; group is cut. In a container the group itself may not be there, but what is above. */

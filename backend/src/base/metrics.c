@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/number.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -203,7 +204,7 @@ static int open_descriptors(void)
 static double start_time_s(void)
 {
     struct vb_strbuf stat VB_CLEANUP(vb_strbuf_release);
-    unsigned long long ticks;
+    uint64_t ticks;
     struct timespec since_boot;
     const char *field;
 
@@ -213,7 +214,7 @@ static double start_time_s(void)
     field = strrchr(stat.data, ')'); /* the name of the program may hold blanks and parentheses */
     for (int i = 2; field && i < 22; i++)
         field = strchr(field + 1, ' ');
-    if (!field || sscanf(field, "%llu", &ticks) != 1)
+    if (!field || vb_uint_parse(field + 1, vb_digits_length(field + 1, SIZE_MAX), UINT64_MAX, &ticks) < 0)
         return 0;
     clock_gettime(CLOCK_BOOTTIME, &since_boot);
     return (double)vb_clock_realtime_ms() / 1e3 - (double)since_boot.tv_sec -

@@ -2,6 +2,7 @@
 #include "base/strbuf.h"
 
 #include "base/memory.h"
+#include "base/number.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,14 +126,9 @@ void vb_strbuf_addf(struct vb_strbuf *sb, const char *format, ...)
 
 void vb_strbuf_addu(struct vb_strbuf *sb, uint64_t value)
 {
-    char digits[20];
-    size_t at = sizeof(digits);
+    char digits[VB_UINT_DIGITS_MAX];
 
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value);
-    vb_strbuf_add(sb, digits + at, sizeof(digits) - at);
+    vb_strbuf_add(sb, digits, (size_t)(vb_uint_write(digits, value) - digits));
 }
 
 void vb_strbuf_addi(struct vb_strbuf *sb, int64_t value)

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/number.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -72,11 +73,11 @@ static int on_seek(void *context, curl_off_t offset, int origin)
 static int read_status(const char *line, size_t length)
 {
     const char *space = memchr(line, ' ', length);
+    uint64_t status;
 
-    if (!space || (size_t)(space - line) + 4 > length || !isdigit((unsigned char)space[1]) ||
-        !isdigit((unsigned char)space[2]) || !isdigit((unsigned char)space[3]))
+    if (!space || (size_t)(space - line) + 4 > length || vb_uint_parse(space + 1, 3, 999, &status) < 0)
         return 0;
-    return (space[1] - '0') * 100 + (space[2] - '0') * 10 + (space[3] - '0');
+    return (int)status;
 }
 
 static int deliver_header(struct vb_transfer *transfer, char *line)

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/number.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -41,19 +42,6 @@ static char *add_text(char *at, const char *text)
     return at + length;
 }
 
-static char *add_number(char *at, unsigned number)
-{
-    char digits[10];
-    size_t count = 0;
-
-    do
-        digits[count++] = (char)('0' + number % 10);
-    while ((number /= 10) > 0);
-    while (count > 0)
-        *at++ = digits[--count];
-    return at;
-}
-
 /* The item's name, a string of structured fields (RFC 9651). */
 static char *add_name(char *at, const char *name, bool is_first)
 {
@@ -76,8 +64,8 @@ void vb_http_add_limits(const struct request *request, struct MHD_Response *resp
         policy = add_name(policy, token->name, i == 0);
         policy = add_text(policy, vb_ratelimit_policy(token->limiter));
         limit = add_name(limit, token->name, i == 0);
-        limit = add_number(add_text(limit, "r="), token->remaining);
-        limit = add_number(add_text(limit, ";t="), vb_ratelimit_reset_s(token->limiter, token->remaining));
+        limit = vb_uint_write(add_text(limit, "r="), token->remaining);
+        limit = vb_uint_write(add_text(limit, ";t="), vb_ratelimit_reset_s(token->limiter, token->remaining));
     }
     *policy = *limit = '\0';
     MHD_add_response_header(response, "RateLimit-Policy", policies);

@@ -2,6 +2,7 @@
 #include "http/proxies.h"
 
 #include "base/memory.h"
+#include "base/number.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -46,10 +47,9 @@ static int parse_block(char *text, struct block *block)
         return -EINVAL;
     block->bits = 128;
     if (slash) {
-        char *end;
-        unsigned long bits = strtoul(slash + 1, &end, 10);
+        uint64_t bits;
 
-        if (!isdigit((unsigned char)slash[1]) || *end || bits > (v4 ? 32UL : 128UL))
+        if (vb_uint_parse(slash + 1, strlen(slash + 1), v4 ? 32 : 128, &bits) < 0)
             return -EINVAL;
         block->bits = (unsigned)bits + (v4 ? 96 : 0);
     }

@@ -3,7 +3,9 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/number.h"
 
+#include <errno.h>
 #include <string.h>
 #include <strings.h>
 
@@ -14,20 +16,17 @@ static const char *skip_blanks(const char *text)
     return text;
 }
 
-/* Reads digits, holding at INT64_MAX: no representation is that large, so the meaning stays. */
+/* Reads digits, if there are any. INT64_MAX stands for everything above: no representation is that large. */
 static const char *read_number(const char *text, int64_t *ret_value, bool *ret_found)
 {
-    int64_t value = 0;
+    size_t length = vb_digits_length(text, SIZE_MAX);
+    uint64_t value = 0;
 
-    *ret_found = false;
-    for (; *text >= '0' && *text <= '9'; text++) {
-        int digit = *text - '0';
-
-        *ret_found = true;
-        value = value > (INT64_MAX - digit) / 10 ? INT64_MAX : value * 10 + digit;
-    }
-    *ret_value = value;
-    return text;
+    *ret_found = length > 0;
+    if (vb_uint_parse(text, length, INT64_MAX, &value) == -ERANGE)
+        value = INT64_MAX;
+    *ret_value = (int64_t)value;
+    return text + length;
 }
 
 enum vb_range_result vb_range_parse(const char *header, int64_t total, int64_t *ret_offset, int64_t *ret_size)

@@ -12,6 +12,7 @@
 #include "http/ratelimit.h"
 
 #include "base/memory.h"
+#include "base/number.h"
 #include "base/random.h"
 
 #include <arpa/inet.h>
@@ -53,17 +54,12 @@ struct vb_ratelimit {
 
 static int read_count(const char **text, unsigned max, unsigned *ret_count)
 {
-    unsigned long count = 0;
-    const char *at = *text;
+    size_t length = vb_digits_length(*text, SIZE_MAX);
+    uint64_t count;
 
-    for (; *at >= '0' && *at <= '9'; at++) {
-        count = count * 10 + (unsigned)(*at - '0');
-        if (count > max)
-            return -EINVAL;
-    }
-    if (at == *text || count == 0)
+    if (vb_uint_parse(*text, length, max, &count) < 0 || count == 0)
         return -EINVAL;
-    *text = at;
+    *text += length;
     *ret_count = (unsigned)count;
     return 0;
 }

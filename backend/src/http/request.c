@@ -4,10 +4,9 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/memory.h"
-#include "base/metrics.h"
+#include "base/number.h"
 #include "base/random.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,7 +155,7 @@ static bool is_unambiguous(const struct framing *framing, const char *version)
 
 static bool read_content_length(const struct framing *framing, int64_t *ret_length)
 {
-    char *end;
+    uint64_t length;
 
     if (framing->codings) {
         *ret_length = VB_HTTP_LENGTH_UNKNOWN;
@@ -164,11 +163,10 @@ static bool read_content_length(const struct framing *framing, int64_t *ret_leng
     }
     if (!framing->lengths)
         return true;
-    if (!framing->length || *framing->length < '0' || *framing->length > '9')
+    if (!framing->length || vb_uint_parse(framing->length, strlen(framing->length), INT64_MAX, &length) < 0)
         return false;
-    errno = 0;
-    *ret_length = strtoll(framing->length, &end, 10);
-    return *end == '\0' && errno == 0;
+    *ret_length = (int64_t)length;
+    return true;
 }
 
 static bool read_head(struct request *request, const char *method, const char *version)

@@ -1,6 +1,8 @@
 /* The canonical request of AWS Signature Version 4: see canonical.h. */
 #include "s3/canonical.h"
 
+#include "base/encode.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -29,29 +31,13 @@ static int compare_text(struct vb_text a, struct vb_text b)
     return order ? order : (a.length > b.length) - (a.length < b.length);
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return -1;
-}
-
 /* How '/' and '+' are read in the two parts of a request target. */
 enum part { PATH, QUERY };
 
 /* What UriEncode() leaves alone: the unreserved characters of RFC 3986, and the slashes of a path. */
-#define UNRESERVED                                                                                           \
-    ['A' ... 'Z'] = true, ['a' ... 'z'] = true,                                                              \
-             ['0' ... '9'] = true, ['-'] = true, ['_'] = true, ['.'] = true, ['~'] = true
-static const bool staying[2][256] = {[PATH] = {UNRESERVED, ['/'] = true}, [QUERY] = {UNRESERVED}};
-
 static bool stays(unsigned char c, enum part part)
 {
-    return staying[part][c];
+    return vb_percent_is_plain(c, part == PATH);
 }
 
 /* The byte that stands at *at, moving past it; -EINVAL for a '%' without two digits. */
@@ -66,8 +52,8 @@ static int decode_byte(struct vb_text text, enum part part, size_t *at)
         return (unsigned char)c;
     if (text.length - *at < 2)
         return -EINVAL;
-    high = hex_digit(text.data[*at]);
-    low = hex_digit(text.data[*at + 1]);
+    high = vb_hex_digit(text.data[*at]);
+    low = vb_hex_digit(text.data[*at + 1]);
     *at += 2;
     return high < 0 || low < 0 ? -EINVAL : high << 4 | low;
 }
@@ -80,9 +66,9 @@ static bool is_canonical(struct vb_text text, enum part part)
 
         if (stays((unsigned char)*at, part))
             continue;
-        if (*at != '%' || text.length - i < 3 || hex_digit(at[1]) < 0 || hex_digit(at[2]) < 0 ||
+        if (*at != '%' || text.length - i < 3 || vb_hex_digit(at[1]) < 0 || vb_hex_digit(at[2]) < 0 ||
             at[1] >= 'a' || at[2] >= 'a' ||
-            stays((unsigned char)(hex_digit(at[1]) << 4 | hex_digit(at[2])), part))
+            stays((unsigned char)(vb_hex_digit(at[1]) << 4 | vb_hex_digit(at[2])), part))
             return false;
         i += 2;
     }
@@ -91,15 +77,9 @@ static bool is_canonical(struct vb_text text, enum part part)
 
 static char *encode_byte(unsigned char c, enum part part, char *to)
 {
-    static const char digits[] = "0123456789ABCDEF";
-
-    if (stays(c, part)) {
-        *to++ = (char)c;
-    } else {
-        *to++ = '%';
-        *to++ = digits[c >> 4];
-        *to++ = digits[c & 15];
-    }
+    if (!stays(c, part))
+        return vb_percent_write(to, c);
+    *to++ = (char)c;
     return to;
 }
 

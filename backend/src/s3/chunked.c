@@ -13,6 +13,7 @@
 
 #include "base/encode.h"
 #include "base/memory.h"
+#include "base/number.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -110,11 +111,10 @@ static int check_chunk(struct vb_s3_chunked *chunked)
 /* Reads "<hexadecimal size>" at the beginning of text; its length goes to ret_length. */
 static int parse_size(const char *text, uint64_t *ret_size, size_t *ret_length)
 {
-    size_t length = strspn(text, "0123456789abcdefABCDEF");
+    size_t length = vb_hex_digits_length(text, SIZE_MAX);
 
-    if (length == 0 || length > 15) /* fits 63 bits */
+    if (length > 15 || vb_hex_parse(text, length, INT64_MAX, ret_size) < 0)
         return -EINVAL;
-    *ret_size = strtoull(text, NULL, 16);
     *ret_length = length;
     return 0;
 }

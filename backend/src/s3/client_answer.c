@@ -3,6 +3,7 @@
 #include "s3/client_call.h"
 
 #include "base/clock.h"
+#include "base/number.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -65,25 +66,38 @@ bool vb_s3_metadata(const struct vb_s3_object *object, const char *name, char *b
     return false;
 }
 
+/* The number that the text begins with; INT64_MAX stands for everything above. Returns what follows it, or NULL
+ * where there is none. */
+static const char *first_number(const char *text, int64_t *ret_number)
+{
+    size_t length = vb_digits_length(text, SIZE_MAX);
+    uint64_t number = INT64_MAX;
+
+    if (length == 0)
+        return NULL;
+    (void)vb_uint_parse(text, length, INT64_MAX, &number);
+    *ret_number = (int64_t)number;
+    return text + length;
+}
+
 /* "bytes 0-99/1234". The total of an unknown length, "*", leaves the size unsaid. */
 static void read_content_range(struct vb_s3_call *call, const char *value)
 {
-    const char *slash = strchr(value, '/');
-    char *end;
+    const char *slash = strchr(value, '/'), *end;
 
     if (strncasecmp(value, "bytes ", 6) != 0 || !slash)
         return;
-    call->range_first = strtoll(value + 6, &end, 10);
-    if (*end != '-')
+    end = first_number(value + 6, &call->range_first);
+    if (!end || *end != '-')
         call->range_first = -1;
-    if (slash[1] >= '0' && slash[1] <= '9')
-        call->object.size = strtoll(slash + 1, NULL, 10);
+    (void)first_number(slash + 1, &call->object.size);
 }
 
 static void read_content_length(struct vb_s3_call *call, const char *value)
 {
-    int64_t length = strtoll(value, NULL, 10), more_ms;
+    int64_t length = 0, more_ms;
 
+    (void)first_number(value, &length);
     if (call->status != 206)
         call->object.size = length;
     if (call->get.sink && vb_s3_status_ok(call->status) && !call->deadline_raised && length > 0) {
@@ -121,8 +135,8 @@ int vb_s3_answer_header(void *context, const char *name, const char *value)
         copy_value(call->failure.region, sizeof(call->failure.region), value);
     else if (strncasecmp(name, "x-amz-meta-", 11) == 0)
         keep_metadata(object, name + 11, value);
-    else if (strcasecmp(name, "retry-after") == 0 && value[0] >= '0' && value[0] <= '9')
-        call->retry_after_s = strtoll(value, NULL, 10);
+    else if (strcasecmp(name, "retry-after") == 0)
+        (void)first_number(value, &call->retry_after_s); /* not the form that is a date */
     return 0;
 }
 

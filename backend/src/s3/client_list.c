@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/memory.h"
+#include "base/number.h"
 #include "s3/xml.h"
 
 #include <errno.h>
@@ -67,7 +68,7 @@ static int on_object_end(void *context, const char *path, const char *text)
     static const char contents[] = "ListBucketResult/Contents";
     struct page *page = context;
     int64_t time_ms;
-    char *end;
+    uint64_t size;
 
     if (strncmp(path, contents, sizeof(contents) - 1) != 0)
         return 0;
@@ -75,8 +76,10 @@ static int on_object_end(void *context, const char *path, const char *text)
     if (strcmp(path, "/Key") == 0)
         return read_key(page, text);
     if (strcmp(path, "/Size") == 0) {
-        page->object.size = strtoll(text, &end, 10);
-        return end == text || *end || page->object.size < 0 ? -EPROTO : 0;
+        if (vb_uint_parse(text, strlen(text), INT64_MAX, &size) < 0)
+            return -EPROTO;
+        page->object.size = (int64_t)size;
+        return 0;
     }
     if (strcmp(path, "/LastModified") == 0) {
         if (vb_clock_parse_iso8601(text, &time_ms) < 0)

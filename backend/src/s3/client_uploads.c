@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/memory.h"
+#include "base/number.h"
 #include "s3/client_call.h"
 #include "s3/xml.h"
 
@@ -33,12 +34,11 @@ struct page {
 
 static int read_number(const char *text, int64_t max, int64_t *ret)
 {
-    char *end;
-    long long value = strtoll(text, &end, 10);
+    uint64_t value;
 
-    if (end == text || *end || value < 0 || value > max)
+    if (vb_uint_parse(text, strlen(text), (uint64_t)max, &value) < 0)
         return -EPROTO;
-    *ret = value;
+    *ret = (int64_t)value;
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/memory.h"
+#include "base/number.h"
 #include "s3/canonical.h"
 
 #include <errno.h>
@@ -111,12 +112,12 @@ static bool query_value(struct verification *v, const char *name, const char **r
 
 static bool parse_expires(const char *text, int64_t *ret_expires_s)
 {
-    size_t length = strspn(text, "0123456789");
+    uint64_t expires_s;
 
-    if (length == 0 || length > 6 || text[length] != '\0')
+    if (strlen(text) > 6 || vb_uint_parse(text, strlen(text), VB_SIGV4_EXPIRES_MAX_S, &expires_s) < 0)
         return false;
-    *ret_expires_s = atol(text);
-    return *ret_expires_s >= 1 && *ret_expires_s <= VB_SIGV4_EXPIRES_MAX_S;
+    *ret_expires_s = (int64_t)expires_s;
+    return expires_s >= 1;
 }
 
 static enum vb_sigv4_result read_query_form(struct verification *v, struct vb_text signature)

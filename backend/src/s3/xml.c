@@ -48,7 +48,6 @@ static size_t utf8_sequence(const char *text, size_t length)
 /* What stands for a single byte; NULL: the byte itself. */
 static const char *escape(unsigned char c, char buffer[8])
 {
-    static const char hex[] = "0123456789ABCDEF";
     size_t at = 0;
 
     switch (c) {
@@ -67,8 +66,8 @@ static const char *escape(unsigned char c, char buffer[8])
     memcpy(buffer, "&#x", 3);
     at = 3;
     if (c >> 4)
-        buffer[at++] = hex[c >> 4];
-    buffer[at++] = hex[c & 15];
+        buffer[at++] = vb_hex_upper[c >> 4];
+    buffer[at++] = vb_hex_upper[c & 15];
     buffer[at++] = ';';
     buffer[at] = '\0';
     return buffer;
