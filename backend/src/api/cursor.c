@@ -3,9 +3,9 @@
 
 #include "base/encode.h"
 #include "base/hash.h"
+#include "base/number.h"
 #include "http/problem.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define LIMIT_MAX     100
@@ -81,15 +81,14 @@ bool vb_cursor_read(struct vb_http_request *request, const char *list, const cha
 bool vb_cursor_read_limit(struct vb_http_request *request, unsigned *ret_limit)
 {
     const char *text = vb_http_query(request, "limit");
-    size_t length = text ? strlen(text) : 0;
+    uint64_t limit;
 
     *ret_limit = LIMIT_DEFAULT;
     if (!text)
         return true;
-    if (length > 0 && length <= 3 && strspn(text, "0123456789") == length) {
-        *ret_limit = (unsigned)strtoul(text, NULL, 10);
-        if (*ret_limit >= 1 && *ret_limit <= LIMIT_MAX)
-            return true;
+    if (strlen(text) <= 3 && vb_uint_parse(text, strlen(text), LIMIT_MAX, &limit) == 0 && limit >= 1) {
+        *ret_limit = (unsigned)limit;
+        return true;
     }
     vb_api_invalid_field(request, "limit", "\"limit\" must be a whole number from 1 to %d", LIMIT_MAX);
     return false;

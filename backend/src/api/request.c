@@ -3,6 +3,7 @@
 
 #include "api/auth/authenticate.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "http/problem.h"
 
 #include <errno.h>
@@ -211,18 +212,13 @@ static size_t host_length(const char *host)
 const char *vb_api_follow_host(struct vb_http_request *request, uint16_t port)
 {
     size_t length = port ? host_length(request->host) : 0;
-    char digits[6], *joined = length ? vb_arena_alloc(&request->arena, length + sizeof(digits) + 1) : NULL;
-    size_t count = 0;
+    char *joined = length ? vb_arena_alloc(&request->arena, length + sizeof(":65535")) : NULL;
 
     if (!joined)
         return NULL;
-    for (unsigned left = port; left > 0; left /= 10)
-        digits[count++] = (char)('0' + left % 10);
     memcpy(joined, request->host, length);
     joined[length++] = ':';
-    while (count > 0)
-        joined[length++] = digits[--count];
-    joined[length] = '\0';
+    *vb_uint_write(joined + length, port) = '\0';
     return joined;
 }
 

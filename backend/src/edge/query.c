@@ -4,6 +4,7 @@
 #include "edge/query.h"
 
 #include "base/memory.h"
+#include "base/number.h"
 #include "base/strbuf.h"
 
 #include <errno.h>
@@ -28,16 +29,12 @@ static bool value_is(struct value value, const char *word)
 /* Returns 0 for what is no plain number of at most four digits without leading zeros. */
 static unsigned value_number(struct value value)
 {
-    unsigned number = 0;
+    uint64_t number;
 
-    if (value.length == 0 || value.length > 4 || value.text[0] == '0')
+    if (value.length == 0 || value.text[0] == '0' ||
+        vb_uint_parse(value.text, value.length, 9999, &number) < 0)
         return 0;
-    for (size_t i = 0; i < value.length; i++) {
-        if (value.text[i] < '0' || value.text[i] > '9')
-            return 0;
-        number = number * 10 + (unsigned)(value.text[i] - '0');
-    }
-    return number;
+    return (unsigned)number;
 }
 
 static int read_width(struct value value, struct vb_query *query, struct vb_error *err)

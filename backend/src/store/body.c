@@ -3,27 +3,21 @@
 
 #include "base/encode.h"
 #include "base/memory.h"
+#include "base/number.h"
 #include "store/call.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
 
-/* Digits only. Returns 0 or -EINVAL. */
 static int parse_size(const char *text, int64_t *ret_size)
 {
-    int64_t size = 0;
+    uint64_t size;
+    int r = vb_uint_parse(text, strlen(text), INT64_MAX, &size);
 
-    if (!*text)
-        return -EINVAL;
-    for (; *text; text++) {
-        if (!isdigit((unsigned char)*text) || size > (INT64_MAX - 9) / 10)
-            return -EINVAL;
-        size = size * 10 + (*text - '0');
-    }
-    *ret_size = size;
-    return 0;
+    if (r == 0)
+        *ret_size = (int64_t)size;
+    return r;
 }
 
 static bool begin_payload_hash(struct vb_store_call *call)

@@ -5,8 +5,8 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/log.h"
+#include "base/number.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
@@ -34,19 +34,16 @@ bool vb_store_call_query_number(struct vb_store_call *call, const char *name, un
                                 unsigned *ret_value)
 {
     const char *text = vb_store_call_query(call, name);
-    uint64_t value = 0;
+    uint64_t value;
 
     if (!*text) {
         *ret_value = fallback;
         return true;
     }
-    for (const char *digit = text; *digit; digit++) {
-        if (!isdigit((unsigned char)*digit) || digit - text >= 10) {
-            vb_store_call_fail_argument(call, name, text,
-                                        "Provided %s not an integer or within integer range", name);
-            return false;
-        }
-        value = value * 10 + (uint64_t)(*digit - '0');
+    if (strlen(text) > 10 || vb_uint_parse(text, strlen(text), UINT64_MAX, &value) < 0) {
+        vb_store_call_fail_argument(call, name, text, "Provided %s not an integer or within integer range",
+                                    name);
+        return false;
     }
     *ret_value = value > max ? max : (unsigned)value;
     return true;

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/number.h"
 #include "http/range.h"
 
 #include <errno.h>
@@ -134,33 +135,46 @@ void vb_store_copy_object(struct vb_store_call *call)
     vb_engine_meta_release(&from);
 }
 
+/* "bytes=first-last". */
+static bool parse_source_range(const char *text, uint64_t *ret_first, uint64_t *ret_last)
+{
+    static const char unit[] = "bytes=";
+    size_t length;
+
+    if (strncmp(text, unit, sizeof(unit) - 1) != 0)
+        return false;
+    text += sizeof(unit) - 1;
+    length = vb_digits_length(text, SIZE_MAX);
+    return vb_uint_parse(text, length, INT64_MAX, ret_first) == 0 && text[length] == '-' &&
+           vb_uint_parse(text + length + 1, strlen(text + length + 1), INT64_MAX, ret_last) == 0 &&
+           *ret_first <= *ret_last;
+}
+
 /* x-amz-copy-source-range: "bytes=first-last", both there and within the object. Returns false having
  * answered. */
 static bool read_source_range(struct vb_store_call *call, int64_t total, int64_t *ret_offset,
                               int64_t *ret_size)
 {
     const char *header = vb_http_header(call->http, "x-amz-copy-source-range");
-    long long first, last;
-    int end = 0;
+    uint64_t first, last;
 
     *ret_offset = 0;
     *ret_size = total;
     if (header) {
-        if (sscanf(header, "bytes=%18lld-%18lld%n", &first, &last, &end) != 2 || header[end] || first < 0 ||
-            last < first) {
+        if (!parse_source_range(header, &first, &last)) {
             vb_store_call_fail_argument(
                 call, "x-amz-copy-source-range", header,
                 "The x-amz-copy-source-range value must be of the form bytes=first-last where first and "
                 "last are the zero-based offsets of the first and last bytes to copy");
             return false;
         }
-        if (last >= total) {
+        if (last >= (uint64_t)total) {
             vb_store_fail(call->http, VB_STORE_INVALID_ARGUMENT,
                           "Range specified is not valid for source object of size: %lld", (long long)total);
             return false;
         }
-        *ret_offset = first;
-        *ret_size = last - first + 1;
+        *ret_offset = (int64_t)first;
+        *ret_size = (int64_t)(last - first + 1);
     }
     if (*ret_size > VB_ENGINE_PUT_MAX) {
         vb_store_fail(

@@ -2,12 +2,11 @@
 #include "store/cors.h"
 
 #include "base/memory.h"
+#include "base/number.h"
 #include "s3/xml.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -81,12 +80,9 @@ static int check_wildcards(struct parser *parser, const char *name, const char *
 
 static int parse_max_age(struct parser *parser, const char *text)
 {
-    char *end;
-    long seconds;
+    uint64_t seconds;
 
-    errno = 0;
-    seconds = strtol(text, &end, 10);
-    if (!isdigit((unsigned char)*text) || *end || errno || seconds > INT_MAX)
+    if (vb_uint_parse(text, strlen(text), INT_MAX, &seconds) < 0)
         return vb_error_set(parser->err, EINVAL, "MaxAgeSeconds must be a number of seconds");
     parser->rule->max_age_s = (int)seconds;
     return 0;

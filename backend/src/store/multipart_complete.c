@@ -3,8 +3,8 @@
 #include "store/call.h"
 
 #include "base/cleanup.h"
+#include "base/number.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,12 +52,12 @@ static int on_start(void *context, const char *path)
 
 static int parse_number(const char *text, unsigned *ret_number)
 {
-    size_t length = strlen(text);
+    uint64_t number;
 
-    if (length == 0 || length > 5 || strspn(text, "0123456789") != length)
+    if (strlen(text) > 5 || vb_uint_parse(text, strlen(text), VB_ENGINE_PARTS_MAX, &number) < 0 || number < 1)
         return -EINVAL;
-    *ret_number = (unsigned)strtoul(text, NULL, 10);
-    return *ret_number >= 1 && *ret_number <= VB_ENGINE_PARTS_MAX ? 0 : -EINVAL;
+    *ret_number = (unsigned)number;
+    return 0;
 }
 
 /* An ETag too long to be one of ours is cut, and then matches no part. */

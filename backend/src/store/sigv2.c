@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/encode.h"
 #include "base/memory.h"
+#include "base/number.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -182,7 +183,7 @@ static enum vb_sigv4_result verify(struct vb_arena *arena, const struct vb_sigv4
 {
     struct vb_strbuf string VB_CLEANUP(vb_strbuf_release);
     const char *key_id, *signature, *expires;
-    size_t digits;
+    uint64_t expires_s;
 
     vb_strbuf_init(&string, STRING_TO_SIGN_MAX);
     if (!split_query(arena, request->query, query))
@@ -190,8 +191,8 @@ static enum vb_sigv4_result verify(struct vb_arena *arena, const struct vb_sigv4
     key_id = find(query, "AWSAccessKeyId");
     signature = find(query, "Signature");
     expires = find(query, "Expires");
-    digits = expires ? strspn(expires, "0123456789") : 0;
-    if (!key_id || !signature || digits == 0 || digits > 12 || expires[digits])
+    if (!key_id || !signature || !expires || strlen(expires) > 12 ||
+        vb_uint_parse(expires, strlen(expires), INT64_MAX, &expires_s) < 0)
         return VB_SIGV4_MALFORMED;
     if (!vb_equal_constant_time(key_id, strlen(key_id), credentials->access_key_id,
                                 strlen(credentials->access_key_id)))
@@ -207,7 +208,7 @@ static enum vb_sigv4_result verify(struct vb_arena *arena, const struct vb_sigv4
         return VB_SIGV4_MISMATCH;
     if (find(query, "x-amz-security-token") || *find_header(request, "x-amz-security-token"))
         return VB_SIGV4_BAD_TOKEN;
-    return strtoll(expires, NULL, 10) < now_s ? VB_SIGV4_EXPIRED : VB_SIGV4_OK;
+    return (int64_t)expires_s < now_s ? VB_SIGV4_EXPIRED : VB_SIGV4_OK;
 }
 
 enum vb_sigv4_result vb_store_sigv2_verify(struct vb_arena *arena, const struct vb_sigv4_request *request,

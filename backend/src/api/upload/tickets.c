@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/json_flat.h"
+#include "base/number.h"
 #include "http/problem.h"
 #include "media/job.h"
 
@@ -193,13 +194,8 @@ static void answer_ticket(struct vb_http_request *request, const char *upload_id
 /* In decimal; printf would be a tenth of a microsecond. */
 static const char *format_length(int64_t length, char buffer[LENGTH_TEXT_SIZE])
 {
-    char *at = buffer + LENGTH_TEXT_SIZE - 1;
-
-    *at = '\0';
-    do
-        *--at = (char)('0' + length % 10);
-    while ((length /= 10) > 0);
-    return at;
+    *vb_uint_write(buffer, (uint64_t)length) = '\0';
+    return buffer;
 }
 
 /* What S3 keeps with the object: those of the headers that are its metadata, as the client wants them, and
