@@ -12,12 +12,12 @@ import pytest
 from helpers import openapi
 from helpers.api import base64url
 
-ENDS_THINGS = 70  # from this place in the order on, examples delete what the ones before have made
+ENDS_THINGS = 70  # from this place in the order on, the examples delete what earlier ones made
 
 
 @pytest.fixture(scope="module")
 def walk(vibe):
-    """Zoe, with one of everything that the API makes."""
+    """Zoe, who has one of everything that the API makes."""
     return openapi.Walk(openapi.Document(vibe)).run_before(ENDS_THINGS)
 
 
@@ -26,7 +26,7 @@ def private_operations(walk):
 
 
 def everything_of_zoe(walk):
-    """What she sees of all that she has."""
+    """All that Zoe can read of her own: {operation: answer}."""
     seen = {}
     for operation, example in private_operations(walk):
         if operation.method == "GET":
@@ -38,7 +38,7 @@ def everything_of_zoe(walk):
 
 
 def attempt(walk, operation, example, authorization):
-    """Zoe's request, with somebody else's authorization. Returns (status, problem or answer)."""
+    """Zoe's request with another authorization: (status, answer)."""
     target, body, headers = walk.prepare(operation, example)
     headers.pop("Authorization")
     if authorization is not None:
@@ -46,7 +46,7 @@ def attempt(walk, operation, example, authorization):
     status, answered, data = walk.vibe.request(operation.method, target, None if body is None else json.dumps(body), headers)
     answer = operation.check(status, answered, data)
     if status == 401:
-        assert answered["WWW-Authenticate"].startswith("Bearer"), f"{operation} does not ask for a token"
+        assert answered["WWW-Authenticate"].startswith("Bearer"), f"{operation}: no WWW-Authenticate"
     return status, answer
 
 
@@ -55,7 +55,7 @@ def decode(text):
 
 
 def resigned(vibe, token, header=None, secret=None, **claims):
-    """The token with other claims, signed as the server would: with the secret in its folder."""
+    """The token with other claims, signed with the server's secret."""
     secrets = (vibe.data_dir / "secrets").read_text()
     key = secret or re.search(r"^JWT_SECRET=(.+)$", secrets, re.MULTILINE)[1]
     head, payload, _ = token.split(".")
@@ -76,54 +76,53 @@ def refused_everywhere(walk, authorization, code):
     assert everything_of_zoe(walk) == before
 
 
-def test_no_token_opens_nothing(walk):
+def test_a_missing_token_is_refused_everywhere(walk):
     refused_everywhere(walk, None, "token_missing")
 
 
-def test_another_scheme_opens_nothing(walk):
+def test_another_authorization_scheme_is_refused_everywhere(walk):
     refused_everywhere(walk, "Basic " + base64url(b"zoe@example.com:correct horse battery"), "token_missing")
 
 
 @pytest.mark.parametrize("token", ["garbage", "a.b.c", "..", "x" * 5000, "' OR 1=1 --"])
-def test_a_garbage_token_opens_nothing(walk, token):
+def test_a_malformed_token_is_refused_everywhere(walk, token):
     refused_everywhere(walk, f"Bearer {token}", "token_invalid")
 
 
-def test_an_expired_token_opens_nothing(walk):
+def test_an_expired_token_is_refused_everywhere(walk):
     now = int(time.time())
     expired = resigned(walk.vibe, walk.token("zoe"), iat=now - 2000, nbf=now - 2000, exp=now - 1000)
     refused_everywhere(walk, f"Bearer {expired}", "token_expired")
 
 
-def test_a_token_signed_by_somebody_else_opens_nothing(walk):
+def test_a_token_signed_with_another_key_is_refused_everywhere(walk):
     refused_everywhere(walk, f"Bearer {resigned(walk.vibe, walk.token('zoe'), secret='x' * 48)}", "token_invalid")
 
 
-def test_a_token_that_names_another_algorithm_opens_nothing(walk):
+def test_a_token_with_another_algorithm_is_refused_everywhere(walk):
     head, payload, _ = walk.token("zoe").split(".")
     unsigned = base64url(json.dumps({**decode(head), "alg": "none"}).encode())
     refused_everywhere(walk, f"Bearer {unsigned}.{payload}.", "token_invalid")
 
 
-def test_nobody_reads_or_changes_what_is_somebody_elses(walk):
-    """Where the document declares that it may be "forbidden", only the owner may; elsewhere everybody may, and learns no
-    secrets."""
+def test_nobody_reads_or_changes_somebody_elses_data(walk):
+    """An operation that declares `forbidden` is the owner's alone. Everybody may use the others, and learns no secret."""
     zoe = walk.answers["registerUser"]["user"]
     for operation, example in private_operations(walk):
         stranger = walk.document.register("Mallory")
         before = everything_of_zoe(walk)
         status, answer = attempt(walk, operation, {**example, "as": "zoe"}, f"Bearer {stranger['accessToken']}")
         text = json.dumps(answer, ensure_ascii=False)
-        assert zoe["email"] not in text, f"{operation} tells Zoe's address"
+        assert zoe["email"] not in text, f"{operation} reveals Zoe's e-mail address"
         owners_only = 403 in operation.responses and {"forbidden", "upload_forbidden"} & set(operation.codes(403))
         if owners_only:
             assert status in (403, 404), f"{operation}: {status} {text}"
             assert answer["code"] in operation.codes(status)
         if owners_only or not operation.parameters_in("path"):
-            assert everything_of_zoe(walk) == before, f"{operation} has changed what is Zoe's"
+            assert everything_of_zoe(walk) == before, f"{operation} changed Zoe's data"
 
 
-def test_a_made_up_id_is_nothing(walk):
+def test_an_unknown_id_is_404_everywhere(walk):
     zoe = f"Bearer {walk.token('zoe')}"
     for operation, example in private_operations(walk):
         names = [p["name"] for p in operation.parameters_in("path")]
@@ -138,7 +137,7 @@ def test_a_made_up_id_is_nothing(walk):
                 assert status == 404, f"{operation} with {made_up}: {status} {answer}"
 
 
-def test_the_token_of_a_deleted_account_opens_nothing(walk):
+def test_the_token_of_a_deleted_account_is_refused_everywhere(walk):
     deleted = walk.document.register("Gone")
     authorization = f"Bearer {deleted['accessToken']}"
     assert walk.vibe.request("DELETE", "/api/users/me", headers={"Authorization": authorization})[0] == 204

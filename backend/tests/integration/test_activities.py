@@ -1,4 +1,4 @@
-"""Activities: planned, found, joined, changed and deleted, by whom it should be and as often as it should be."""
+"""Activities: planning, finding, joining, changing and deleting them."""
 
 import concurrent.futures
 import itertools
@@ -47,14 +47,14 @@ def test_a_field_that_breaks_its_rule_is_named(ana, field, value):
     assert (status, problem["code"], problem["errors"][0]["field"]) == (422, "validation_failed", field)
 
 
-def test_a_change_touches_only_what_it_names(ana):
+def test_a_patch_changes_only_the_fields_it_names(ana):
     made = ana.plan(description="as it was", capacity=3, place={"name": "Lake"})
     status, body = ana.call("PATCH", f"/api/activities/{made['id']}", {"title": "Dive", "capacity": None})
     assert status == 200
     assert body["activity"] | {"updatedAt": None} == made | {"title": "Dive", "capacity": None, "updatedAt": None}
 
 
-def test_only_its_owner_changes_or_deletes_it(ana, ben):
+def test_only_the_owner_changes_or_deletes_an_activity(ana, ben):
     path = f"/api/activities/{ana.plan()['id']}"
     for method, body in (("PATCH", {"title": "mine"}), ("DELETE", None)):
         status, problem = ben.call(method, path, body)
@@ -66,13 +66,13 @@ def test_only_its_owner_changes_or_deletes_it(ana, ben):
 
 
 @pytest.mark.parametrize("which", ["0", "x", "5f0c6c1e-0000-4000-8000-000000000000", "%27%20OR%201=1", "%F0%9F%8C%8A"])
-def test_an_id_that_is_none_is_not_found(ana, which):
+def test_an_unknown_or_malformed_id_is_404(ana, which):
     for method, path, body in (("GET", "", None), ("PATCH", "", {"title": "x"}), ("DELETE", "", None), ("POST", "/join", {}),
                                ("DELETE", "/join", None), ("GET", "/participants", None)):
         assert ana.call(method, f"/api/activities/{which}{path}", body)[0] == 404, (method, path)
 
 
-def test_joining_counts_once_and_leaving_counts_off(ana, ben):
+def test_joining_twice_counts_once_and_so_does_leaving(ana, ben):
     path = f"/api/activities/{ana.plan()['id']}"
     for _ in range(2):
         status, body = ben.call("POST", f"{path}/join", {})
@@ -95,7 +95,7 @@ def test_of_twenty_who_want_the_last_five_places_five_get_them(vibe, ana):
     assert ana.get(path)["activity"]["participantCount"] == len(ana.get(f"{path}/participants")["participants"]) == 5
 
 
-def test_the_same_person_joining_at_once_takes_one_place(ana, ben):
+def test_one_person_who_joins_ten_times_at_once_takes_one_place(ana, ben):
     path = f"/api/activities/{ana.plan()['id']}"
     with concurrent.futures.ThreadPoolExecutor(10) as pool:
         answers = list(pool.map(lambda _: ben.call("POST", f"{path}/join", {})[0], range(10)))
@@ -103,13 +103,13 @@ def test_the_same_person_joining_at_once_takes_one_place(ana, ben):
     assert ana.get(path)["activity"]["participantCount"] == 1
 
 
-def test_what_is_over_cannot_be_joined(vibe, ana, ben):
+def test_a_past_activity_cannot_be_joined(vibe, ana, ben):
     made = ana.plan(startsAt="2020-01-01T10:00:00Z")
     status, problem = ben.call("POST", f"/api/activities/{made['id']}/join", {})
     assert (status, problem["code"]) == (409, "activity_over")
 
 
-def test_who_deletes_their_account_takes_no_place_any_more(ana, ben):
+def test_a_deleted_account_frees_its_place(ana, ben):
     path = f"/api/activities/{ana.plan(capacity=1)['id']}"
     ben.call("POST", f"{path}/join", {})
     assert ben.call("DELETE", "/api/users/me")[0] == 204
@@ -118,7 +118,7 @@ def test_who_deletes_their_account_takes_no_place_any_more(ana, ben):
 
 
 def metres_between(one, other):
-    """On a ball, by haversines."""
+    """The distance on a sphere, by the haversine formula."""
     (lat1, lon1), (lat2, lon2) = (map(math.radians, place) for place in (one, other))
     half = math.sin((lat2 - lat1) / 2) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
     return 2 * 6371008.8 * math.asin(math.sqrt(half))
@@ -126,10 +126,10 @@ def metres_between(one, other):
 
 @pytest.mark.parametrize("sort", ["newest", "soonest", "nearest"])
 @pytest.mark.parametrize("limit", [3, 40])
-def test_pages_of_what_is_near_leave_nothing_out(vibe, ana, sort, limit):
-    """Some at one spot, some in the town, some far off: however far one has to look for a page."""
+def test_pages_of_nearby_activities_leave_nothing_out(vibe, ana, sort, limit):
+    """Places at one spot, in the town and far off, so that the expanding search needs few steps or many for a page."""
     rng = random.Random(f"{sort} {limit}")
-    here = (rng.uniform(-50, -40), rng.uniform(-179, 179))  # an ocean of this test's own
+    here = (rng.uniform(-50, -40), rng.uniform(-179, 179))  # an area that no other test uses
     places = [(here[0] + rng.gauss(0, spread), here[1] + rng.gauss(0, spread)) for spread in (0, 0.002, 0.05, 1) for _ in range(9)]
     rows = ", ".join(f"('{ana.id}', 'Place {number}', {latitude!r}, {longitude!r}, now() - {rng.randrange(9000)} * interval '1 s', "
                      f"now() + {rng.randrange(1, 9000)} * interval '1 h')" for number, (latitude, longitude) in enumerate(places))
@@ -148,7 +148,7 @@ def test_pages_of_what_is_near_leave_nothing_out(vibe, ana, sort, limit):
 
 
 @pytest.mark.parametrize("sort", ["newest", "soonest", "nearest"])
-def test_pages_lose_and_repeat_nothing_while_others_plan(vibe, ana, sort):
+def test_pages_lose_and_repeat_nothing_while_activities_are_added(vibe, ana, sort):
     word = f"w{uuid.uuid4().hex}"
     sql(vibe, """INSERT INTO activities (user_id, title, starts_at, latitude, longitude, created_at)
                  SELECT :'user'::uuid, :'word' || ' ' || i, now() + (1 + i / 7) * interval '1 hour', 10, 20 + (i / 7) * 0.01,
@@ -157,7 +157,7 @@ def test_pages_lose_and_repeat_nothing_while_others_plan(vibe, ana, sort):
     query = {"sort": sort, "owner": "me", "limit": 40} | ({"near": "10,20", "radiusKm": 500} if sort == "nearest" else {})
     rows, cursor = [], {}
     for page in itertools.count():
-        ana.plan(f"{word} late {page}", startsAt="2020-01-01T00:00:00Z")  # newer than all, and begun before all
+        ana.plan(f"{word} late {page}", startsAt="2020-01-01T00:00:00Z")  # the newest of all, and the first to start
         body = ana.get("/api/activities", **query, **cursor)
         rows += body["activities"]
         if not body["nextCursor"]:
@@ -170,14 +170,14 @@ def test_pages_lose_and_repeat_nothing_while_others_plan(vibe, ana, sort):
     assert [keys[sort](row) for row in rows] == sorted(keys[sort](row) for row in rows)
 
 
-def test_the_plain_lists_go_on_where_they_stopped(ana):
+def test_the_next_page_begins_where_the_last_one_ended(ana):
     planned = [ana.plan(f"p{i}", startsAt=f"2098-01-0{i + 1}T00:00:00Z")["id"] for i in range(5)]
     newest = [row["id"] for row in ana.pages("/api/activities", "activities", limit=2) if row["id"] in planned]
     soonest = [row["id"] for row in ana.pages("/api/activities", "activities", limit=2, sort="soonest") if row["id"] in planned]
     assert (newest, soonest) == (planned[::-1], planned)
 
 
-def test_many_who_ask_at_once_see_the_same_page_with_their_own_joins(vibe, ana):
+def test_simultaneous_readers_see_one_page_each_with_its_own_joins(vibe, ana):
     made = ana.plan()["id"]
     people = [Phone(vibe) for _ in range(16)]
     for person in people[::2]:
@@ -192,7 +192,7 @@ def test_many_who_ask_at_once_see_the_same_page_with_their_own_joins(vibe, ana):
             assert joined == [True, False] * 8
 
 
-def test_what_one_has_just_planned_is_on_the_next_page_one_asks_for(ana):
+def test_a_new_activity_is_in_the_next_answer(ana):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         others = [pool.submit(ana.get, "/api/activities") for _ in range(40)]
         for _ in range(10):
@@ -202,7 +202,7 @@ def test_what_one_has_just_planned_is_on_the_next_page_one_asks_for(ana):
             other.result()
 
 
-def test_a_cursor_is_good_for_its_own_list_only(ana):
+def test_a_cursor_works_for_its_own_list_only(ana):
     ana.plan(), ana.plan()
     cursor = ana.get("/api/activities", limit=1)["nextCursor"]
     for query in ({"sort": "soonest"}, {"owner": "me"}, {"q": "x"}, {"near": "1,2"}):
@@ -211,7 +211,7 @@ def test_a_cursor_is_good_for_its_own_list_only(ana):
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "AAAA", "A" * 2000, "%00", "eyJhIjoxfQ", "💥"])
-def test_a_cursor_that_is_made_up_is_refused(ana, cursor):
+def test_a_made_up_cursor_is_refused(ana, cursor):
     status, problem = ana.call("GET", "/api/activities", cursor=cursor)
     assert (status, problem["code"]) == (400, "invalid_cursor")
 
@@ -223,7 +223,7 @@ def test_a_cursor_that_is_made_up_is_refused(ana, cursor):
     ("radiusKm", {"near": "1,2", "radiusKm": "0"}), ("radiusKm", {"near": "1,2", "radiusKm": "501"}),
     ("radiusKm", {"near": "1,2", "radiusKm": "1e2"}), ("joined", {"joined": "yes"}), ("owner", {"owner": ""}),
     ("q", {"q": "x" * 900})])
-def test_a_query_that_breaks_its_rule_is_named(ana, field, query):
+def test_a_query_parameter_that_breaks_its_rule_is_named(ana, field, query):
     status, problem = ana.call("GET", "/api/activities", **query)
     assert (status, problem["errors"][0]["field"]) == (422, field)
 
@@ -231,20 +231,20 @@ def test_a_query_that_breaks_its_rule_is_named(ana, field, query):
 @pytest.mark.parametrize("title, words", [
     ("Mushroom hunting", "mushr hunt"), ("Straße und Fluß", "straße"), ("شاطئ البحر", "البحر"), ("Bootsfahrt O'Neill's", "o'neill"),
     ("東京 タワー", "東京")])
-def test_words_are_found_as_they_begin(ana, title, words):
+def test_words_are_found_by_their_prefix(ana, title, words):
     made = ana.plan(title)["id"]
     assert made in [row["id"] for row in ana.get("/api/activities", q=words, owner="me")["activities"]]
 
 
 @pytest.mark.parametrize("words", ["!", "& | !", "():*", "'", "''", "\\", "a & !b", "<->", "🌊", "' & 'x", "a:*b", "--", "NULL"])
-def test_no_words_are_a_syntax_error(ana, words):
+def test_search_words_are_never_a_syntax_error(ana, words):
     assert isinstance(ana.get("/api/activities", q=words)["activities"], list)
 
 
 @pytest.mark.parametrize("here, there, metres", [
     ("0,179.99", (0, -179.99), 2224), ("0,-179.99", (0, 179.99), 2224), ("89.99,0", (89.99, 180), 2224),
     ("-89.99,-90", (-89.99, 90), 2224), ("52.5163,13.3777", (52.5186, 13.3761), 277)])
-def test_near_is_near_everywhere_on_earth(ana, here, there, metres):
+def test_nearby_works_at_the_poles_and_across_the_date_line(ana, here, there, metres):
     latitude, longitude = there
     near = ana.plan(place={"latitude": latitude, "longitude": longitude})["id"]
     far = ana.plan(place={"latitude": -latitude / 2 + 1, "longitude": longitude})["id"]
@@ -254,7 +254,7 @@ def test_near_is_near_everywhere_on_earth(ana, here, there, metres):
     assert found[near] == pytest.approx(metres, rel=0.01)
 
 
-def test_rows_of_an_adopted_app_are_shown_with_what_they_have(vibe, ana):
+def test_incomplete_rows_of_an_adopted_app_are_shown(vibe, ana):
     made = sql(vibe, "INSERT INTO activities (image_urls) VALUES (ARRAY[NULL, 'file:///a \"b\".jpg', '']) RETURNING id")[0][0]
     found = ana.get(f"/api/activities/{made}")["activity"]
     assert (found["owner"], found["title"], found["startsAt"]) == (None, None, None)

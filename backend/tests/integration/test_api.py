@@ -13,7 +13,7 @@ def account(vibe):
     return register(vibe)
 
 
-def test_health_is_shallow_and_ready_names_what_it_depends_on(vibe):
+def test_health_is_shallow_and_readiness_names_its_dependencies(vibe):
     assert call(vibe, "GET", "/api/health")[::2] == (200, {"status": "ok"})
     assert call(vibe, "GET", "/api/health/ready")[::2] == (200, {"status": "ok", "database": "ok", "bucket": "ok"})
     assert vibe.request("HEAD", "/api/health")[::2] == (200, b"")
@@ -25,7 +25,7 @@ def test_metrics_are_prometheus_text(vibe):
     assert b"vibe_uploads_total{" in text and b"vibe_db_connections_open" in text
 
 
-def test_register_login_refresh_logout(vibe, account):
+def test_a_session_lasts_from_registration_to_logout(vibe, account):
     assert account["user"]["name"] == "Zoë 🌸"
     status, _, session = login(vibe, {"user": {"email": account["user"]["email"].upper()}})
     assert status == 200 and session["user"] == account["user"]
@@ -37,7 +37,7 @@ def test_register_login_refresh_logout(vibe, account):
     assert (status, problem["code"]) == (401, "token_invalid")
 
 
-def test_a_stolen_refresh_token_ends_the_session(vibe, account):
+def test_a_reused_refresh_token_ends_the_session(vibe, account):
     stolen = account["refreshToken"]
     status, _, renewed = call(vibe, "POST", "/api/auth/refresh", {"refreshToken": stolen})
     assert status == 200
@@ -48,10 +48,10 @@ def test_a_stolen_refresh_token_ends_the_session(vibe, account):
     assert call(vibe, "POST", "/api/auth/refresh", {"refreshToken": renewed["refreshToken"]})[0] == 401
 
 
-def test_a_phone_that_lost_the_answer_to_a_refresh_gets_it_again_for_a_while(vibe, account):
+def test_a_lost_answer_to_a_refresh_is_repeated_for_30_seconds(vibe, account):
     sent = {"refreshToken": account["refreshToken"]}
     _, _, lost = call(vibe, "POST", "/api/auth/refresh", sent)
-    with concurrent.futures.ThreadPoolExecutor(8) as phones:  # also when it asks several times at once
+    with concurrent.futures.ThreadPoolExecutor(8) as phones:  # even to several requests at once
         answers = list(phones.map(lambda _: call(vibe, "POST", "/api/auth/refresh", sent), range(8)))
     assert {(status, body["refreshToken"]) for status, _, body in answers} == {(200, lost["refreshToken"])}
     assert call(vibe, "GET", "/api/users/me", token=answers[0][2]["accessToken"])[0] == 200
@@ -62,7 +62,7 @@ def test_a_phone_that_lost_the_answer_to_a_refresh_gets_it_again_for_a_while(vib
     assert call(vibe, "POST", "/api/auth/refresh", {"refreshToken": lost["refreshToken"]})[0] == 401
 
 
-def test_secrets_are_not_stored_and_not_logged(vibe, account):
+def test_secrets_are_not_logged(vibe, account):
     log = vibe.log()
     for secret in ("correct horse", account["accessToken"], account["refreshToken"]):
         assert secret not in log
@@ -89,7 +89,7 @@ def test_errors_are_problem_details_with_a_code(vibe, account):
         assert problem["detail"]
 
 
-def test_the_public_profile_tells_no_secrets(vibe, account):
+def test_the_public_profile_has_public_fields_only(vibe, account):
     status, _, body = call(vibe, "GET", f"/api/users/{account['user']['id']}", token=account["accessToken"])
     assert status == 200
     assert set(body["user"]) == {"id", "name", "profilePicture", "profilePictureCdnUrl"}

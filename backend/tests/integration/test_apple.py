@@ -1,4 +1,4 @@
-"""Sign in with Apple, against an issuer of the test's own: who is let in as whom, and every token that is not believed."""
+"""Sign in with Apple, against an issuer of the test's own: who signs in to which account, and which tokens are refused."""
 
 import concurrent.futures
 import hashlib
@@ -60,7 +60,7 @@ def test_an_account_without_a_password_cannot_log_in_by_password(apple, apple_ke
     assert (status, body["code"]) == (409, "email_taken")
 
 
-def test_an_unverified_address_is_not_believed(apple, apple_key):
+def test_an_unverified_address_is_ignored(apple, apple_key):
     account = register(apple)
     for verified in (None, False, "false", 1):
         status, _, session = sign_in(apple, token(apple_key, claims(email=account["user"]["email"], email_verified=verified)))
@@ -68,7 +68,7 @@ def test_an_unverified_address_is_not_believed(apple, apple_key):
 
 
 def test_an_address_links_only_to_an_account_whose_owner_reads_its_mail(apple, apple_key):
-    account = register(apple)  # perhaps by somebody who does not own the address
+    account = register(apple)  # anybody can register with this address
     payload = claims(email=account["user"]["email"], email_verified=True)
     status, _, body = sign_in(apple, token(apple_key, payload))
     assert (status, body["code"]) == (409, "email_taken")
@@ -96,7 +96,7 @@ def test_a_disabled_account_is_refused(apple, apple_key):
     assert (status, body["code"]) == (403, "account_disabled")
 
 
-def test_the_nonce_is_itself_or_its_hash(apple, apple_key):
+def test_the_nonce_may_be_plain_or_hashed(apple, apple_key):
     hashed = hashlib.sha256(b"the nonce").hexdigest()
     for nonce in ("the nonce", hashed):
         assert sign_in(apple, token(apple_key, claims(nonce=nonce)), nonce="the nonce")[0] == 201
@@ -118,7 +118,7 @@ def test_a_signed_token_with_wrong_claims_is_refused(apple, apple_key, changed, 
     assert (status, body["code"]) == (401, code) and "WWW-Authenticate" in headers
 
 
-def test_only_rs256_by_apples_keys_is_a_signature(apple, apple_key, other_key):
+def test_only_an_rs256_signature_by_apples_key_is_accepted(apple, apple_key, other_key):
     payload = claims()
     public = json.dumps(apple_key.jwk()).encode()
     by_hmac = lambda text: hmac.new(public, text, hashlib.sha256).digest()  # noqa: E731
@@ -145,7 +145,7 @@ def test_malformed_requests_name_the_field(apple, apple_key):
         assert (status, answer["code"]) == (422, "validation_failed")
 
 
-def test_a_new_key_of_apples_is_fetched_once_and_strangers_cause_no_storm(apple_factory, apple_key, other_key):
+def test_unknown_key_ids_cause_no_storm_of_key_fetches(apple_factory, apple_key, other_key):
     serve = apple_factory(apple_key)
     assert sign_in(serve, token(apple_key, claims()))[0] == 201 and serve.keys.asked == 1
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
@@ -154,7 +154,7 @@ def test_a_new_key_of_apples_is_fetched_once_and_strangers_cause_no_storm(apple_
     assert sign_in(serve, token(apple_key, claims()))[0] == 201 and serve.keys.asked == 1
 
 
-def test_many_at_once_fetch_the_keys_once(apple_factory, apple_key):
+def test_simultaneous_sign_ins_fetch_the_keys_once(apple_factory, apple_key):
     serve = apple_factory(apple_key)
     texts = [token(apple_key, claims()) for _ in range(8)]
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
@@ -162,16 +162,16 @@ def test_many_at_once_fetch_the_keys_once(apple_factory, apple_key):
     assert serve.keys.asked == 1
 
 
-def test_apple_being_away_is_a_503_that_ends_with_its_return(apple_factory, apple_key):
+def test_an_unreachable_apple_is_a_503_until_it_returns(apple_factory, apple_key):
     serve = apple_factory(apple_key)
     serve.keys.failing = True
     status, headers, body = sign_in(serve, token(apple_key, claims()))
     assert (status, body["code"]) == (503, "apple_unavailable") and headers["Retry-After"]
     serve.keys.failing = False
     text = token(apple_key, claims())
-    wait_until(lambda: sign_in(serve, text)[0] == 201, "the return of Apple")
+    wait_until(lambda: sign_in(serve, text)[0] == 201, "a sign-in after Apple's return")
 
 
-def test_without_a_client_id_it_says_so(vibe):
+def test_without_a_client_id_sign_in_is_a_503(vibe):
     status, _, body = sign_in(vibe, "x")
     assert (status, body["code"]) == (503, "apple_not_configured")

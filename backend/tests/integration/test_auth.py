@@ -1,7 +1,8 @@
-"""Sessions that end early, passwords that are changed or forgotten, guessing that is slow, and secrets that rotate."""
+"""Sessions that are revoked, passwords that are changed or forgotten, throttled guessing, and rotated secrets."""
 
 import concurrent.futures
 import re
+import time
 
 from helpers import images
 from helpers.api import (NEW_PASSWORD, PASSWORD, call, forgot, login, mailed_token, me, new_email, refresh, register, registration,
@@ -51,7 +52,7 @@ def test_another_copy_learns_of_a_revocation(vibe, serve_factory):
     assert me(there, account) == (200, None)
     assert call(here, "POST", "/api/auth/logout-all", token=account["accessToken"])[0] == 204
     assert me(here, account) == (401, "token_revoked")
-    wait_until(lambda: me(there, account) == (401, "token_revoked"), "the other copy's refusal")
+    wait_until(lambda: me(there, account) == (401, "token_revoked"), "a refusal by the other copy")
     status, _, session = login(there, account)
     assert status == 200 and me(there, session) == (200, None) and me(here, session) == (200, None)
 
@@ -61,7 +62,7 @@ def test_a_revocation_survives_a_restart(vibe, serve_factory):
     account = register(serve)
     assert call(serve, "POST", "/api/auth/logout-all", token=account["accessToken"])[0] == 204
     serve.restart()
-    wait_until(lambda: me(serve, account) == (401, "token_revoked"), "the refusal after a restart")
+    wait_until(lambda: me(serve, account) == (401, "token_revoked"), "a refusal after the restart")
 
 
 # -- passwords --
@@ -73,7 +74,7 @@ def test_changing_the_password_gives_a_new_session_and_ends_the_others(vibe):
                               {"currentPassword": PASSWORD, "newPassword": "battery staple 🔋"},
                               token=first["accessToken"])
     assert status == 200 and changed["user"] == first["user"]
-    assert me(vibe, changed) == (200, None)  # issued in the same second as those that have ended
+    assert me(vibe, changed) == (200, None)  # issued in the same second as the revoked ones
     for session in (first, second):
         assert me(vibe, session) == (401, "token_revoked") and refresh(vibe, session) == (401, "token_invalid")
     assert login(vibe, first)[2]["code"] == "invalid_credentials"
@@ -118,19 +119,19 @@ def test_the_mail_is_one_that_mail_programs_read(mailing):
     assert not message.defects and max(map(len, data.split(b"\r\n"))) <= 78
 
 
-def test_a_newer_reset_token_ends_the_older_and_there_are_few_an_hour(mailing):
+def test_a_newer_reset_token_ends_the_older_and_three_an_hour_are_sent(mailing):
     account = register(mailing)
     first, second, third = (mailed_token(mailing, account["user"]["email"]) for _ in range(3))
     assert forgot(mailing, account["user"]["email"])[0] == 202
     other = register(mailing)
-    mailed_token(mailing, other["user"]["email"])  # its mail is the next to come: there was no fourth
+    mailed_token(mailing, other["user"]["email"])  # this mail is the next: there was no fourth for the first account
     assert mailing.smtp.mails[-2][1] == account["user"]["email"] and token_of(mailing.smtp.mails[-2]) == third
     assert reset(mailing, first) == reset(mailing, second) == (400, "reset_token_invalid")
     assert reset(mailing, third, "short") == (422, "validation_failed")
     assert reset(mailing, third) == (204, None)
 
 
-def test_forgot_answers_alike_for_an_address_that_nobody_has(mailing):
+def test_forgot_answers_the_same_for_an_unknown_address(mailing):
     account = register(mailing)
     count = len(mailing.smtp.mails)
     nobody, somebody = forgot(mailing, "nobody@example.com"), forgot(mailing, account["user"]["email"])
@@ -140,13 +141,13 @@ def test_forgot_answers_alike_for_an_address_that_nobody_has(mailing):
     assert {mail[1] for mail in mailing.smtp.wait_for(count + 1)[count:]} == {account["user"]["email"]}
 
 
-def test_an_address_cannot_carry_headers(mailing):
+def test_an_address_injects_no_mail_header(mailing):
     for address in ("a@example.com\r\nBcc: victim@example.com", "a@example.com\nx", "a b@example.com", "<a@example.com>"):
         status, _, body = forgot(mailing, address)
         assert (status, body["code"]) == (422, "validation_failed"), address
 
 
-def test_a_mail_that_is_put_off_is_sent_again(mailing):
+def test_a_deferred_mail_is_retried(mailing):
     account = register(mailing)
     mailing.smtp.refuse = 1
     assert mailed_token(mailing, account["user"]["email"])
@@ -160,21 +161,21 @@ def test_reset_tokens_are_not_stored(mailing):
     assert len(rows) == 1 and token not in str(rows)
 
 
-def test_nonsense_is_no_reset_token(vibe):
+def test_a_malformed_reset_token_is_refused(vibe):
     for token in ("", "x", "A" * 43, "🌸"):
         assert reset(vibe, token) == (400, "reset_token_invalid")
     assert call(vibe, "POST", "/api/auth/password/reset", {"newPassword": NEW_PASSWORD})[0] == 422
 
 
-def test_production_without_mail_says_so(vibe, serve_factory):
+def test_serve_without_mail_settings_is_a_503(vibe, serve_factory):
     status, _, body = forgot(serve_factory(), "anna@example.com")
     assert (status, body["code"]) == (503, "mail_not_configured")
 
 
-def test_on_a_laptop_the_link_is_logged(vibe):
+def test_vibe_up_logs_the_reset_link(vibe):
     account = register(vibe)
     assert forgot(vibe, account["user"]["email"])[0] == 202
-    token = wait_until(lambda: re.findall(r"vibe://reset-password\?token=([\w-]{43})", vibe.log()), "the link")[-1]
+    token = wait_until(lambda: re.findall(r"vibe://reset-password\?token=([\w-]{43})", vibe.log()), "the link in the log")[-1]
     assert reset(vibe, token) == (204, None) and login(vibe, account, NEW_PASSWORD)[0] == 200
 
 
@@ -194,7 +195,7 @@ def test_an_account_is_throttled_after_ten_wrong_passwords_and_its_sessions_go_o
     assert login(serve, register(serve))[0] == 200
 
 
-def test_an_unknown_address_is_throttled_alike(serve_factory):
+def test_an_unknown_address_is_throttled_the_same(serve_factory):
     serve = serve_factory()
     nobody = {"user": {"email": new_email()}}
     answers = [login(serve, nobody)[::2] for _ in range(11)]
@@ -210,17 +211,19 @@ def test_the_right_password_resets_the_count(serve_factory):
         assert login(serve, account)[0] == 200
 
 
-def test_one_address_makes_no_thousand_accounts(serve_factory):
+def test_sign_ups_from_one_address_are_throttled(serve_factory):
     serve = serve_factory(RATE_LIMIT="1000/4000", TRUSTED_PROXIES="127.0.0.1")
 
     def sign_up(client):
         status, headers, body = call(serve, "POST", "/api/auth/register", registration(), headers={"X-Forwarded-For": client})
         return status, body.get("code"), headers["Retry-After"]
 
+    started = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(16) as threads:
         answers = list(threads.map(sign_up, ["203.0.113.7"] * 110))
-    assert answers.count((201, None, None)) in (100, 101)  # there is one more every half minute
     refused = [answer for answer in answers if answer[0] != 201]
+    more = 1 + (time.monotonic() - started) // 30  # the bucket gains one token every half minute
+    assert refused and 100 <= answers.count((201, None, None)) <= 100 + more
     assert {answer[:2] for answer in refused} == {(429, "sign_up_throttled")}
     assert all(1 <= int(retry_after) <= 30 for *_, retry_after in refused)
     assert sign_up("203.0.113.8") == (201, None, None)
@@ -228,7 +231,7 @@ def test_one_address_makes_no_thousand_accounts(serve_factory):
 
 # -- rotation --
 
-def test_what_a_previous_secret_signed_stays_good_and_then_ends(vibe, serve_factory):
+def test_signatures_of_a_previous_secret_are_valid_until_it_is_removed(vibe, serve_factory):
     old, new = "the-old-secret-0123456789abcdef0123", "the-new-secret-0123456789abcdef0123"
     before = serve_factory(JWT_SECRET=old)
     phone = Phone(before)

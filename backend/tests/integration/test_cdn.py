@@ -1,4 +1,4 @@
-"""CDN delivery, plain: what a browser, a phone and a cache in front of it see."""
+"""CDN delivery of whole files: what a browser, a phone and a cache in front of the edge see."""
 
 import concurrent.futures
 import email.utils
@@ -19,12 +19,12 @@ LARGE_BYTES = 3 * 1024 * 1024 + 11
 
 
 def raw_status(vibe, target):
-    """Status of a GET whose target goes out exactly as it is."""
+    """The status of a GET that sends this target exactly as it is."""
     with Raw(vibe.cdn_port) as raw:
         return raw.send(head_bytes("GET", target, {"Host": "localhost"})).answer().status
 
 
-def test_a_picture_has_all_that_caches_and_pages_need(vibe):
+def test_a_picture_has_the_headers_that_caches_and_pages_need(vibe):
     data = images.jpeg(64, 64, size=20000)
     key = put(vibe, new_key(), data)
     status, headers, body = get(vibe, key)
@@ -39,7 +39,7 @@ def test_a_picture_has_all_that_caches_and_pages_need(vibe):
     assert headers["Cross-Origin-Resource-Policy"] == "cross-origin"
 
 
-def test_scripts_of_a_page_may_read_what_they_need(vibe):
+def test_scripts_may_read_the_etag_and_the_timing(vibe):
     key = put(vibe, new_key(), images.jpeg())
     _, headers, _ = get(vibe, key, Origin="https://app.example.com")
     assert headers["Timing-Allow-Origin"] == "*"
@@ -61,7 +61,7 @@ def test_head_describes_without_a_body(vibe):
     assert get(vibe, key)[2] == data
 
 
-def test_conditional_requests(vibe):
+def test_conditional_requests_are_304_or_412(vibe):
     key = put(vibe, new_key(), images.jpeg())
     _, headers, _ = get(vibe, key)
     for conditions in ({"If_None_Match": headers["ETag"]}, {"If_None_Match": f'"x", {headers["ETag"]}'},
@@ -74,7 +74,7 @@ def test_conditional_requests(vibe):
 
 
 @pytest.mark.parametrize("size", [50_000, LARGE_BYTES], ids=["from memory", "from S3"])
-def test_ranges(vibe, size):
+def test_ranges_come_from_memory_and_from_s3(vibe, size):
     data = bytes(i * 7 % 251 for i in range(size))
     key = put(vibe, new_key("vibe-stories/videos", "mp4"), data, "video/mp4")
     for header, first, last in (("bytes=0-0", 0, 0), ("bytes=100-40099", 100, 40099), (f"bytes={size - 5}-", size - 5, size - 1),
@@ -92,12 +92,12 @@ def test_ranges(vibe, size):
     assert get(vibe, key, "HEAD")[1]["Content-Length"] == str(size)
 
 
-def test_an_object_of_no_bytes(vibe):
+def test_an_empty_object_is_served(vibe):
     key = put(vibe, new_key(), b"")
     assert get(vibe, key)[::2] == (200, b"")
 
 
-def test_types_that_could_run_scripts_are_not_passed_on(vibe):
+def test_types_that_could_run_scripts_become_octet_stream(vibe):
     for content_type in ("text/html", "image/svg+xml", "application/javascript", "image/jpeg, text/html"):
         key = put(vibe, new_key(), b"<script>alert(1)</script>", content_type)
         headers = get(vibe, key)[1]
@@ -105,13 +105,13 @@ def test_types_that_could_run_scripts_are_not_passed_on(vibe):
         assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_what_is_not_there_is_404_for_five_seconds(vibe):
+def test_a_missing_object_is_404_for_five_seconds(vibe):
     status, headers, _ = get(vibe, new_key())
     assert (status, headers["Cache-Control"]) == (404, "public, max-age=5")
     key = new_key()
     assert get(vibe, key)[0] == 404
     put(vibe, key, images.jpeg())
-    wait_until(lambda: get(vibe, key)[0] == 200, "an object that was put after a 404")
+    wait_until(lambda: get(vibe, key)[0] == 200, "an answer other than 404 for an object that is there now")
 
 
 def test_staging_is_never_served(vibe):
@@ -130,7 +130,7 @@ def test_staging_is_never_served(vibe):
     "/profile-pictures/%c0%ae%c0%ae/{key}", "/profile-pictures/%zz", "/profile-pictures/%",
     "/profile-pictures/" + "a" * 1100,
 ])
-def test_names_that_play_games_get_nothing(vibe, template):
+def test_path_traversal_and_bad_encodings_get_nothing(vibe, template):
     key = put(vibe, f"user-uploads/{uuid.uuid4()}/secret-1.jpg", b"secret")
     assert raw_status(vibe, template.format(key=key)) in (400, 403, 404)
 
@@ -162,7 +162,7 @@ def test_a_preflight_is_answered(vibe):
     assert "Range" in headers["Access-Control-Allow-Headers"]
 
 
-def test_a_crowd_costs_the_store_one_request(vibe_factory):
+def test_simultaneous_requests_fetch_an_object_once_from_the_store(vibe_factory):
     vibe = vibe_factory()
     data = images.jpeg(size=100_000)
     key = put(vibe, new_key(), data)

@@ -1,4 +1,4 @@
-"""`vibe demo`: a little world, made through the public API, to look at."""
+"""`vibe demo`: people, activities and stories to look at, made through the public API."""
 
 from helpers.phone import Phone
 from helpers.program import run_vibe
@@ -20,7 +20,7 @@ def test_a_demo_fills_a_running_system_with_people_activities_and_stories(vibe_f
         assert (status, headers["Content-Type"], picture[:2]) == (200, "image/jpeg", b"\xff\xd8")
 
 
-def test_without_an_api_it_says_what_to_do():
+def test_demo_without_an_api_says_to_start_vibe_up():
     done = run_vibe("demo", "--api", "http://127.0.0.1:1")
     assert done.returncode == 1
     assert "vibe up" in done.stderr

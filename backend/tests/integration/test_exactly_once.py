@@ -1,4 +1,4 @@
-"""PostgreSQL killed under load, while phones go on trying: what was acknowledged is there, and nothing is there twice."""
+"""PostgreSQL is killed under load while phones retry: every acknowledged activity is there, and none is there twice."""
 
 import collections
 import concurrent.futures
@@ -17,7 +17,7 @@ CLIENTS = 8
 
 
 def plan_until_acknowledged(person, title):
-    """As a phone does it: the same request with the same key, again and again. Returns the ids of all 201s."""
+    """Retries with the same Idempotency-Key, as a phone does: the id of the activity."""
     body = {"title": title, "startsAt": "2099-01-01T10:00:00Z"}
     deadline = time.monotonic() + DEADLINE_S
     while True:

@@ -1,4 +1,4 @@
-"""Idempotency-Key: what is planned or told is made once, however often the phone sends it."""
+"""Idempotency-Key: an activity or a story is made once, however often the phone sends the request."""
 
 import collections
 import concurrent.futures
@@ -23,7 +23,7 @@ def kind(request):
 
 
 def send(person, kind, key, body=None):
-    """Returns (status, whether it is a replay, body)."""
+    """One request: (status, whether the answer is a replay, body)."""
     status, headers, answer = person.ask_api("POST", kind.path, kind.body if body is None else body, {"Idempotency-Key": key})
     return status, headers.get("Idempotency-Replayed") == "true", answer
 
@@ -33,7 +33,7 @@ def rows(person, kind):
     return [row[0] for row in sql(person.vibe, statement, id=person.id)]
 
 
-def test_the_same_request_again_gets_the_same_answer(ana, kind):
+def test_a_repeated_request_gets_the_same_answer(ana, kind):
     key = str(uuid.uuid4())
     status, replayed, body = send(ana, kind, key)
     assert (status, replayed) == (201, False)
@@ -41,7 +41,7 @@ def test_the_same_request_again_gets_the_same_answer(ana, kind):
     assert rows(ana, kind) == [body[kind.name]["id"]]
 
 
-def test_eight_at_once_make_one(ana, kind):
+def test_eight_simultaneous_requests_make_one_row(ana, kind):
     key = str(uuid.uuid4())
     with concurrent.futures.ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda _: send(ana, kind, key), range(8)))
@@ -51,7 +51,7 @@ def test_eight_at_once_make_one(ana, kind):
     assert rows(ana, kind) == [answers[0][2][kind.name]["id"]]
 
 
-def test_a_key_is_good_for_one_body(ana, kind):
+def test_a_key_is_refused_with_another_body(ana, kind):
     key = str(uuid.uuid4())
     made = send(ana, kind, key)[2]
     status, _, problem = send(ana, kind, key, kind.other)
@@ -59,7 +59,7 @@ def test_a_key_is_good_for_one_body(ana, kind):
     assert rows(ana, kind) == [made[kind.name]["id"]]
 
 
-def test_a_key_is_good_for_one_path(ana):
+def test_a_key_is_refused_with_another_path(ana):
     key = str(uuid.uuid4())
     activity, story = KINDS
     assert send(ana, activity, key)[0] == 201
@@ -68,14 +68,14 @@ def test_a_key_is_good_for_one_path(ana):
     assert rows(ana, story) == []
 
 
-def test_the_same_key_of_somebody_else_is_another(vibe, ana, kind):
+def test_the_keys_of_two_users_are_independent(vibe, ana, kind):
     key, ben = str(uuid.uuid4()), Phone(vibe, "Ben")
     first, second = send(ana, kind, key), send(ben, kind, key)
     assert (second[0], second[1]) == (201, False)
     assert first[2][kind.name]["id"] != second[2][kind.name]["id"]
 
 
-def test_a_refused_request_may_be_sent_again_with_its_key(ana, kind):
+def test_a_refused_request_does_not_use_up_its_key(ana, kind):
     key = str(uuid.uuid4())
     status, _, problem = send(ana, kind, key, kind.refused)
     assert (status, problem["code"]) == (422, "validation_failed")

@@ -1,4 +1,4 @@
-"""`vibe media gc`: what nothing needs goes from the bucket; what a row names never does."""
+"""`vibe media gc` removes objects that nothing needs, and never one that a row names."""
 
 import re
 
@@ -14,7 +14,7 @@ LOST = "activity-images/lost/hero-1.jpg"
 
 @pytest.fixture(scope="module")
 def idle(module_vibe):
-    """An instance whose own sweeper does not get a turn."""
+    """An instance whose own sweeper never runs."""
     return module_vibe(SWEEP_INTERVAL="86400")
 
 
@@ -40,7 +40,7 @@ def gc(vibe, *arguments, cwd="/", **changed):
 
 
 def lines(done, what):
-    """{key: reason} of the lines that begin with that word."""
+    """{key: reason} of the lines that begin with this word."""
     found = re.findall(rf"^{what} +[\d.]* ?[kMG]?B? {{2,}}(\S.*?) {{2,}}(\S+)$", done.stdout, re.M)
     return {key: reason for reason, key in found}
 
@@ -54,7 +54,7 @@ def an_hour_later(vibe):
     sql(vibe, "UPDATE media SET updated_at = updated_at - interval '1 hour', keep_until = keep_until - interval '1 day'")
 
 
-def test_each_reason_is_told_and_nothing_is_removed_by_looking(idle, phone):
+def test_a_dry_run_lists_each_reason_and_a_run_removes_the_same(idle, phone):
     replaced = phone.send("profile-picture", images.jpeg(seed=1))["key"]
     shown = phone.send("profile-picture", images.jpeg(seed=2))["key"]
     activity = phone.new_activity()
@@ -90,7 +90,7 @@ def test_each_reason_is_told_and_nothing_is_removed_by_looking(idle, phone):
     assert idle.request("GET", f"{idle.cdn_url}/{shown}")[0] == 200
 
 
-def test_what_has_just_been_replaced_or_written_stays_for_a_while(idle, phone):
+def test_recently_replaced_or_written_objects_stay(idle, phone):
     phone.send("profile-picture", images.jpeg(seed=1))
     phone.send("profile-picture", images.jpeg(seed=2))
     lose(idle)
@@ -105,8 +105,8 @@ def test_what_has_just_been_replaced_or_written_stays_for_a_while(idle, phone):
     "INSERT INTO vibe_stories (user_id, image_s3_key, expires_at) VALUES (:'id', :'key', now() + interval '1 hour')",
     "INSERT INTO vibe_stories (user_id, video_s3_key) VALUES (:'id', :'key')"])
 @pytest.mark.parametrize("in_media", [False, True])
-def test_what_a_row_names_is_never_removed(idle, phone, statement, in_media):
-    """Whatever the table media says, or does not say: adopted pictures have no row there."""
+def test_an_object_that_a_row_names_is_never_removed(idle, phone, statement, in_media):
+    """The table media does not decide: adopted pictures have no row there."""
     key = phone.send("profile-picture", images.jpeg())["key"]
     sql(idle, "UPDATE users SET profile_picture_s3_key = NULL")
     sql(idle, "UPDATE media SET status = 'deleting'" if in_media else "DELETE FROM media")
@@ -117,19 +117,19 @@ def test_what_a_row_names_is_never_removed(idle, phone, statement, in_media):
     assert gc(idle, "--min-age", "0", "--force").returncode == 0 and all_keys(idle) == {key}
 
 
-def test_names_may_hold_anything(idle):
+def test_a_key_of_any_characters_is_removed(idle):
     keys = {lose(idle, f"profile-pictures/{name}") for name in
             ('quo"te', "com,ma", "back\\slash", "{brace}", "NULL", "smörgås 🌸", "apo'strophe", "x" * 900)}
     assert gc(idle, "--min-age", "0").returncode == 0 and not all_keys(idle) & keys
 
 
-def test_other_prefixes_are_none_of_its_business(idle):
+def test_objects_with_other_prefixes_stay(idle):
     other = lose(idle, "backups/database.sql")
     assert gc(idle, "--min-age", "0").stdout.startswith("0 of 0 objects") and other in all_keys(idle)
 
 
-def test_the_wrong_database_is_noticed(idle, phone):
-    """More than a batch: the bucket is read page by page, the database asked batch by batch."""
+def test_a_run_with_the_wrong_database_is_refused(idle, phone):
+    """More than one batch of objects, because the database is asked batch by batch."""
     shown = phone.send("profile-picture", images.jpeg())["key"]
     for number in range(510):
         lose(idle, f"vibe-stories/images/{number}-1.jpg")
@@ -142,7 +142,7 @@ def test_the_wrong_database_is_noticed(idle, phone):
     assert gc(idle, "--min-age", "0", "--force").returncode == 0 and all_keys(idle) == {shown}
 
 
-def test_what_is_missing_or_refused_is_named(idle):
+def test_missing_settings_and_refusals_are_named(idle):
     done = gc(idle, DATABASE_URL=None)
     assert done.returncode == 1 and "DATABASE_URL" in done.stderr and "vibe up" in done.stderr
     done = gc(idle, AWS_SECRET_ACCESS_KEY="wrong")
@@ -153,7 +153,7 @@ def test_what_is_missing_or_refused_is_named(idle):
         assert gc(idle, *arguments).returncode == 2
 
 
-def test_the_vibe_up_of_the_folder_is_found_unless_another_is_meant(idle, tmp_path):
+def test_the_vibe_up_of_the_folder_is_used_unless_the_environment_names_another(idle, tmp_path):
     (tmp_path / ".vibe").symlink_to(idle.data_dir)
     done = run_vibe("media", "gc", "--dry-run", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "0 of 0 objects, 0 B, would be removed\n"), done.stderr

@@ -38,7 +38,7 @@ def numbers(parts):
 
 
 def published(vibe, answer):
-    """The answer to complete says what is true."""
+    """The media in the answer to complete, which must be what the CDN delivers."""
     status, body = answer
     assert status == 200, body
     media = body["media"]
@@ -68,14 +68,14 @@ def test_a_ticket_has_parts_from_16_mib_on_and_they_make_up_the_file(phone, leng
     assert phone.cancel(ticket)[0] == 204 and phone.begun() == []
 
 
-def test_a_ticket_in_parts_while_s3_is_away_is_a_503_and_a_small_one_is_given(vibe, serve_factory):
+def test_without_s3_a_ticket_in_parts_is_a_503_and_a_small_one_is_given(vibe, serve_factory):
     serve = serve_factory(S3_ENDPOINT=f"http://127.0.0.1:{free_port()}", S3_PUBLIC_ENDPOINT=vibe.s3_url)
     phone = Phone(serve)
     assert phone.ask("story-media", bytes(100), "video/mp4")[0] == 201
     assert status_and_code(phone.ask("story-media", bytes(17 * MIB), "video/mp4")) == (503, "storage_unavailable")
 
 
-# -- the way of a file --
+# -- uploads --
 
 def test_a_video_in_parts_is_published_whole(vibe, phone, video):
     ticket = phone.begin(video)
@@ -90,7 +90,7 @@ def test_a_video_in_parts_is_published_whole(vibe, phone, video):
     assert (status, progress["status"], progress["multipart"], progress["expiresAt"]) == (200, "completed", None, None)
 
 
-def test_parts_are_sent_three_at_a_time_and_again_without_harm(vibe, phone, video):
+def test_parts_may_be_sent_in_parallel_and_twice(vibe, phone, video):
     ticket = phone.begin(video)
     parts = ticket["multipart"]["parts"]
     with concurrent.futures.ThreadPoolExecutor(3) as threads:
@@ -99,7 +99,7 @@ def test_parts_are_sent_three_at_a_time_and_again_without_harm(vibe, phone, vide
     published(vibe, phone.complete(ticket))
 
 
-def test_what_the_ticket_was_for_comes_with_the_parts(vibe, phone, video):
+def test_a_ticket_in_parts_keeps_its_target(vibe, phone, video):
     story = phone.new_story()
     ticket = phone.begin_and_send(video, storyId=story)
     assert published(vibe, phone.complete(ticket))["storyId"] == story
@@ -119,7 +119,7 @@ def mobile(vibe, serve_factory):
         relay.cut()
 
 
-def test_a_phone_whose_connection_was_cut_asks_what_arrived_and_goes_on(mobile, video):
+def test_a_phone_resumes_after_a_cut_connection(mobile, video):
     serve, relay = mobile(after=PART + 3 * MIB)
     phone = Phone(serve)
     ticket = phone.begin(video)
@@ -138,7 +138,7 @@ def test_a_phone_whose_connection_was_cut_asks_what_arrived_and_goes_on(mobile, 
     published(serve, phone.complete(ticket))
 
 
-def test_vibe_upload_goes_on_after_a_cut_connection(mobile, video, tmp_path):
+def test_vibe_upload_resumes_after_a_cut_connection(mobile, video, tmp_path):
     serve, relay = mobile(after=PART + 3 * MIB)
     (tmp_path / "video.mp4").write_bytes(video)
     done = vibe_upload(serve, tmp_path, tmp_path / "video.mp4", "--as", "story-media")
@@ -148,7 +148,7 @@ def test_vibe_upload_goes_on_after_a_cut_connection(mobile, video, tmp_path):
     assert serve.request("HEAD", done.stdout.strip())[0] == 200
 
 
-def test_vibe_upload_gives_up_on_a_store_that_is_gone(vibe, serve_factory, video, tmp_path):
+def test_vibe_upload_gives_up_on_an_unreachable_store(vibe, serve_factory, video, tmp_path):
     serve = serve_factory(S3_PUBLIC_ENDPOINT=f"http://127.0.0.1:{free_port()}")
     (tmp_path / "video.mp4").write_bytes(video)
     done = vibe_upload(serve, tmp_path, tmp_path / "video.mp4", "--as", "story-media")
@@ -168,10 +168,10 @@ def test_kill_9_between_two_parts_loses_none_that_arrived(vibe_factory, video):
     published(vibe, phone.complete(ticket))
 
 
-# -- what must not work --
+# -- refusals --
 
 def curl_part(url, size, folder):
-    """PUTs that many bytes with curl, which asks before it sends; status and answer."""
+    """PUTs so many bytes with curl, which sends `Expect: 100-continue`: (status, text)."""
     (folder / "part").write_bytes(bytes(size))
     done = subprocess.run(["curl", "-sS", "-T", folder / "part", "-H", "Expect: 100-continue", "-w", "\n%{http_code}", url],
                           capture_output=True, text=True, check=True)
@@ -188,7 +188,7 @@ def test_a_part_of_another_length_is_refused(phone, tmp_path, size):
     phone.cancel(ticket)
 
 
-def test_the_url_of_one_part_takes_no_other(phone, tmp_path):
+def test_the_url_of_a_part_is_refused_for_another_part(phone, tmp_path):
     ticket = phone.begin(bytes(17 * MIB))
     url = ticket["multipart"]["parts"][0]["url"]
     changed = url.replace("partNumber=1&", "partNumber=2&")
@@ -197,7 +197,7 @@ def test_the_url_of_one_part_takes_no_other(phone, tmp_path):
     phone.cancel(ticket)
 
 
-def test_a_part_that_was_damaged_on_its_way_is_refused_by_its_md5(phone):
+def test_a_damaged_part_is_refused_by_its_md5(phone):
     ticket, data = phone.begin(bytes(17 * MIB)), bytes(17 * MIB)
     part = ticket["multipart"]["parts"][0]
     good, bad = [base64.b64encode(hashlib.md5(text).digest()).decode() for text in (data[:PART], b"other")]
@@ -246,7 +246,7 @@ def test_a_file_in_parts_must_have_the_checksum_of_its_ticket(vibe, phone, video
     published(vibe, phone.complete(ticket))
 
 
-def test_a_file_in_parts_that_is_no_video_is_thrown_away(phone):
+def test_a_file_in_parts_that_is_no_video_is_deleted(phone):
     data = b"<html>" + bytes(17 * MIB)
     ticket = phone.begin_and_send(data)
     assert status_and_code(phone.complete(ticket)) == (422, "unsupported_media")
@@ -265,7 +265,7 @@ def test_the_status_of_a_small_file_says_whether_it_arrived(phone):
         step()
 
 
-# -- the end of it --
+# -- cancel and complete --
 
 def test_a_cancelled_upload_leaves_no_parts(phone, video):
     ticket = phone.begin(video)
@@ -288,7 +288,7 @@ def test_many_completions_at_once_make_one_media(vibe, phone, video):
     assert phone.begun() == [] and phone.keys("user-uploads") == [] and len(media_states(vibe, phone)) == 1
 
 
-def test_completing_and_cancelling_at_once_is_one_of_both(vibe, video):
+def test_of_simultaneous_complete_and_cancel_one_wins(vibe, video):
     for _ in range(3):
         phone = Phone(vibe)
         ticket = phone.begin_and_send(video)
@@ -304,25 +304,25 @@ def test_completing_and_cancelling_at_once_is_one_of_both(vibe, video):
 
 @pytest.fixture(scope="module")
 def quick(module_vibe):
-    """An instance that sweeps every second what nobody has touched for five."""
+    """An instance that sweeps every second uploads that nobody has touched for five."""
     return module_vibe(SWEEP_INTERVAL="1", SWEEP_UPLOADS_AFTER="5")
 
 
-def test_the_sweeper_completes_what_has_arrived_whole(quick, video):
+def test_the_sweeper_completes_an_upload_with_all_its_parts(quick, video):
     phone, before = Phone(quick), swept(quick, "completed")
     ticket = phone.begin_and_send(video)
     wait_until(lambda: set(media_states(quick, phone).values()) == {"ready"}, "the completion")
-    wait_until(lambda: phone.begun() == [] and phone.keys("user-uploads") == [], "the end of what was staged")
-    wait_until(lambda: swept(quick, "completed") > before, "the count of it")
+    wait_until(lambda: phone.begun() == [] and phone.keys("user-uploads") == [], "the removal of the staged file")
+    wait_until(lambda: swept(quick, "completed") > before, "its count in the metrics")
     assert phone.progress(ticket)[1]["status"] == "completed"
 
 
-def test_the_sweeper_aborts_what_stays_incomplete(quick, video):
+def test_the_sweeper_aborts_an_incomplete_upload(quick, video):
     phone, before = Phone(quick), swept(quick, "aborted")
     ticket = phone.begin(video)
     phone.send_parts(ticket["multipart"]["parts"][:2], video)
     wait_until(lambda: phone.begun() == [], "the end of the upload")
-    wait_until(lambda: swept(quick, "aborted") > before, "the count of it")
+    wait_until(lambda: swept(quick, "aborted") > before, "its count in the metrics")
     assert media_states(quick, phone) == {} and phone.keys("user-uploads") == []
     assert phone.send_part(ticket["multipart"]["parts"][2], video)[0] == 404
     assert phone.progress(ticket)[1]["status"] == "expired"
@@ -330,8 +330,8 @@ def test_the_sweeper_aborts_what_stays_incomplete(quick, video):
     assert (status, problem["code"]) == (409, "upload_incomplete") and "ask for a new ticket" in problem["detail"]
 
 
-def test_the_sweeper_aborts_what_is_left_beside_a_completed_upload(quick, video):
-    """A second multipart upload of the key, as after a lost answer of S3."""
+def test_the_sweeper_aborts_a_second_multipart_upload_of_a_completed_key(quick, video):
+    """A lost answer of S3 leaves a second multipart upload of the same key."""
     phone = Phone(quick)
     ticket = phone.begin_and_send(video)
     media = published(quick, phone.complete(ticket))
@@ -340,7 +340,7 @@ def test_the_sweeper_aborts_what_is_left_beside_a_completed_upload(quick, video)
     assert media_states(quick, phone) == {media["key"]: "ready"}
 
 
-def test_the_sweeper_leaves_an_upload_whose_parts_still_come(quick):
+def test_the_sweeper_leaves_an_upload_while_parts_arrive(quick):
     phone, data = Phone(quick), bytes(60 * MIB)
     ticket = phone.begin(data)
     for part in ticket["multipart"]["parts"]:
@@ -350,7 +350,7 @@ def test_the_sweeper_leaves_an_upload_whose_parts_still_come(quick):
     assert phone.cancel(ticket)[0] == 204
 
 
-def test_the_sweeper_leaves_uploads_that_are_not_ours_for_a_day(quick):
+def test_the_sweeper_leaves_foreign_multipart_uploads_for_a_day(quick):
     s3 = quick.s3()
     kept = [s3.create_multipart_upload(Bucket=quick.bucket, Key=key)["UploadId"]
             for key in (f"user-uploads/{uuid.uuid4()}/strange", "elsewhere/video")]

@@ -1,4 +1,4 @@
-"""What the API says about itself is true: every example of the document is run, and the page's first steps, too."""
+"""The OpenAPI document is true: the tests run all its examples, and the first steps of its page."""
 
 import json
 import re
@@ -25,7 +25,7 @@ def test_every_example_answers_as_documented(document):
     assert ran == {operation.id for operation in document.operations}
 
 
-def test_written_answers_fit_their_schemas(document):
+def test_example_answers_fit_their_schemas(document):
     for operation in document.operations:
         examples = [(operation.body_schema, operation.body)] if operation.body_schema else []
         for answer in operation.responses.values():
@@ -36,7 +36,7 @@ def test_written_answers_fit_their_schemas(document):
                     {**schema, "components": document.json["components"]}).validate(example)
 
 
-def test_every_error_names_its_codes_and_every_body_an_example(document):
+def test_every_error_has_codes_and_every_body_an_example(document):
     for operation in document.operations:
         for status, answer in operation.responses.items():
             if status >= 400:

@@ -1,5 +1,5 @@
-"""Lists stay quick when there is much to list: what PostgreSQL does for each, read from its own plans (auto_explain) with
-a million activities in the database, of which no list may look at all, nor at all of those in one city."""
+"""Lists stay quick with a million activities. PostgreSQL's own plans (auto_explain) show what each list reads: never a whole
+table, and never all activities of one city."""
 
 import json
 
@@ -9,10 +9,10 @@ from helpers.database import sql
 from helpers.phone import Phone
 
 BIG = {"activities", "activity_participants", "users", "vibe_stories", "story_views"}
-ROWS_MAX = 5000  # that one node of a plan may give
-GENERIC_PLAN_AFTER = 6  # PostgreSQL may take another plan for a prepared statement from its sixth execution on
+ROWS_MAX = 5000  # of one node of a plan
+GENERIC_PLAN_AFTER = 6  # executions of a prepared statement: from then on PostgreSQL may choose a generic plan
 
-# Users, then rows of them. Without triggers, foreign keys and indexes, which come back afterwards.
+# Users, then their rows. Triggers and foreign keys are off and indexes dropped meanwhile; both come back afterwards.
 FILL = """
 SET session_replication_role = replica;
 SET synchronous_commit = off;
@@ -61,17 +61,17 @@ ALTER DATABASE vibe SET auto_explain.log_timing = off;
 
 
 class Crowd:
-    """An instance with many rows, and what its database did for a request."""
+    """An instance with many rows, and the plans of its database for a request."""
 
     def __init__(self, vibe):
         self.vibe, self.me = vibe, Phone(vibe)
         sql(vibe, FILL, me=self.me.id)
         self.mine = sql(vibe, "SELECT id FROM activities WHERE title = 'Mine 1'")[0][0]
         self.teller = sql(vibe, "SELECT user_id FROM vibe_stories WHERE expires_at > now() LIMIT 1")[0][0]
-        vibe.restart()  # for connections that explain
+        vibe.restart()  # so that its connections load auto_explain
 
     def plans(self, path, **query):
-        """(answer, the plans of all statements that served it), asked often enough for every plan to be seen."""
+        """(answer, the plans of all its statements). It asks often enough to see the generic plan, too."""
         log = self.vibe.data_dir / "postgres.log"
         begin = log.stat().st_size
         for _ in range(GENERIC_PLAN_AFTER + 2):
@@ -101,7 +101,7 @@ def relations(plan):
 
 
 def check(plans, table, sorted_by_index):
-    """No list reads a whole table; one in the order of an index sorts nothing."""
+    """No list reads a whole table, and a list in the order of an index does not sort."""
     assert any(table in relations(plan) for plan in plans), f"no statement touched {table}"
     for plan in plans:
         kinds = {(node["Node Type"], node.get("Relation Name")) for node in nodes(plan["Plan"])}
@@ -131,7 +131,7 @@ LISTS = {  # name: path, query, table, whether an index gives the order
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_a_list_and_its_next_page_read_little(crowd, name):
+def test_a_list_and_its_next_page_read_few_rows(crowd, name):
     path, query, table, sorted_by_index = LISTS[name]
     path = path.format(mine=crowd.mine)
     first, plans = crowd.plans(path, **query)
@@ -141,12 +141,12 @@ def test_a_list_and_its_next_page_read_little(crowd, name):
     check(plans, table, sorted_by_index)
 
 
-def test_the_stories_of_a_user_read_little(crowd):
+def test_the_stories_of_a_user_read_few_rows(crowd):
     answer, plans = crowd.plans("/api/stories", user=crowd.teller)
-    check(plans, "vibe_stories", sorted_by_index=False)  # those of one day are few: two indexes together find them
+    check(plans, "vibe_stories", sorted_by_index=False)  # there are few in one day: two indexes together find them
     assert answer["stories"]
 
 
-def test_one_activity_reads_little(crowd):
+def test_one_activity_reads_few_rows(crowd):
     _, plans = crowd.plans(f"/api/activities/{crowd.mine}")
     check(plans, "activities", sorted_by_index=True)

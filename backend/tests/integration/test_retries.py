@@ -1,8 +1,7 @@
-"""Transactions that another one came in the way of: all of it is done again, nothing of it twice, and whoever asked
-learns of it only if it goes on for long.
+"""Retries after serialization failures and deadlocks: the whole transaction runs again, takes effect once, and the client sees
+a 503 only if all attempts fail.
 
-A trigger refuses the first times with the codes of a serialization failure and of a deadlock in turn. It counts with a
-sequence, which no rollback takes back.
+A trigger fails the first attempts with the two error codes in turn. It counts with a sequence, which no rollback undoes.
 """
 
 import contextlib
@@ -41,7 +40,7 @@ TRIGGERS = {
 
 @contextlib.contextmanager
 def refusing(vibe, table, event, when, times):
-    """The database refuses so many times. Gives a function that tells how often it was asked."""
+    """The database fails so many times. Yields a function that returns the number of attempts."""
     sql(vibe, REFUSE.format(times=times) + TRIGGERS[when].format(table=table, event=event))
     try:
         yield lambda: int(sql(vibe, "SELECT last_value FROM refused")[0][0])
@@ -53,7 +52,7 @@ def tokens(vibe, account, condition="true"):
     return count(vibe, f"refresh_tokens WHERE user_id::text = :'id' AND {condition}", id=account["user"]["id"])
 
 
-# -- what is asked: each gives the request, and what must be so after it succeeded --
+# -- requests: each function returns the request, and the check of its effect --
 
 def registering(vibe, _):
     email = new_email()
@@ -187,7 +186,7 @@ def telling_a_story(vibe, _):
     return lambda: call(vibe, "POST", "/api/stories", {"caption": "Zoë 🌸"}, token=account["accessToken"]), done
 
 
-CASES = {  # what is asked, the table and the event at which it is refused, the answer at last
+CASES = {  # name: (request, table and event at which it fails, status in the end)
     "register": (registering, "refresh_tokens", "INSERT", 201),
     "login": (logging_in, "refresh_tokens", "INSERT", 200),
     "refresh": (refreshing, "refresh_tokens", "INSERT", 200),
@@ -207,18 +206,18 @@ CASES = {  # what is asked, the table and the event at which it is refused, the 
 
 @pytest.mark.parametrize("when", TRIGGERS)
 @pytest.mark.parametrize("name", CASES)
-def test_what_collides_four_times_is_done_once(apple, apple_key, name, when):
+def test_a_transaction_retried_four_times_takes_effect_once(apple, apple_key, name, when):
     make, table, event, expected = CASES[name]
     ask, done = make(apple, apple_key)
     with refusing(apple, table, event, when, ATTEMPTS - 1) as asked:
         status, _, body = ask()
-        assert asked() >= ATTEMPTS, "it was refused less often than it should have been"
+        assert asked() >= ATTEMPTS, "there were fewer attempts than failures"
     assert status == expected, body
     done(body)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_collides_for_ever_is_503_and_works_afterwards(apple, apple_key, name):
+def test_a_transaction_that_always_fails_is_a_503_and_works_afterwards(apple, apple_key, name):
     make, table, event, expected = CASES[name]
     ask, done = make(apple, apple_key)
     with refusing(apple, table, event, "at the commit", FOR_EVER) as asked:
@@ -231,7 +230,7 @@ def test_what_collides_for_ever_is_503_and_works_afterwards(apple, apple_key, na
 
 
 @pytest.mark.parametrize("when", TRIGGERS)
-def test_the_token_of_a_reset_is_made_and_mailed_once(apple, when):
+def test_a_retried_reset_makes_one_token_and_sends_one_mail(apple, when):
     account = register(apple)
     before = len(apple.smtp.mails)
     with refusing(apple, "password_resets", "INSERT", when, ATTEMPTS - 1):

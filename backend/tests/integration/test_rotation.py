@@ -1,5 +1,5 @@
-"""JWT_SECRET is rotated: what the earlier secret signed, sealed or made stays good for as long as it is in
-JWT_SECRET_PREVIOUS. Each test starts `vibe serve` with one secret and restarts it with another."""
+"""JWT_SECRET rotates: signatures and seals of the earlier secret stay valid while it is in JWT_SECRET_PREVIOUS. Each test
+starts `vibe serve` with one secret and restarts it with another."""
 
 import pytest
 

@@ -12,7 +12,7 @@ NAMES = ["plain.txt", "sub/a b+c%20☃.txt", "sub/deeper/é & <x>.bin"]
 
 
 def need(program):
-    path = shutil.which(program, path="/usr/bin")  # Debian's, whatever else PATH offers first
+    path = shutil.which(program, path="/usr/bin")  # Debian's, even if PATH has another one first
     if not path:
         pytest.fail(f"{program} is not installed")
     return path
@@ -28,7 +28,7 @@ def run(command, environment, timeout_s=120):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A few files with names that need care, and one of 40 MB that goes in parts."""
+    """Some files whose names need escaping, and one of 40 MB, which goes in parts."""
     root = tmp_path_factory.mktemp("in")
     for name in NAMES:
         path = root / name
@@ -55,13 +55,13 @@ def aws(vibe, tmp_path):
     return lambda *arguments: run([program, "--endpoint-url", vibe.s3_url, *map(str, arguments)], environment)
 
 
-def test_aws_cli(aws, folder, bucket, tmp_path):
+def test_aws_cli_works_with_default_settings(aws, folder, bucket, tmp_path):
     aws("s3", "mb", f"s3://{bucket}")
     aws("s3", "cp", folder / "large.bin", f"s3://{bucket}/large.bin", "--metadata", "purpose=test", "--content-type", "a/b")
     head = aws("s3api", "head-object", "--bucket", bucket, "--key", "large.bin")
     assert '"purpose": "test"' in head and '"ContentType": "a/b"' in head and '"ContentLength": 40000000' in head
     aws("s3", "sync", folder, f"s3://{bucket}/tree")
-    assert aws("s3", "sync", folder, f"s3://{bucket}/tree") == ""  # nothing is left to do
+    assert aws("s3", "sync", folder, f"s3://{bucket}/tree") == ""  # the second run has nothing to do
     listing = aws("s3", "ls", "--recursive", f"s3://{bucket}")
     assert all(f"tree/{name}" in listing for name in NAMES)
     assert "PRE tree/" in aws("s3", "ls", f"s3://{bucket}")
@@ -88,7 +88,7 @@ def s3cmd(vibe, tmp_path):
                                   {"LC_ALL": "C.UTF-8", "HOME": str(tmp_path)})
 
 
-def test_s3cmd(s3cmd, folder, bucket, tmp_path):
+def test_s3cmd_works_with_default_settings(s3cmd, folder, bucket, tmp_path):
     s3cmd("mb", f"s3://{bucket}")
     s3cmd("put", folder / "large.bin", f"s3://{bucket}/large.bin")  # in parts of 15 MB
     s3cmd("sync", f"{folder}/", f"s3://{bucket}/tree/")
@@ -123,7 +123,7 @@ def rclone(vibe, tmp_path):
     return lambda *arguments: run([program, "-q", *map(str, arguments)], environment)
 
 
-def test_rclone(rclone, folder, bucket, tmp_path):
+def test_rclone_works_with_default_settings(rclone, folder, bucket, tmp_path):
     rclone("mkdir", f"store:{bucket}")
     rclone("sync", folder, f"store:{bucket}/tree")
     rclone("check", "--download", folder, f"store:{bucket}/tree")
@@ -133,7 +133,7 @@ def test_rclone(rclone, folder, bucket, tmp_path):
     rclone("moveto", f"store:{bucket}/parts.bin", f"store:{bucket}/moved.bin")
     rclone("copy", f"store:{bucket}/moved.bin", tmp_path)
     assert (tmp_path / "moved.bin").read_bytes() == (folder / "large.bin").read_bytes()
-    rclone("touch", f"store:{bucket}/tree/{NAMES[0]}")  # metadata replaced by a copy onto itself
+    rclone("touch", f"store:{bucket}/tree/{NAMES[0]}")  # a copy onto itself replaces the metadata
     rclone("copy", f"store:{bucket}/tree", tmp_path / "out")
     assert contents(tmp_path / "out") == contents(folder)
     (tmp_path / "out" / "large.bin").unlink()
@@ -151,11 +151,11 @@ def test_curl_puts_and_gets_on_presigned_urls(vibe, folder, bucket, tmp_path):
     curl = need("curl")
     s3.create_bucket(Bucket=bucket)
     params = {"Bucket": bucket, "Key": "large ☃.bin"}
-    # curl asks `Expect: 100-continue` before a body of this size
+    # curl sends `Expect: 100-continue` before a body of this size
     status = run([curl, "-sS", "-o", tmp_path / "answer", "-w", "%{http_code}", "-T", folder / "large.bin",
-                  s3.generate_presigned_url("put_object", Params=params, ExpiresIn=60)], {})
+                  s3.generate_presigned_url("put_object", Params=params, ExpiresIn=600)], {})
     assert status == "200"
-    url = s3.generate_presigned_url("get_object", Params=params, ExpiresIn=60)
+    url = s3.generate_presigned_url("get_object", Params=params, ExpiresIn=600)
     run([curl, "-sSf", "-o", tmp_path / "whole", url], {})
     assert (tmp_path / "whole").read_bytes() == (folder / "large.bin").read_bytes()
     run([curl, "-sSf", "-r", "39999990-", "-o", tmp_path / "end", url], {})

@@ -15,7 +15,7 @@ HERE = pathlib.Path(__file__).resolve().parent / "js"
 
 @pytest.fixture(scope="module")
 def project():
-    """The script beside its packages, which are installed on the first run into the build folder."""
+    """The script beside its packages in the build folder; the first run installs them."""
     package = (HERE / "package.json").read_bytes()
     folder = ROOT / "build" / "tests" / f"s3-js-{hashlib.sha256(package).hexdigest()[:12]}"
     if not (folder / "installed").exists():

@@ -1,5 +1,6 @@
-"""`vibe serve`: configured by the environment alone, graceful at its end, and honest in its log and metrics."""
+"""`vibe serve`: its configuration by the environment, its graceful stop, its log and its metrics."""
 
+import concurrent.futures
 import json
 import re
 import signal
@@ -16,11 +17,11 @@ from helpers.processes import free_port, listens
 from helpers.program import run_vibe
 from helpers.raw_http import Raw
 from helpers.servers import JsonServer
-from helpers.waiting import wait_until
+from helpers.waiting import quickest, wait_until
 
 
 def log_lines(instance):
-    """The whole log, each line of which must be a JSON object."""
+    """All lines of the log. Each must be a JSON object."""
     lines = []
     for line in instance.log_path.read_text().splitlines():
         lines.append(json.loads(line))
@@ -29,7 +30,7 @@ def log_lines(instance):
 
 
 def logged(instance, **fields):
-    """The first line with these fields, once it is there."""
+    """The first line with these fields; waits for it."""
     return wait_until(lambda: next((line for line in log_lines(instance)
                                     if all(line.get(name) == value for name, value in fields.items())), None), f"a log line with {fields}")
 
@@ -44,12 +45,21 @@ def journey(instance):
     return phone, ticket, body["media"]
 
 
-def test_the_environment_alone_makes_it_work(vibe, serve_factory):
+def test_it_starts_within_five_seconds(serve_factory):
     serve = serve_factory(start=False)
-    started = time.monotonic()
-    serve.start()
-    print(f"\nvibe serve to the first healthy answer: {(time.monotonic() - started) * 1000:.0f} ms")
-    assert time.monotonic() - started < 5
+
+    def start():
+        if serve.process:
+            serve.stop()
+        started = time.monotonic()
+        serve.start()
+        return time.monotonic() - started
+
+    quickest(start, 5, "vibe serve, to its first healthy answer")
+
+
+def test_the_environment_alone_configures_it(vibe, serve_factory):
+    serve = serve_factory()
     status, _, body = serve.request("GET", "/api/health/ready")
     assert (status, json.loads(body)) == (200, {"status": "ok", "database": "ok", "bucket": "ok"})
     _, ticket, media = journey(serve)
@@ -91,7 +101,7 @@ def test_all_malformed_variables_are_named_at_once_and_no_secret_is_shown():
     assert "hunter2" not in words
 
 
-def test_missing_credentials_are_named_with_where_they_are_looked_for(vibe):
+def test_missing_credentials_are_reported_with_their_sources(vibe):
     words = fails_to_start(DATABASE_URL=vibe.database_url, AWS_REGION="us-east-1", S3_BUCKET_NAME="a-bucket",
                            CDN_BASE_URL="http://cdn", JWT_SECRET="x" * 40, PORT=free_port(),
                            AWS_EC2_METADATA_DISABLED="true")
@@ -112,17 +122,17 @@ def begin_registration(serve):
     client.send(b"POST /api/auth/register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
                 b"Content-Length: %d\r\n\r\n" % len(body) + body[:20])
     wait_until(lambda: metric(serve, "vibe_http_requests_in_flight", server="api") >= 2,  # this one and the one that asks
-               "the request in flight")
+               "a request in flight")
     return client, body[20:]
 
 
-def test_sigterm_finishes_what_is_in_flight_and_takes_nothing_new(serve_factory):
+def test_sigterm_finishes_requests_in_flight_and_accepts_no_new_ones(serve_factory):
     serve = serve_factory()
     idle = socket.create_connection(("127.0.0.1", serve.api_port), timeout=60)
     client, rest = begin_registration(serve)
     with idle, client:
         serve.process.send_signal(signal.SIGTERM)
-        wait_until(lambda: not listens(serve.api_port), "the end of listening")
+        wait_until(lambda: not listens(serve.api_port), "a closed listener")
         assert idle.recv(1) == b""  # closed, so that a load balancer turns to another copy
         assert serve.process.poll() is None
         answer = client.send(rest).answer()
@@ -130,7 +140,7 @@ def test_sigterm_finishes_what_is_in_flight_and_takes_nothing_new(serve_factory)
     serve.wait_for_end()
 
 
-def test_a_client_that_never_finishes_does_not_hold_the_end_up_for_long(serve_factory):
+def test_an_unfinished_request_delays_the_end_for_less_than_30_seconds(serve_factory):
     serve = serve_factory()
     client, _ = begin_registration(serve)
     with client:
@@ -146,7 +156,7 @@ def ask_from(serve, source, path="/api/nothing", **headers):
     return serve.request("GET", path, headers=names, source=source)[:2]
 
 
-def test_the_client_address_is_forwarded_by_trusted_proxies_only(serve_factory):
+def test_x_forwarded_for_counts_from_trusted_proxies_only(serve_factory):
     serve = serve_factory(TRUSTED_PROXIES="127.0.0.1, 10.0.0.0/8")
 
     def client(source, forwarded):
@@ -154,7 +164,7 @@ def test_the_client_address_is_forwarded_by_trusted_proxies_only(serve_factory):
         return logged(serve, requestId=headers["X-Request-Id"], message="request")["client"]
 
     assert client("127.0.0.1", "203.0.113.7") == "203.0.113.7"
-    assert client("127.0.0.1", "198.51.100.1, 203.0.113.7, 10.1.2.3") == "203.0.113.7"  # the left one is hearsay
+    assert client("127.0.0.1", "198.51.100.1, 203.0.113.7, 10.1.2.3") == "203.0.113.7"  # an untrusted client wrote the left one
     assert client("127.0.0.1", "2001:db8::7") == "2001:db8::7"
     assert client("127.0.0.1", "<script>") == "127.0.0.1"
     assert client("127.0.0.2", "203.0.113.7") == "127.0.0.2"
@@ -162,9 +172,12 @@ def test_the_client_address_is_forwarded_by_trusted_proxies_only(serve_factory):
 
 def test_the_rate_limit_is_per_client_and_spares_health(serve_factory):
     serve = serve_factory(RATE_LIMIT="1/5", TRUSTED_PROXIES="127.0.0.1")
-    answers = [ask_from(serve, "127.0.0.1", X_Forwarded_For="203.0.113.7", path="/api/users/me") for _ in range(12)]
+    started = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(16) as threads:
+        answers = list(threads.map(lambda _: ask_from(serve, "127.0.0.1", X_Forwarded_For="203.0.113.7", path="/api/users/me"),
+                                   range(60)))
     statuses = [status for status, _ in answers]
-    assert statuses[:5] == [401] * 5 and statuses.count(429) >= 5
+    assert set(statuses) == {401, 429} and 5 <= statuses.count(401) <= 6 + time.monotonic() - started  # one more a second
     refused = next(headers for status, headers in answers if status == 429)
     assert int(refused["Retry-After"]) >= 1
     assert refused["Content-Type"] == "application/problem+json"
@@ -201,7 +214,7 @@ def test_the_log_is_json_and_holds_no_secret(vibe, serve_factory):
                vibe.secret_key, urllib.parse.urlsplit(vibe.database_url).password]
     for log in serve.log_path.read_text(), vibe.log_path.read_text(), (vibe.data_dir / "postgres.log").read_text():
         assert [secret for secret in secrets if secret in log] == []
-    assert media["key"] in vibe.log_path.read_text()  # it is the right log that was looked into
+    assert media["key"] in vibe.log_path.read_text()  # so this is the log of the requests above
 
 
 def test_a_request_is_found_in_the_log_by_its_id(serve_factory):
@@ -291,7 +304,7 @@ def test_credentials_of_the_environment_come_before_those_of_the_task(vibe, serv
         assert endpoint.seen == []
 
 
-def test_it_starts_without_its_database_and_recovers_when_that_comes(vibe, serve_factory):
+def test_it_starts_without_its_database_and_recovers_when_it_comes(vibe, serve_factory):
     with relay_to_database(vibe) as relay:
         serve = serve_factory(DATABASE_URL=database_behind(relay, vibe.database_url))
         status, headers, body = serve.request("GET", "/api/health/ready")
@@ -301,10 +314,18 @@ def test_it_starts_without_its_database_and_recovers_when_that_comes(vibe, serve
         assert (status, body["code"]) == (503, "database_unavailable")
         assert int(headers["Retry-After"]) >= 1
         assert serve.request("GET", "/api/health")[0] == 200
-        relay.restore()
-        came = time.monotonic()
-        wait_until(lambda: call(serve, "POST", "/api/auth/register", registration())[0] == 201, "a registration")
-        print(f"\nthe API recovered {time.monotonic() - came:.2f} s after the database came")
-        assert time.monotonic() - came < 3
+
+        def is_back():
+            return call(serve, "POST", "/api/auth/register", registration())[0] == 201
+
+        def recover():
+            relay.cut()
+            wait_until(lambda: not is_back(), "a refusal without the database")
+            relay.restore()
+            came = time.monotonic()
+            wait_until(is_back, "a registration")
+            return time.monotonic() - came
+
+        quickest(recover, 3, "registering after the database came")
         wait_until(lambda: serve.request("GET", "/api/health/ready")[0] == 200, "readiness")
         assert urllib.parse.urlsplit(vibe.database_url).password not in serve.log_path.read_text()

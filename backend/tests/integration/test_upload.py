@@ -1,5 +1,5 @@
-"""Journey 1: a picture goes from the phone into the bucket, into the database and to its CDN address; and all the ways
-in which that must not work."""
+"""Journey 1: a picture goes from the phone into the bucket, into the database and to its CDN address. And the uploads that
+must be refused."""
 
 import base64
 import concurrent.futures
@@ -102,7 +102,7 @@ def test_uploads_at_the_same_instant_get_keys_of_their_own(phone):
 def test_a_promotion_that_died_half_way_is_finished_by_the_next_complete(vibe, phone):
     data = images.jpeg()
     ticket = phone.stage("profile-picture", data)
-    # What a server leaves behind that was killed after it took the key and before it published.
+    # A server that is killed between reserving the key and publishing leaves this row.
     upload = uuid.UUID(bytes=base64.urlsafe_b64decode(ticket["uploadId"])[:16])
     key = f"profile-pictures/{phone.id}/avatar-1790000000000.jpg"
     sql(vibe, "INSERT INTO media (upload_id, user_id, purpose, key, content_type, bytes, status) VALUES "
@@ -122,7 +122,7 @@ def test_completing_before_the_file_has_arrived_is_409_and_works_afterwards(phon
     assert phone.complete(ticket)[0] == 200
 
 
-def test_the_store_refuses_everything_but_what_was_agreed(phone):
+def test_the_store_refuses_any_deviation_from_the_ticket(phone):
     data = images.jpeg(size=5000)
     ticket = phone.ticket("profile-picture", data)
     assert phone.put(ticket, data + b"x", content_length=str(len(data) + 1))[0] == 403
@@ -136,7 +136,7 @@ def test_the_store_refuses_everything_but_what_was_agreed(phone):
     assert phone.put(ticket, data)[0] == 200
 
 
-def test_what_has_arrived_cannot_be_replaced(phone):
+def test_a_file_that_arrived_cannot_be_replaced(phone):
     first, second = images.jpeg(size=5000, seed=1), images.jpeg(size=5000, seed=2)
     ticket = phone.ticket("profile-picture", first)
     assert phone.put(ticket, first)[0] == 200
@@ -161,7 +161,7 @@ def test_a_checksum_of_the_ticket_is_enforced_by_the_store(phone):
     (b"<html><script>alert(1)</script></html>", "image/jpeg", "unsupported_media"),
     (b"\xff", "image/jpeg", "unsupported_media"),
 ])
-def test_a_file_that_is_not_what_it_says_is_refused_and_deleted(vibe, phone, data, declared, code):
+def test_a_file_of_another_type_than_declared_is_refused_and_deleted(vibe, phone, data, declared, code):
     before = metric(vibe, "vibe_uploads_total", outcome="rejected")
     assert status_and_code(phone.upload("profile-picture", data, declared)) == (422, code)
     assert phone.keys("user-uploads") == [] and phone.keys("profile-pictures") == []
@@ -204,6 +204,6 @@ def test_a_deleted_account_takes_its_media_along(vibe, phone):
     assert phone.keys("profile-pictures") == [] and phone.keys("user-uploads") == []
     assert sql(vibe, "SELECT count(*) FROM users WHERE id = :'id'", id=phone.id) == [["0"]]
     assert sql(vibe, "SELECT count(*) FROM media WHERE key LIKE '%' || :'id' || '%'", id=phone.id) == [["0"]]
-    status, body = phone.complete(staged)  # with an access token that has not expired yet
+    status, body = phone.complete(staged)  # the access token has not expired yet
     assert status in (401, 409)
     assert phone.keys("profile-pictures") == []

@@ -1,4 +1,4 @@
-"""`vibe upload`: does what the phone does, from the command line."""
+"""`vibe upload`: uploads from the command line as a phone does."""
 
 import os
 import pty
@@ -79,7 +79,7 @@ def test_a_progress_bar_is_for_terminals_only(vibe, tmp_path):
     (b"not a picture at all", "no JPEG, PNG, WebP, HEIC or MP4"), (b"", "no JPEG, PNG, WebP, HEIC or MP4"),
     (videos.mp4(), "image/jpeg"),
 ], ids=["text", "empty", "video"])
-def test_what_is_no_picture_is_refused_with_a_reason(vibe, tmp_path, content, words):
+def test_a_file_that_is_no_picture_is_refused_with_a_reason(vibe, tmp_path, content, words):
     (tmp_path / "file").write_bytes(content)
     done = vibe_upload(vibe, tmp_path, tmp_path / "file", "--as", "profile-picture")
     assert (done.returncode, done.stdout) == (1, "")
@@ -100,8 +100,8 @@ def test_wrong_usage_and_unreachable_api_are_one_clear_sentence(vibe, tmp_path):
     assert away.returncode == 1 and nobody in away.stderr and "vibe up" in away.stderr
 
 
-def test_a_lost_answer_of_the_storage_costs_no_upload(vibe, serve_factory, tmp_path):
-    """The file arrives, and the connection ends before the phone hears of it: what it sends again is there already."""
+def test_a_lost_answer_of_the_store_costs_no_upload(vibe, serve_factory, tmp_path):
+    """The file arrives and its answer is lost. The phone sends it again, and the store has it already."""
     with Relay(vibe.s3_port, lost_answers=1) as relay:
         relay.restore()
         serve = serve_factory(S3_PUBLIC_ENDPOINT=relay.url)
@@ -111,13 +111,10 @@ def test_a_lost_answer_of_the_storage_costs_no_upload(vibe, serve_factory, tmp_p
         assert relay.lost_answers == 0 and vibe.request("GET", done.stdout.strip())[0] == 200
 
 
-def test_a_storage_that_comes_back_gets_the_file(vibe, serve_factory, tmp_path):
-    relay = Relay(free_port(), vibe.s3_port)
-    try:
-        serve = serve_factory(S3_PUBLIC_ENDPOINT=f"http://127.0.0.1:{relay.port}")
+def test_a_store_that_comes_back_gets_the_file(vibe, serve_factory, tmp_path):
+    with Relay(vibe.s3_port) as relay:
+        serve = serve_factory(S3_PUBLIC_ENDPOINT=relay.url)
         (tmp_path / "picture").write_bytes(images.jpeg())
         threading.Timer(0.4, relay.restore).start()
         done = vibe_upload(serve, tmp_path, tmp_path / "picture", "--as", "profile-picture")
         assert done.returncode == 0, done.stderr
-    finally:
-        relay.cut()

@@ -1,5 +1,5 @@
-"""Uploads for activities and stories: each goes to its own place in the bucket and the database, only its owner can put
-it there, and what it replaces goes."""
+"""Uploads for activities and stories: each goes to its own place in the bucket and the database, only the owner can put it
+there, and the picture that it replaces is deleted."""
 
 import concurrent.futures
 import uuid
@@ -132,7 +132,7 @@ def test_media_for_a_story_that_is_there_publishes_that(vibe, phone):
     assert len(sql(vibe, "SELECT id FROM vibe_stories WHERE user_id = :'id'", id=phone.id)) == 1
 
 
-def test_a_story_of_another_one_that_ended_and_one_that_never_was_take_nothing(vibe, phone):
+def test_a_foreign_an_ended_and_an_unknown_story_take_nothing(vibe, phone):
     thief = Phone(vibe)
     for who, story, problem in ((thief, phone.new_story(), (403, "upload_forbidden")),
                                 (phone, phone.new_story("-1 second"), (404, "story_not_found")),
@@ -147,9 +147,9 @@ def test_a_story_that_cannot_be_published_is_not_made(vibe, phone):
     assert sql(vibe, "SELECT id FROM vibe_stories WHERE user_id = :'id'", id=phone.id) == []
 
 
-# -- what a ticket is for cannot be changed --
+# -- the target of a ticket is sealed --
 
-def test_the_store_refuses_another_target_than_was_agreed(phone):
+def test_the_store_refuses_another_target_than_the_tickets(phone):
     data = images.jpeg()
     ticket = phone.ticket("activity-image", data, activityId="a", slot="gallery", index=1)
     assert ticket["headers"]["x-amz-meta-vibe-purpose"] == "activity-image"
@@ -161,7 +161,7 @@ def test_the_store_refuses_another_target_than_was_agreed(phone):
 
 @pytest.mark.parametrize("change", [{"vibe-activity": "other"}, {"vibe-slot": "gallery", "vibe-index": "1"},
                                     {"vibe-seal": None}, {"vibe-story": "s"}])
-def test_an_object_that_was_written_by_other_means_is_not_believed(vibe, phone, change):
+def test_an_object_without_a_valid_seal_is_refused(vibe, phone, change):
     data = images.jpeg()
     ticket = phone.ticket("activity-image", data, activityId=phone.new_activity(), slot="hero")
     sealed = {name[len("x-amz-meta-"):]: value for name, value in ticket["headers"].items() if name.startswith("x-amz-meta-")}
@@ -178,12 +178,12 @@ def test_a_cancelled_upload_is_gone_and_stays_so(vibe, phone):
     assert phone.cancel(ticket) == (204, None)
     assert phone.keys("user-uploads") == []
     assert phone.cancel(ticket) == (204, None)
-    assert phone.put(ticket, data)[0] == 200  # a PUT that was under way
+    assert phone.put(ticket, data)[0] == 200  # a PUT that was in flight
     assert status_and_code(phone.complete(ticket)) == (409, "upload_cancelled")
     assert phone.me()["profilePicture"] is None
 
 
-def test_what_never_arrived_can_be_cancelled(phone):
+def test_an_upload_that_never_arrived_can_be_cancelled(phone):
     ticket = phone.ticket("story-media", images.jpeg())
     assert phone.cancel(ticket) == (204, None)
 
@@ -223,7 +223,7 @@ def test_the_command_uploads_for_activities_and_stories(vibe, phone, tmp_path):
     (["--as", "profile-picture", "--activity", "1"], "for --as activity-image"),
     (["--as", "activity-image", "--activity", "1", "--story", "1"], "for --as story-media"),
     (["--as", "activity-image", "--activity", "1", "--index", "x"], "whole number")])
-def test_the_command_explains_what_does_not_fit_together(vibe, tmp_path, arguments, words):
+def test_the_command_explains_contradicting_options(vibe, tmp_path, arguments, words):
     (tmp_path / "picture").write_bytes(images.jpeg())
     done = vibe_upload(vibe, tmp_path, tmp_path / "picture", *arguments)
     assert done.returncode == 2 and words in done.stderr

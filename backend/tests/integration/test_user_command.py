@@ -1,4 +1,4 @@
-"""`vibe user`: what the people who run Vibe do for and to an account."""
+"""`vibe user`: what an operator does with accounts."""
 
 import json
 import re
@@ -17,15 +17,15 @@ def user(vibe, *arguments, cwd="/", **environment):
     return run_vibe("user", *arguments, cwd=cwd, environment={"DATABASE_URL": vibe.database_url} | environment)
 
 
-def test_a_disabled_account_is_out_and_an_enabled_one_is_back(vibe):
+def test_a_disabled_account_is_locked_out_until_it_is_enabled(vibe):
     account = register(vibe)
     done = user(vibe, "disable", account["user"]["email"].upper())
     assert done.returncode == 0 and account["user"]["id"] in done.stdout, done.stderr
-    wait_until(lambda: me(vibe, account) == (401, "token_revoked"), "the end of the access token")
+    wait_until(lambda: me(vibe, account) == (401, "token_revoked"), "a refusal of the access token")
     assert refresh(vibe, account) == (401, "account_disabled")
     status, _, body = login(vibe, account)
     assert (status, body["code"]) == (403, "account_disabled")
-    assert login(vibe, account, "wrong horse")[2]["code"] == "invalid_credentials"  # tells strangers nothing
+    assert login(vibe, account, "wrong horse")[2]["code"] == "invalid_credentials"  # a stranger does not learn that the account is disabled
     assert user(vibe, "enable", account["user"]["id"]).returncode == 0
     status, _, session = login(vibe, account)
     assert status == 200 and me(vibe, session) == (200, None)
@@ -82,7 +82,7 @@ def test_export_is_everything_of_one_person_without_secrets(vibe, tmp_path):
     ([], "followed by"), (["delete", "x"], "followed by"), (["disable"], "which user"), (["list", "x"], "unexpected argument"),
     (["disable", "nobody@example.com"], "no user"), (["export", "🌸"], "no user"), (["enable", ""], "no user"),
     (["disable", "x", "-o", "y"], "an option of export"), (["export", "x", "-z"], "unknown option"), (["export", "x", "-o"], "needs a value")])
-def test_nonsense_is_answered_with_a_sentence_and_status_2(vibe, arguments, word):
+def test_wrong_usage_is_one_sentence_and_status_2(vibe, arguments, word):
     done = user(vibe, *arguments)
     assert done.returncode == 2 and word in done.stderr and done.stderr.startswith("vibe: ") and done.stdout == ""
 
@@ -93,7 +93,7 @@ def test_a_file_that_cannot_be_written_is_named(vibe):
     assert done.returncode == 1 and "/nonexistent" in done.stderr and "no user" not in done.stderr
 
 
-def test_a_database_that_is_none_is_a_wrong_use(vibe):
+def test_a_malformed_database_url_is_wrong_usage(vibe):
     done = user(vibe, "list", "--database", "nonsense")
     assert done.returncode == 2 and "postgresql://" in done.stderr
 
@@ -103,7 +103,7 @@ def test_without_a_database_it_says_what_to_set(vibe):
     assert done.returncode == 2 and "DATABASE_URL" in done.stderr and "vibe up" in done.stderr
 
 
-def test_the_vibe_up_of_the_folder_is_found_unless_another_is_meant(vibe, tmp_path):
+def test_the_vibe_up_of_the_folder_is_used_unless_the_environment_names_another(vibe, tmp_path):
     account = register(vibe)
     (tmp_path / ".vibe").symlink_to(vibe.data_dir)
     done = user(vibe, "list", "--search", account["user"]["id"], cwd=tmp_path, DATABASE_URL=None)
@@ -116,7 +116,7 @@ def test_the_vibe_up_of_the_folder_is_found_unless_another_is_meant(vibe, tmp_pa
     assert status.returncode == 0 and "0001     app_tables" in status.stdout, status.stderr
 
 
-def test_a_copy_that_does_not_know_yet_gives_a_disabled_account_no_new_session(vibe):
+def test_a_copy_that_missed_the_revocation_gives_a_disabled_account_no_session(vibe):
     account = register(vibe)
     change = {"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD}
     assert user(vibe, "disable", account["user"]["id"]).returncode == 0

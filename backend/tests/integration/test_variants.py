@@ -1,4 +1,4 @@
-"""Variants: every screen gets the right size, in the best format that it takes, made once and kept."""
+"""Variants: every screen gets the right size in the best format that it accepts, rendered once and cached."""
 
 import asyncio
 import contextlib
@@ -37,7 +37,7 @@ def variant(vibe, key, query, accept=None, method="GET"):
 
 
 def from_avif(data, tmp_path):
-    """AVIF as a picture that can be looked at."""
+    """The picture of an AVIF file."""
     (tmp_path / "in.avif").write_bytes(data)
     subprocess.run(["heif-convert", tmp_path / "in.avif", tmp_path / "out.png"], check=True, capture_output=True)
     return Image.open(tmp_path / "out.png")
@@ -58,7 +58,7 @@ def test_each_width_of_the_list_is_made_and_none_is_enlarged(vibe, key, width):
     ("w=100", "w"), ("w=0", "w"), ("w=-64", "w"), ("w=64.5", "w"), ("w=", "w"), ("w=064", "w"), ("w=99999", "w"),
     ("h=0", "h"), ("h=2561", "h"), ("h=x", "h"), ("w=64&fit=fill", "fit"), ("w=64&fm=png", "fm"), ("w=64&fm=svg", "fm"),
     ("w=64&q=0", "q"), ("w=64&q=101", "q"), ("w=64&w=96", "w")])
-def test_what_is_not_allowed_is_refused_by_name(vibe, key, query, name):
+def test_a_disallowed_parameter_is_refused_by_name(vibe, key, query, name):
     status, headers, text = variant(vibe, key, query)
     assert status == 400 and text.decode().startswith(f"bad_variant: {name} ")
     if name == "w" and "w=64&w" not in query:
@@ -69,7 +69,7 @@ def test_what_is_not_allowed_is_refused_by_name(vibe, key, query, name):
     ("w=320&h=100&fit=cover", (320, 100)), ("w=96&h=96&fit=cover", (96, 96)), ("w=320&h=100", (150, 100)),
     ("w=320&h=2000&fit=contain", (320, 213)), ("h=100", (150, 100)), ("w=2560&h=2560&fit=cover", (800, 800)),
     ("w=320&fit=cover", (320, 213))])
-def test_height_and_fit(vibe, key, query, size):
+def test_height_and_fit_give_the_documented_size(vibe, key, query, size):
     assert size_of(variant(vibe, key, query + "&fm=jpeg")[2]) == size
 
 
@@ -93,14 +93,14 @@ def test_quality_is_rounded_to_steps_and_changes_the_bytes(vibe, key):
 @pytest.mark.parametrize("accept, content_type", [
     (None, "image/jpeg"), ("*/*", "image/jpeg"), ("image/*", "image/jpeg"), ("image/webp,*/*", "image/webp"),
     ("image/webp;q=0,*/*", "image/jpeg"), ("image/png,image/*;q=0.8", "image/jpeg")])
-def test_auto_takes_what_the_client_names(vibe, key, accept, content_type):
+def test_auto_chooses_a_format_that_the_client_accepts(vibe, key, accept, content_type):
     for query in ("w=320", "w=320&fm=auto"):
         status, headers, data = variant(vibe, key, query, accept)
         assert (status, headers["Content-Type"], headers["Vary"]) == (200, content_type, "Accept")
         assert "immutable" in headers["Cache-Control"] and size_of(data) == (320, 213)
 
 
-def test_avif_is_made_while_others_look_at_webp(vibe, key, tmp_path):
+def test_avif_is_rendered_in_the_background_while_webp_is_served(vibe, key, tmp_path):
     status, headers, data = variant(vibe, key, "w=640", ALL_FORMATS)
     assert (status, headers["Content-Type"], headers["Cache-Control"]) == (200, "image/webp", "public, max-age=600")
 
@@ -115,7 +115,7 @@ def test_avif_is_made_while_others_look_at_webp(vibe, key, tmp_path):
 
 
 @pytest.mark.parametrize("format", ["jpeg", "webp", "avif"])
-def test_a_format_that_is_asked_for_comes(vibe, key, tmp_path, format):
+def test_an_explicit_format_is_served(vibe, key, tmp_path, format):
     status, headers, data = variant(vibe, key, f"w=320&fm={format}", "text/html")
     assert (status, headers["Content-Type"]) == (200, f"image/{format}") and "Vary" not in headers
     shown = from_avif(data, tmp_path) if format == "avif" else decoded(data)
@@ -124,7 +124,7 @@ def test_a_format_that_is_asked_for_comes(vibe, key, tmp_path, format):
 
 # ---- caching -------------------------------------------------------------------------------------------------------
 
-def test_one_picture_has_one_entry_whatever_the_order_of_its_parameters(vibe, key):
+def test_one_variant_has_one_cache_entry_whatever_the_order_of_its_parameters(vibe, key):
     before = metric(vibe, "vibe_cdn_renderings_total")
     same = ["w=480&fm=webp", "fm=webp&w=480", "w=480&fm=webp&q=80", "w=480&fm=webp&fit=cover", "w=480&fm=webp&utm=x",
             "&fm=webp&&w=480&fit=contain"]
@@ -134,7 +134,7 @@ def test_one_picture_has_one_entry_whatever_the_order_of_its_parameters(vibe, ke
     assert metric(vibe, "vibe_cdn_renderings_total") - before == 1
 
 
-def test_what_would_enlarge_is_made_once(vibe):
+def test_widths_beyond_the_original_share_one_rendering(vibe):
     key = put(vibe, new_key(), picture(300, 200))
     before = metric(vibe, "vibe_cdn_renderings_total")
     answers = {variant(vibe, key, f"w={width}&fm=jpeg")[1]["ETag"] for width in (320, 640, 1280, 2560)}
@@ -192,7 +192,7 @@ def test_one_clients_many_renderings_keep_nobody_waiting(vibe_factory):
             one.close()
 
 
-def test_a_restart_keeps_what_was_made(vibe_factory):
+def test_the_cache_survives_a_restart(vibe_factory):
     vibe = vibe_factory()
     key = put(vibe, new_key(), picture())
     first = variant(vibe, key, "w=320&fm=webp")
@@ -207,7 +207,7 @@ def test_a_restart_keeps_what_was_made(vibe_factory):
 
 
 def test_a_changed_object_has_new_variants_after_a_restart(vibe_factory):
-    """Keys are never reused by the program; whoever does it by hand gets no mixture."""
+    """The program never reuses a key. A key that is reused by hand does not mix old and new variants."""
     vibe = vibe_factory()
     key = put(vibe, new_key(), picture())
     first = variant(vibe, key, "w=64&fm=jpeg")
@@ -226,12 +226,12 @@ def test_a_deleted_picture_goes_with_its_variants_at_once(vibe_factory):
     cached = vibe.data_dir / "cache"
     assert list(cached.glob("*/*/w=64*"))
     phone.send("profile-picture", picture(600, 600))
-    wait_until(lambda: get(vibe, old)[0] == 404, "the end of the picture that was replaced")
+    wait_until(lambda: get(vibe, old)[0] == 404, "a 404 for the replaced picture")
     assert variant(vibe, old, "w=64&fm=webp")[0] == 404
     assert not list(cached.glob("*/*/w=64*"))
 
 
-def test_a_variant_that_is_being_made_of_a_deleted_picture_is_not_kept(vibe_factory):
+def test_a_rendering_in_flight_of_a_deleted_picture_is_not_kept(vibe_factory):
     vibe = vibe_factory(environment={"SWEEP_INTERVAL": "1", "SWEEP_REPLACED_AFTER": "1"})
     phone = Phone(vibe)
     grain = Image.effect_noise((2560, 1900), 90).convert("RGB")
@@ -241,28 +241,28 @@ def test_a_variant_that_is_being_made_of_a_deleted_picture_is_not_kept(vibe_fact
         return metric(vibe, "vibe_pool_running", pool="render-slow") + metric(vibe, "vibe_pool_queued", pool="render-slow")
 
     for quality in range(30, 96, 5):
-        variant(vibe, old, f"w=2560&q={quality}", ALL_FORMATS)  # has one in AVIF made, which takes its time
+        variant(vibe, old, f"w=2560&q={quality}", ALL_FORMATS)  # starts a rendering in AVIF, which is slow
     assert busy() > 2
     assert phone.call("DELETE", "/api/users/me")[0] == 204
-    wait_until(lambda: get(vibe, old)[0] == 404, "the end of the picture")
+    wait_until(lambda: get(vibe, old)[0] == 404, "a 404 for the deleted picture")
     assert busy() > 0
     wait_until(lambda: busy() == 0, "the end of the renderings", timeout_s=120)
     assert [path.name for path in (vibe.data_dir / "cache").glob("*/*/*")] == []
     assert variant(vibe, old, "w=2560&q=30", ALL_FORMATS)[0] == 404
 
 
-# ---- other sources, and none ---------------------------------------------------------------------------------------
+# ---- pictures uploaded by other means, and files that are none ------------------------------------------------------
 
 @pytest.mark.parametrize("kind, content_type", [("PNG", "image/png"), ("WEBP", "image/webp"), ("GIF", "image/gif")])
-def test_pictures_that_came_by_other_ways_have_variants_too(vibe, kind, content_type):
+def test_pictures_uploaded_by_other_means_have_variants_too(vibe, kind, content_type):
     key = put(vibe, new_key(extension=kind.lower()), encoded(quarters(400, 300), kind), content_type)
     shown = decoded(variant(vibe, key, "w=256&fm=jpeg")[2])
     assert shown.size == (256, 192) and corners(shown) == "RGBW"
 
 
 @pytest.mark.parametrize("query, size", [("w=96", (96, 154)), ("w=160&h=160", (100, 160)), ("w=640", (200, 320))])
-def test_a_photo_that_came_by_other_ways_is_shown_upright(vibe, tmp_path, query, size):
-    """What a camera stores sideways, with the measures of the picture as one sees it."""
+def test_a_photo_uploaded_by_other_means_is_shown_upright(vibe, tmp_path, query, size):
+    """A camera stores it sideways; the variants have the dimensions of the upright picture."""
     key = put(vibe, new_key(), images.with_private_fields(tmp_path, quarters_jpeg(), orientation=6))
     data = variant(vibe, key, query + "&fm=jpeg")[2]
     (tmp_path / "shown.jpg").write_bytes(data)
@@ -271,21 +271,21 @@ def test_a_photo_that_came_by_other_ways_is_shown_upright(vibe, tmp_path, query,
     assert images.private_fields(tmp_path / "shown.jpg") == {}
 
 
-def test_colours_of_a_photo_that_came_by_other_ways_are_converted(vibe):
+def test_the_colours_of_a_photo_uploaded_by_other_means_are_converted(vibe):
     key = put(vibe, new_key(), encoded(Image.new("RGB", (640, 480), (200, 80, 20)), "JPEG", icc_profile=images.swapped_profile()))
     red, _, blue = decoded(variant(vibe, key, "w=256&fm=jpeg")[2]).getpixel((32, 32))
     assert blue > 150 and red < 80
 
 
-def test_grey_and_inked_photos_that_came_by_other_ways_are_shown(vibe):
+def test_grey_and_cmyk_photos_uploaded_by_other_means_are_shown(vibe):
     for mode, colour in (("L", 100), ("CMYK", (0, 0, 0, 155))):
         key = put(vibe, new_key(), encoded(Image.new(mode, (640, 480), colour), "JPEG", quality=90))
         shown = decoded(variant(vibe, key, "w=256&fm=jpeg")[2]).convert("RGB")
         assert shown.size == (256, 192) and all(60 < number < 140 for number in shown.getpixel((99, 99))), mode
 
 
-def test_a_header_may_be_long(vibe):
-    """Some cameras write miniatures and measurements of hundreds of kilobytes before the picture."""
+def test_a_jpeg_header_may_be_long(vibe):
+    """Some cameras write hundreds of kilobytes of metadata before the picture."""
     data = picture()
     data = data[:2] + (b"\xff\xe4\xff\xff" + bytes(65533)) * 9 + data[2:]
     assert size_of(variant(vibe, put(vibe, new_key(), data), "w=128&fm=jpeg")[2]) == (128, 85)
@@ -294,7 +294,7 @@ def test_a_header_may_be_long(vibe):
 @pytest.mark.parametrize("data, content_type", [
     (videos.mp4(), "video/mp4"), (b"GIF89a<script>", "image/gif"), (picture()[:3000], "image/jpeg"),
     (b"", "image/jpeg"), (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/jpeg")])
-def test_what_is_no_picture_has_no_variants_and_harms_nobody(vibe, key, data, content_type):
+def test_a_file_that_is_no_picture_has_no_variants_and_harms_nobody(vibe, key, data, content_type):
     bad = put(vibe, new_key(), data, content_type)
     for _ in range(3):
         status, headers, text = variant(vibe, bad, "w=64")
@@ -302,12 +302,12 @@ def test_what_is_no_picture_has_no_variants_and_harms_nobody(vibe, key, data, co
     assert variant(vibe, key, "w=160&fm=jpeg")[0] == 200
 
 
-def test_what_is_missing_or_private_is_so_in_every_size(vibe):
+def test_missing_and_private_objects_have_no_variants(vibe):
     assert variant(vibe, new_key(), "w=64")[0] == 404
     assert variant(vibe, put(vibe, new_key("user-uploads"), picture()), "w=64")[0] == 403
 
 
-def test_a_name_that_looks_like_a_variant_is_a_name(vibe, key):
+def test_a_key_that_looks_like_a_variant_is_a_key(vibe, key):
     assert variant(vibe, key, "w=128&fm=webp")[0] == 200
     assert get(vibe, key + "%3Fw=128&fm=webp")[0] == 404
     assert get(vibe, key + "%0Aw=128&fm=webp&q=80")[0] == 400
@@ -316,7 +316,7 @@ def test_a_name_that_looks_like_a_variant_is_a_name(vibe, key):
 
 # ---- faults --------------------------------------------------------------------------------------------------------
 
-def test_without_the_bucket_what_was_seen_is_served_on(vibe, key, serve_factory):
+def test_without_the_bucket_the_cache_serves_stale_pictures(vibe, key, serve_factory):
     port = free_port()
     with Relay(vibe.s3_port) as relay:
         relay.restore()
@@ -345,14 +345,14 @@ def small_cache(vibe_factory):
         yield instance
 
 
-def test_a_full_disk_of_the_cache_costs_time_and_nothing_else(small_cache):
+def test_a_full_cache_disk_costs_time_and_nothing_else(small_cache):
     vibe, filling = small_cache, small_cache.data_dir / "cache" / "filling"
     first, large = put(vibe, new_key(), picture()), put(vibe, new_key(), bytes(3_000_000))
     kept = variant(vibe, first, "w=320&fm=webp")
     with contextlib.suppress(OSError), open(filling, "wb", buffering=0) as file:
         while file.write(bytes(4096)):
             pass
-    for _ in range(3):  # pieces of what is large, small ones, and variants: all without a place
+    for _ in range(3):  # no place for pieces of the large object, for small ones and for variants
         assert get(vibe, large)[2] == bytes(3_000_000)
         key = put(vibe, new_key(), picture())
         assert get(vibe, key)[0] == 200 and size_of(variant(vibe, key, "w=256&fm=jpeg")[2]) == (256, 171)
@@ -367,7 +367,7 @@ def test_a_full_disk_of_the_cache_costs_time_and_nothing_else(small_cache):
 
 
 def test_requests_that_wait_for_renderings_hold_nobody_up(vibe):
-    """Many large pictures are asked for at once: what is in memory comes meanwhile, and all of them come in the end."""
+    """Renderings of many large pictures are in flight: a picture in memory is served meanwhile, and all renderings arrive."""
     large = [put(vibe, new_key(), encoded(quarters(4000, 3000), "JPEG", quality=60 + i)) for i in range(12)]
     small = put(vibe, new_key(), picture())
     assert get(vibe, small)[0] == 200
@@ -383,7 +383,7 @@ def test_requests_that_wait_for_renderings_hold_nobody_up(vibe):
         assert {status for status, _ in answers} == {200}
 
 
-def test_an_end_in_the_middle_of_renderings_is_quick_and_clean(vibe_factory):
+def test_a_stop_in_the_middle_of_renderings_is_clean(vibe_factory):
     vibe = vibe_factory()
     keys = [put(vibe, new_key(), encoded(quarters(4000, 3000), "JPEG", quality=60 + i)) for i in range(10)]
 

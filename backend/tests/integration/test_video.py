@@ -1,5 +1,5 @@
-"""Videos as phones record them: published without a word about who took them where, ready to be played from the first
-byte, the right way up, and not encoded anew."""
+"""Videos as phones record them: published without private metadata, playable from the first byte, the right way up, and not
+re-encoded."""
 
 import random
 import struct
@@ -32,7 +32,7 @@ def made(tmp_path_factory):
 
 
 def publish(vibe, phone, path, folder, content_type="video/mp4"):
-    """Returns the media and the file that the CDN delivers."""
+    """(the media, the file that the CDN delivers)"""
     media = phone.send("story-media", path.read_bytes(), content_type)
     served = folder / "served.mp4"
     status, headers, data = vibe.request("GET", media["cdnUrl"])
@@ -45,7 +45,7 @@ def publish(vibe, phone, path, folder, content_type="video/mp4"):
     ("android.mp4", [*H264, *LOCATION]), ("iphone.mov", [*H264, *APPLE]), ("hevc.mov", [*HEVC, "-tag:v", "hev1", *APPLE]),
     ("hvc1.mp4", [*HEVC, "-tag:v", "hvc1", *LOCATION]), ("first.mp4", [*H264, "-movflags", "faststart", *LOCATION]),
     ("pieces.mp4", [*H264, "-movflags", "frag_keyframe+empty_moov", *LOCATION])])
-def test_a_video_is_published_clean_and_not_encoded_anew(vibe, phone, made, tmp_path, name, options):
+def test_a_video_is_published_without_private_metadata_and_not_reencoded(vibe, phone, made, tmp_path, name, options):
     path = made(name, *options)
     assert videos.private_fields(path)
     media, served = publish(vibe, phone, path, tmp_path, "video/quicktime" if name.endswith("mov") else "video/mp4")
@@ -91,7 +91,7 @@ def test_a_player_gets_the_ranges_it_asks_for(vibe, phone, made, tmp_path):
     assert status == 206 and rest == data[len(data) // 2:] and first == data[:2]
 
 
-def test_a_video_without_sound_and_one_with_other_tracks(vibe, phone, made, tmp_path):
+def test_a_video_without_sound_and_one_with_other_tracks_are_published(vibe, phone, made, tmp_path):
     silent, _ = publish(vibe, phone, made("silent.mp4", *H264, sound=False), tmp_path)
     assert silent["durationMs"] > 1900
     timecode = made("timecode.mov", *H264, "-timecode", "10:00:00:00")
@@ -100,7 +100,7 @@ def test_a_video_without_sound_and_one_with_other_tracks(vibe, phone, made, tmp_
     assert [stream["codec_type"] for stream in probe(served)["streams"]] == ["video", "audio"]
 
 
-def test_what_is_canonical_already_is_kept_as_it_is(vibe, phone, made, tmp_path):
+def test_a_canonical_video_is_kept_byte_for_byte(vibe, phone, made, tmp_path):
     _, served = publish(vibe, phone, made("twice.mp4", *H264, *LOCATION), tmp_path)
     _, again = publish(vibe, phone, served, tmp_path)
     assert again.read_bytes() == served.read_bytes()
@@ -111,8 +111,8 @@ def test_what_is_canonical_already_is_kept_as_it_is(vibe, phone, made, tmp_path)
 
 
 @pytest.mark.parametrize("transfer", ["arib-std-b67", "smpte2084"])
-def test_the_poster_of_a_film_of_high_dynamic_range_has_the_colours_of_every_screen(vibe, phone, made, tmp_path, transfer):
-    """As iPhones film, unless told otherwise: HLG with BT.2020's primaries, in 10 bits. The film itself stays as it is."""
+def test_the_poster_of_an_hdr_video_has_standard_range(vibe, phone, made, tmp_path, transfer):
+    """iPhones film in HLG with the primaries of BT.2020, in 10 bits. The poster is converted, the film is not."""
     described = ["-color_primaries", "bt2020", "-color_trc", transfer, "-colorspace", "bt2020nc"]
     path = made(f"{transfer}.mov", "-vf", "zscale=pin=709:tin=iec61966-2-1:min=709:rin=limited:p=2020:"
                 f"t={transfer}:m=2020_ncl:r=limited:npl=203,format=yuv420p10le", "-c:v", "libx265", "-x265-params",
@@ -123,15 +123,15 @@ def test_the_poster_of_a_film_of_high_dynamic_range_has_the_colours_of_every_scr
     poster = decoded(vibe.request("GET", media["poster"]["cdnUrl"])[2]).convert("RGB")
     width, height = poster.size
     red, white = poster.getpixel((20, 20)), poster.getpixel((width - 20, height - 20))
-    assert red[0] > 200 and max(red[1:]) < 80  # brighter than the numbers of the film
+    assert red[0] > 200 and max(red[1:]) < 80  # brighter than the pixel values of the film
     assert min(white) > 215 and max(white) - min(white) < 12
 
 
 @pytest.mark.parametrize("name, tracks", [
     ("sounds.mov", ["-c:v", "libx264", "-c:a:0", "pcm_s16le", "-c:a:1", "aac"]),
     ("depth.mov", ["-map", "0:v", "-c:v:0", "mjpeg", "-c:v:1", "libx264", "-c:a", "aac"])])
-def test_of_several_tracks_those_are_taken_that_every_phone_plays(vibe, phone, made, tmp_path, name, tracks):
-    """An iPhone writes its spatial sound, or the depth of a film, beside what others can play. Even where that is off."""
+def test_of_several_tracks_the_ones_that_every_phone_plays_are_kept(vibe, phone, made, tmp_path, name, tracks):
+    """An iPhone writes spatial sound or depth as tracks of their own, enabled or not, beside those that every phone plays."""
     maps = ["-map", "0:v", "-map", "1:a", *(["-map", "1:a"] if name == "sounds.mov" else [])]
     path = made(name, *maps, *tracks, "-pix_fmt:v", "yuv420p", "-disposition:v", "default", "-disposition:a:1", "0")
     assert len(probe(path)["streams"]) == 3
@@ -147,14 +147,14 @@ def test_of_several_tracks_those_are_taken_that_every_phone_plays(vibe, phone, m
     ("long.mp4", [*H264, "-g", "600"], {"seconds": 61, "size": "64x64"}, "61.0 seconds"),
     ("vp9.mp4", ["-c:v", "libvpx-vp9"], {}, "vp9"), ("mpeg4.mp4", ["-c:v", "mpeg4"], {}, "mpeg4"),
     ("pcm.mov", [*H264, "-c:a", "pcm_s16le"], {}, "pcm_s16le"), ("sound.mp4", ["-vn"], {}, "no video")])
-def test_what_is_not_allowed_is_refused_in_words(phone, made, name, options, kind, words):
+def test_an_unsupported_video_is_refused_with_a_reason(phone, made, name, options, kind, words):
     data = made(name, *options, **kind).read_bytes()
     status, body = phone.upload("story-media", data, "video/mp4" if name.endswith("mp4") else "video/quicktime")
     assert (status, body["code"]) == (422, "media_rejected") and words in body["detail"]
 
 
 def test_a_minute_by_its_header_that_lasts_longer_is_refused(phone, made):
-    """mvhd, tkhd and mdhd say one second, the samples go on."""
+    """mvhd, tkhd and mdhd say one second; the samples are longer."""
     data = made("liar.mp4", *H264, seconds=65, size="64x64").read_bytes()
     for kind in (b"mvhd", b"mdhd"):
         at = -1
@@ -173,8 +173,8 @@ def test_a_video_that_was_cut_off_is_refused(phone, made, name, options, keep):
     assert (status, body["code"]) == (422, "media_rejected") and "cut off" in body["detail"]
 
 
-def test_bits_may_flip_anywhere(vibe, made, tmp_path):
-    """In words or well: nothing crashes, nothing hangs, and nothing private comes out."""
+def test_bit_flips_crash_nothing_and_reveal_nothing(vibe, made, tmp_path):
+    """Of a damaged film the program makes a film or a message. It never crashes or hangs, and reveals nothing private."""
     chance = random.Random(4)
     films = [made("flip.mp4", *H264, *LOCATION).read_bytes(), made("flip.mov", *HEVC, *APPLE).read_bytes()]
     for round in range(24):

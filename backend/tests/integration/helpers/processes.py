@@ -6,19 +6,26 @@ import pathlib
 import socket
 
 
-def _worker_number():
-    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-
-
 class _Ports:
-    """Free ports below the ephemeral range, so that no outgoing connection takes one between choice and use. Each worker
-    of pytest-xdist has its own range. It starts somewhere inside, because another run of the tests may be in progress."""
+    """Free ports below the ephemeral range, so that no outgoing connection takes one between choice and use. A process has a
+    range of its own: it claims one by an abstract socket, which no other run of the tests can bind meanwhile."""
 
     def __init__(self):
-        self.first = 15000 + 1000 * (_worker_number() % 16)
-        self.next = self.first + os.getpid() * 37 % 1000
+        self.claim, self.first, self.next = None, 0, 0
+
+    def _claim(self):
+        for number in range(16):
+            claim = socket.socket(socket.AF_UNIX)
+            with contextlib.suppress(OSError):
+                claim.bind(f"\0vibe-test-ports-{number}")
+                return claim, 15000 + 1000 * number
+            claim.close()
+        raise RuntimeError("16 runs of the tests are in progress: there are no more port ranges")
 
     def take(self):
+        if self.claim is None:
+            self.claim, self.first = self._claim()
+            self.next = self.first
         while True:
             self.next = self.first + (self.next + 1 - self.first) % 1000
             with socket.socket() as probe:

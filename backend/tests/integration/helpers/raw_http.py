@@ -80,3 +80,14 @@ def exchange(port, data):
             while b"\r\n" not in raw.pending and raw._fill():
                 pass
     return int(raw.pending.split()[1]) if raw.pending.startswith(b"HTTP/1.") else None
+
+
+def is_open(client):
+    """Whether the server still has this connection open. Takes nothing from the socket, but makes it non-blocking."""
+    client.setblocking(False)
+    try:
+        return client.recv(1, socket.MSG_PEEK) != b""
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
