@@ -16,13 +16,13 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 def load(path, version):
     with open(path, encoding="utf-8") as file:
         document = yaml.safe_load(file)
-    document.pop("x-common", None)  # only holds what the YAML says more than once
+    document.pop("x-common", None)  # holds nothing but the YAML's anchors
     document["info"]["version"] = version
     return document
 
 
 def check(document):
-    """What no reader of the document forgives, and no test of the program would see."""
+    """Stops the build for mistakes in the document that no test of the program would find."""
     def walk(node, where):
         if isinstance(node, dict):
             reference = node.get("$ref")
@@ -44,7 +44,7 @@ def check(document):
 
 
 def literal(name, text):
-    """A C string. Its lines are short, as editors and compilers' messages like them."""
+    """A C string, in lines short enough for editors and for the compiler's messages."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("?", "\\?")
     lines, line = [], ""
     for piece in escaped.splitlines(keepends=True):
@@ -80,7 +80,7 @@ def main(output, version, source, style_file, script_file):
     style = pathlib.Path(style_file).read_text(encoding="utf-8")
     script = pathlib.Path(script_file).read_text(encoding="utf-8")
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n"
-    # The page may run these two and nothing else; nothing may be loaded, framed or sent anywhere.
+    # The page may use this style and this script. It may not load, send or frame anything.
     policy = (f"default-src 'none'; style-src 'sha256-{digest(style)}'; script-src 'sha256-{digest(script)}'; "
               "base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
     pathlib.Path(output).write_text("\n".join([

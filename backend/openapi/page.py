@@ -8,7 +8,7 @@ DEPTH_MAX = 5
 
 
 def resolve(document, node):
-    """Follows $ref (within the document) until it ends."""
+    """What a $ref, or a chain of them, points to in the document."""
     while isinstance(node, dict) and "$ref" in node:
         target = document
         for part in node["$ref"].removeprefix("#/").split("/"):
@@ -18,7 +18,7 @@ def resolve(document, node):
 
 
 def flat(document, schema):
-    """A schema without $ref and allOf: what they say becomes part of it."""
+    """A schema with its $ref and allOf merged into it."""
     schema = resolve(document, schema)
     if "anyOf" in schema:  # always "this or null" here
         first = flat(document, schema["anyOf"][0])
@@ -236,12 +236,12 @@ def render_nav(document, listed):
 def render_start(document):
     steps = "".join(f'<li><h3>{e(step["title"])}</h3>{prose(step["text"])}{block(step["shell"].rstrip(), "shell", "shell")}</li>'
                     for step in document["x-start-here"])
-    return (f'<section id="start"><h2>Start here</h2><p>From nothing to a profile picture on the CDN, in a shell with '
+    return (f'<section id="start"><h2>Start here</h2><p>From no account to a profile picture on the CDN, in a shell with '
             f'<code>curl</code>.</p><ol class="steps">{steps}</ol></section>')
 
 
 def render_codes(document):
-    """Every stable code, where it is met first explained."""
+    """The list of all stable codes, each with its status."""
     rows, seen = [], set()
     for operation in operations(document):
         for status, answer in operation.responses.items():

@@ -1,5 +1,5 @@
 /*
- * The API that the app calls: what its handlers share, and its routes.
+ * The API that the app calls: its context and its routes.
  */
 #ifndef VB_API_API_H
 #define VB_API_API_H
@@ -39,8 +39,8 @@ void vb_api_destroy(struct vb_api *api);
  * API. */
 const struct vb_route *vb_api_routes(const struct vb_api *api);
 
-/* Where handlers run (vb_route.pool), by what they wait for: whoever waits for another service, or for a file
- * to be worked on, keeps nobody waiting who asks the database. */
+/* The pool a handler runs in (vb_route.pool), by what it waits for: requests that wait for another service or
+ * for a media worker do not delay those that only ask the database. */
 enum vb_api_pool {
     VB_API_POOL_DATABASE = 0,
     VB_API_POOL_REMOTE = 1,   /* S3, media workers, Apple */

@@ -45,7 +45,7 @@ void vb_cursor_problem(struct vb_http_request *request)
 {
     vb_problem_field(
         request, 400, "invalid_cursor", "cursor",
-        "This cursor is not one of this list: take \"nextCursor\" of the page before, with the same "
+        "This cursor does not belong to this list: send \"nextCursor\" of the page before, with the same "
         "sort and filters");
 }
 

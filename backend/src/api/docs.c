@@ -11,7 +11,7 @@ static void answer_embedded(struct vb_http_request *request, const struct vb_emb
 
     vb_http_add_header_borrowed(request, "ETag", embedded->etag);
     vb_http_add_header_borrowed(request, "Cache-Control",
-                                "no-cache"); /* may be kept, but ask: we are updated */
+                                "no-cache"); /* a cache must ask: an update changes both */
     vb_http_add_header_borrowed(request, "Content-Security-Policy", embedded->content_security_policy);
     if (vb_conditions_evaluate(&conditions, true, embedded->etag, 0) == VB_CONDITION_NOT_MODIFIED)
         vb_http_answer(request, 304, NULL, "", 0);

@@ -1,6 +1,6 @@
 /*
- * What is compiled into the program from docs/openapi.yaml (by openapi/embed.py): the OpenAPI document and
- * the page made of it. Static, never changes.
+ * The OpenAPI document and the page made of it. openapi/embed.py compiles both into the program from
+ * docs/openapi.yaml. Static; never changes.
  */
 #ifndef VB_API_EMBEDDED_H
 #define VB_API_EMBEDDED_H

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-/* Whether the field is there at all. *ret_value: NULL for null. */
+/* Whether the field is there. *ret_value: NULL for null. */
 static bool find(const json_t *json, const char *field, const json_t **ret_value)
 {
     const json_t *value = json_object_get(json, field);
@@ -16,7 +16,8 @@ static bool find(const json_t *json, const char *field, const json_t **ret_value
     return value != NULL;
 }
 
-/* Code points of well-formed UTF-8; false if there is a control character that may not be there. */
+/* Counts the code points of well-formed UTF-8. False if it has a control character that the field does not
+ * take. */
 static bool count_characters(const char *text, bool multiline, unsigned *ret_count)
 {
     unsigned count = 0;
@@ -50,9 +51,9 @@ bool vb_api_text(struct vb_http_request *request, const json_t *json, const stru
         return false;
     }
     if (!count_characters(json_string_value(value), rule->multiline, &count)) {
-        vb_api_invalid_field(request, rule->field, "\"%s\" may not have control characters in it%s",
+        vb_api_invalid_field(request, rule->field, "\"%s\" must not contain control characters%s",
                              rule->field,
-                             rule->multiline ? " but line breaks and tabs" : ", such as line breaks");
+                             rule->multiline ? " other than line breaks and tabs" : ", such as line breaks");
         return false;
     }
     if (count < rule->min || count > rule->max) {
@@ -128,7 +129,7 @@ bool vb_api_time_field(struct vb_http_request *request, const json_t *json, cons
     }
     if (!json_is_string(value) || vb_clock_parse_iso8601(json_string_value(value), &time_ms) < 0) {
         vb_api_invalid_field(request, field,
-                             "\"%s\" must be a time with its zone, as 2026-12-24T18:30:00Z or "
+                             "\"%s\" must be a time with its zone, such as 2026-12-24T18:30:00Z or "
                              "2026-12-24T19:30:00+01:00",
                              field);
         return false;

@@ -1,9 +1,8 @@
 /*
- * Fields of a JSON body that share their rules: text with a length, numbers in a range, times.
+ * Fields of a JSON body that follow common rules: text with a length, numbers in a range, times.
  *
- * Each returns false having answered 422 validation_failed with the field and the rule. A field that is
- * absent leaves *ret_value as it was, null makes it NULL: so what a PATCH changes is read over what there
- * was.
+ * Each returns false after a 422 validation_failed that names the field and the rule. A field that is absent
+ * leaves *ret_value as it was, and null makes it NULL. So a PATCH is read over the values that the row has.
  */
 #ifndef VB_API_FIELDS_H
 #define VB_API_FIELDS_H

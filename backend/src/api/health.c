@@ -1,4 +1,4 @@
-/* Is the program alive, is what it depends on, and what does it count: for load balancers and Prometheus. */
+/* Liveness and readiness for load balancers, and metrics for Prometheus. */
 #include "api/readiness.h"
 #include "api/request.h"
 #include "api/routes.h"

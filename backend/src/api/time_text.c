@@ -1,4 +1,4 @@
-/* Times from PostgreSQL's form to the API's: see time_text.h. */
+/* Times in the API's form: see time_text.h. */
 #include "api/time_text.h"
 
 #include <string.h>

@@ -15,7 +15,7 @@ static bool is_space(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* RFC 5322's atext, with '.' and, as RFC 6531 has it, whatever is not ASCII. Quoted forms are not taken. */
+/* RFC 5322's atext, with '.' and, by RFC 6531, every character outside ASCII. Quoted forms are refused. */
 static bool is_local_character(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -67,7 +67,7 @@ const char *vb_account_check_email(const char *text, char ret_email[VB_EMAIL_SIZ
     while (length > 0 && is_space(text[length - 1]))
         length--;
     if (length >= VB_EMAIL_SIZE)
-        return "An e-mail address has at most 254 bytes";
+        return "An e-mail address must have at most 254 bytes";
     memcpy(ret_email, text, length);
     ret_email[length] = '\0';
     at = strrchr(ret_email, '@');
@@ -87,13 +87,13 @@ const char *vb_account_check_name(const char *text)
 
     for (; *c; c++) {
         if (*c < 0x20 || *c == 0x7f || (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0))
-            return "A name has no control characters, such as line breaks, in it";
+            return "A name must not contain control characters, such as line breaks";
         if ((*c & 0xc0) != 0x80)
             characters++;
         visible = visible || !is_space((char)*c);
     }
     if (!visible || characters > VB_NAME_MAX)
-        return "A name has 1 to 100 characters, not all of them spaces";
+        return "A name must have 1 to 100 characters, not all of them spaces";
     return NULL;
 }
 
@@ -102,6 +102,6 @@ const char *vb_account_check_password(const char *text)
     size_t length = strlen(text);
 
     if (length < VB_PASSWORD_MIN || length > VB_PASSWORD_MAX)
-        return "A password has 8 to 256 bytes (a letter outside a-z counts for more than one)";
+        return "A password must have 8 to 256 bytes (a letter outside a-z takes more than one)";
     return NULL;
 }

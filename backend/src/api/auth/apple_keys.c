@@ -1,4 +1,4 @@
-/* Apple's key set, kept: see apple_keys.h. */
+/* The cache of Apple's key set: see apple_keys.h. */
 #include "api/auth/apple_keys.h"
 
 #include "base/clock.h"
@@ -14,10 +14,10 @@
 #define FETCH_TIMEOUT_MS 5000
 
 struct vb_apple_cache {
-    struct vb_apple_cache_config config; /* with a url of our own */
+    struct vb_apple_cache_config config; /* its url is our copy */
     char *url;
-    pthread_mutex_t fetching; /* held by the one that fetches; taken before lock */
-    pthread_mutex_t lock;     /* of what follows */
+    pthread_mutex_t fetching; /* held during a fetch; taken before lock */
+    pthread_mutex_t lock;     /* guards the rest */
     struct vb_apple_keys *keys;
     int64_t fetched_ms, tried_ms; /* monotonic; 0: never */
 };
@@ -58,14 +58,14 @@ static int fetch(struct vb_apple_cache *cache, struct vb_apple_keys **ret_keys, 
     vb_strbuf_init(&exchange.response, VB_APPLE_KEYS_BYTES);
     r = vb_http_client_perform(cache->config.http, &exchange, err);
     if (r == 0 && exchange.status != 200)
-        r = vb_error_set(err, EIO, "Apple's keys were answered with status %d", exchange.status);
+        r = vb_error_set(err, EIO, "the server of Apple's keys answered with status %d", exchange.status);
     if (r == 0 && vb_apple_keys_read(exchange.response.data, exchange.response.length, ret_keys) < 0)
-        r = vb_error_set(err, EIO, "what was answered for Apple's keys is no key set");
+        r = vb_error_set(err, EIO, "the server of Apple's keys answered with something that is no key set");
     vb_strbuf_release(&exchange.response);
     return r;
 }
 
-/* Takes the keys that are there (NULL: none), and says whether to fetch others. */
+/* Returns the cached keys (NULL: none) and whether a fetch is due. */
 static struct vb_apple_keys *look(struct vb_apple_cache *cache, bool unknown_key, bool *ret_fetch)
 {
     int64_t now_ms = vb_clock_monotonic_ms(), retry_ms;
@@ -80,7 +80,7 @@ static struct vb_apple_keys *look(struct vb_apple_cache *cache, bool unknown_key
     return keys;
 }
 
-/* Fetches, holding `fetching`. */
+/* Fetches, with `fetching` held. */
 static int refresh(struct vb_apple_cache *cache, struct vb_error *err)
 {
     struct vb_apple_keys *keys = NULL, *old = NULL;
@@ -112,7 +112,8 @@ int vb_apple_cache_get(struct vb_apple_cache *cache, bool unknown_key, struct vb
         *ret_keys = keys;
         return 0;
     }
-    /* Keys that are merely old do while somebody else fetches; none, or one too few, do not. */
+    /* While another request fetches, keys that are merely old are good enough. No keys, or one
+     * too few, are not. */
     if (keys && !unknown_key && pthread_mutex_trylock(&cache->fetching) != 0) {
         *ret_keys = keys;
         return 0;
@@ -120,7 +121,7 @@ int vb_apple_cache_get(struct vb_apple_cache *cache, bool unknown_key, struct vb
     if (!keys || unknown_key)
         pthread_mutex_lock(&cache->fetching);
     vb_apple_keys_unref(keys);
-    keys = look(cache, unknown_key, &due); /* somebody may have fetched meanwhile */
+    keys = look(cache, unknown_key, &due); /* another request may have fetched meanwhile */
     if (due)
         r = refresh(cache, err);
     pthread_mutex_unlock(&cache->fetching);
@@ -129,7 +130,7 @@ int vb_apple_cache_get(struct vb_apple_cache *cache, bool unknown_key, struct vb
         keys = look(cache, false, &due);
     }
     if (!keys)
-        return r < 0 ? r : vb_error_set(err, EAGAIN, "Apple's keys could not be fetched a moment ago");
+        return r < 0 ? r : vb_error_set(err, EAGAIN, "the last fetch of Apple's keys failed a moment ago");
     *ret_keys = keys;
     return 0;
 }

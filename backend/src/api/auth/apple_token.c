@@ -59,7 +59,7 @@ static const char *text_of(const json_t *object, const char *name)
     return json_string_value(json_object_get(object, name));
 }
 
-/* An absent member is as good as one with that text. */
+/* Whether the member has that text or is absent. */
 static bool is_or_lacks(const json_t *object, const char *name, const char *text)
 {
     const char *value = text_of(object, name);
@@ -97,7 +97,7 @@ static EVP_PKEY *make_public_key(const BIGNUM *modulus, const BIGNUM *exponent)
     return key;
 }
 
-/* The key of a JWK; NULL for one that is of no use here. */
+/* The public key of a JWK; NULL for a key that is not for RS256 signatures. */
 static EVP_PKEY *read_key(const json_t *jwk)
 {
     BIGNUM *modulus = read_number(jwk, "n", MODULUS_MAX), *exponent = read_number(jwk, "e", EXPONENT_MAX);
@@ -193,7 +193,7 @@ static enum vb_apple_result find_key(const struct vb_apple_keys *keys, const cha
     return VB_APPLE_UNKNOWN_KEY;
 }
 
-/* RSASSA-PKCS1-v1_5 with SHA-256, which is what OpenSSL does with an RSA key unless told otherwise. */
+/* RSASSA-PKCS1-v1_5 with SHA-256: OpenSSL's default padding for an RSA key. */
 static bool is_signed(EVP_PKEY *key, const char *text, size_t length, const unsigned char *signature,
                       size_t size)
 {

@@ -18,33 +18,33 @@
 #define VB_APPLE_SUB_MAX    255
 #define VB_APPLE_LEEWAY_S   60
 
-/* A set of public keys, counted: it is freed with the last reference. */
+/* A set of public keys with a reference count: the last reference frees it. */
 struct vb_apple_keys;
 
-/* Reads a key set; keys that are not for RS256 signatures (or below 2048 bits) are passed over. Returns 0, or
+/* Reads a key set; skips keys that are not for RS256 signatures, or have less than 2048 bits. Returns 0, or
  * -EINVAL for text that is no key set or has no such key. */
 int vb_apple_keys_read(const char *json, size_t length, struct vb_apple_keys **ret_keys);
 struct vb_apple_keys *vb_apple_keys_ref(struct vb_apple_keys *keys);
 void vb_apple_keys_unref(struct vb_apple_keys *keys); /* NULL is fine */
 
-/* What a token must say. */
+/* The claims that a token must have. */
 struct vb_apple_expected {
     const char *issuer;
     const char *audiences; /* comma-separated; one of them */
-    const char *nonce;     /* itself or the hex digits of its SHA-256; NULL: the token must have none */
+    const char *nonce;     /* the token has it, or its SHA-256 in hex; NULL: the token must have none */
     int64_t now_s;
 };
 
 struct vb_apple_identity {
     char sub[VB_APPLE_SUB_MAX + 1];
-    char email[VB_EMAIL_SIZE]; /* one that Apple has verified; "" if there is none */
+    char email[VB_EMAIL_SIZE]; /* an address that Apple verified; "" if there is none */
 };
 
 enum vb_apple_result {
     VB_APPLE_OK,
     VB_APPLE_MALFORMED,
     VB_APPLE_WRONG_ALGORITHM,
-    VB_APPLE_UNKNOWN_KEY, /* the key set may be out of date */
+    VB_APPLE_UNKNOWN_KEY, /* the key set may be stale */
     VB_APPLE_BAD_SIGNATURE,
     VB_APPLE_WRONG_ISSUER,
     VB_APPLE_WRONG_AUDIENCE,
@@ -53,7 +53,7 @@ enum vb_apple_result {
     VB_APPLE_WRONG_NONCE
 };
 
-/* Nothing of the payload is looked at before its signature has been verified. */
+/* Verifies the signature before it reads anything of the payload. */
 enum vb_apple_result vb_apple_token_verify(struct vb_apple_keys *keys, const char *token, size_t length,
                                            const struct vb_apple_expected *expected,
                                            struct vb_apple_identity *ret_identity);

@@ -12,7 +12,7 @@
 
 #define DECODED_MAX (VB_JWT_TOKEN_MAX * 3 / 4)
 
-/* Our tokens' header, but for the kid in its middle; the payload and the signature follow it. */
+/* The header of our tokens, without the kid in its middle. */
 #define HEADER_START     "{\"alg\":\"HS256\",\"typ\":\"JWT\",\"kid\":\""
 #define HEADER_END       "\"}"
 #define HEADER_SIZE      (sizeof(HEADER_START) - 1 + VB_KEY_ID_SIZE - 1 + sizeof(HEADER_END) - 1)
@@ -106,11 +106,11 @@ static bool take_header_member(struct header *header, const struct vb_json_flat_
         if (header->kid_seen || member->kind != VB_JSON_FLAT_TEXT)
             return false;
         header->kid_seen = true;
-        /* a longer one is none of ours: left empty, it matches none */
+        /* a longer kid is not ours: it stays empty and matches no key */
         if (vb_json_flat_copy(member, header->kid, sizeof(header->kid)) < 0)
             header->kid[0] = '\0';
     } else if (vb_json_flat_named(member, "crit")) {
-        return false; /* RFC 7515 4.1.11: extensions that must be understood; we know none */
+        return false; /* RFC 7515 4.1.11: extensions that a reader must know; we know none */
     }
     return true;
 }
@@ -151,7 +151,7 @@ static enum vb_jwt_result check_signature(const struct vb_keys *keys, const char
 
     if (vb_base64url_decode(token, header_length, json, sizeof(json), &size) < 0)
         return VB_JWT_MALFORMED;
-    /* Another library that has the secret may write its header in another way. */
+    /* Another library that has the secret may write the header in another way. */
     if (!read_own_header(json, size, header.kid) && !read_header(json, size, &header))
         return VB_JWT_MALFORMED;
     if (vb_keys_sign_as(keys, header.kid, VB_KEY_TOKEN, token, signed_length, mac) < 0)
@@ -162,7 +162,7 @@ static enum vb_jwt_result check_signature(const struct vb_keys *keys, const char
 struct payload {
     struct vb_jwt_claims claims;
     int64_t not_before_s;
-    unsigned seen; /* a bit for each claim below: a second one of the name is refused */
+    unsigned seen; /* a bit for each claim below: a name that comes twice is refused */
 };
 
 enum {

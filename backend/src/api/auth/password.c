@@ -19,12 +19,12 @@ _Static_assert(VB_PASSWORD_HASH_SIZE == crypto_pwhash_STRBYTES, "libsodium's str
 
 struct vb_password_gate {
     sem_t turns;
-    /* Of a random password that nobody knows: what a login of an unknown user is checked against. */
+    /* The hash that a log-in of an unknown user is checked against. */
     char nobody[VB_PASSWORD_HASH_SIZE];
 };
 
-/* A well-formed hash of the current parameters, whose digest is random: no password is known to fit, and
- * checking one against it costs what checking against a real one does. */
+/* A well-formed hash with the current parameters and a random digest. Nobody knows a password for it, and a
+ * check against it costs as much as one against a real hash. */
 static void make_nobody(char hash[VB_PASSWORD_HASH_SIZE])
 {
     unsigned char salt[16], digest[32];

@@ -89,7 +89,7 @@ static int insert_token(struct vb_db *db, void *context, struct vb_error *err)
     return vb_accounts_insert_reset(db, user.id, wanted->token->hash, true, err);
 }
 
-/* Makes a token for who has that address. -ENOENT: nobody to be told. */
+/* Makes a token for the user who has the address. -ENOENT: nobody gets a mail. */
 static int make_token(struct vb_reset_mail *mail, const char *email, struct vb_secret_token *ret_token,
                       struct vb_error *err)
 {
@@ -100,7 +100,7 @@ static int make_token(struct vb_reset_mail *mail, const char *email, struct vb_s
     return r < 0 ? r : vb_db_transact(db, insert_token, &wanted, err);
 }
 
-/* The app's link with the token in the place of {token}. */
+/* Writes the app's link with {token} replaced by the token. */
 static void write_link(const char *link, const char *token, struct vb_strbuf *out)
 {
     const char *place = strstr(link, "{token}");
@@ -120,16 +120,15 @@ static int tell(struct vb_reset_mail *mail, const char *email, const struct vb_s
     vb_strbuf_init(&text, 2 * (size_t)LINK_MAX);
     write_link(mail->link, token->text, &link);
     if (!mail->mailer) {
-        vb_log(VB_LOG_INFO, "no SMTP_URL is set, so here is the link to a new password",
+        vb_log(VB_LOG_INFO, "SMTP_URL is not set: here is the link to a new password",
                VB_LOG_STR("link", link.data));
         return 0;
     }
-    vb_strbuf_addf(
-        &text,
-        "Somebody, you we hope, has asked for a new password for your Vibe account.\n\n"
-        "To choose one, follow this link within an hour:\n\n%s\n\n"
-        "It works once. If it was not you, there is nothing to do: your password stays as it is.\n",
-        link.data);
+    vb_strbuf_addf(&text,
+                   "Somebody asked for a new password for your Vibe account. We hope it was you.\n\n"
+                   "To choose a new password, follow this link within an hour:\n\n%s\n\n"
+                   "The link works once. If you did not ask, do nothing: your password stays as it is.\n",
+                   link.data);
     if (vb_strbuf_failed(&text))
         return vb_error_set(err, EINVAL, "PASSWORD_RESET_URL is too long");
     return vb_mailer_send(
@@ -151,11 +150,13 @@ static void run(struct vb_job *base)
             r = tell(mail, job->email, &token, &err);
     }
     if (r == -ECANCELED)
-        vb_log(VB_LOG_WARN, "a mail with a link to a new password was given up, as the server stops", {0});
+        vb_log(VB_LOG_WARN, "a mail with a link to a new password is not sent: the server stops", {0});
     else if (r == -EDQUOT)
-        vb_log(VB_LOG_INFO, "no more mails to this account for now", VB_LOG_STR("reason", err.message));
+        vb_log(VB_LOG_INFO,
+               "a mail with a link to a new password is not sent: the account had enough for now",
+               VB_LOG_STR("reason", err.message));
     else if (r < 0 && r != -ENOENT)
-        vb_log(VB_LOG_ERROR, "a mail with a link to a new password could not be sent",
+        vb_log(VB_LOG_ERROR, "cannot send a mail with a link to a new password",
                VB_LOG_STR("error", err.message));
     explicit_bzero(&token, sizeof(token));
     free(job);

@@ -1,4 +1,4 @@
-/* Access tokens that have ended early: see revocations.h. */
+/* Revoked access tokens: see revocations.h. */
 #include "api/auth/revocations.h"
 
 #include "base/cleanup.h"
@@ -24,18 +24,18 @@ struct entry {
 
 struct vb_revocations {
     struct vb_revocations_config config;
-    atomic_bool any; /* whether there is anything to look for */
+    atomic_bool any; /* whether the set has anything */
     pthread_rwlock_t lock;
     struct entry *slots; /* open addressing, at most half full */
     size_t slot_count, count;
-    int64_t everybody_ms; /* tokens of anybody from before are void: the set has overflowed */
+    int64_t everybody_ms; /* the set overflowed: all tokens from before this are void */
 
     struct vb_periodic reader;
     int64_t forgot_ms; /* monotonic; the reader's own, as is failed */
     bool failed;
 };
 
-/* FNV-1a: ids are the database's, nobody can choose them. */
+/* FNV-1a: the database makes the ids, so no attacker chooses them. */
 static size_t first_slot(const struct vb_revocations *revocations, const char *user_id)
 {
     uint64_t hash = UINT64_C(14695981039346656037);
@@ -45,7 +45,7 @@ static size_t first_slot(const struct vb_revocations *revocations, const char *u
     return (size_t)(hash ^ hash >> 32) & (revocations->slot_count - 1);
 }
 
-/* The user's slot, or the free one where it would be. */
+/* The user's slot, or the free slot for it. */
 static struct entry *find(const struct vb_revocations *revocations, const char *user_id)
 {
     size_t at = first_slot(revocations, user_id);
@@ -55,7 +55,7 @@ static struct entry *find(const struct vb_revocations *revocations, const char *
     return &revocations->slots[at];
 }
 
-/* Moves what is newer than oldest_ms into a table of that many slots, and frees the rest. */
+/* Moves the entries that are newer than oldest_ms into a table of slot_count slots, and frees the others. */
 static void rebuild(struct vb_revocations *revocations, size_t slot_count, int64_t oldest_ms)
 {
     struct entry *old = revocations->slots;
@@ -77,7 +77,7 @@ static void rebuild(struct vb_revocations *revocations, size_t slot_count, int64
     free(old);
 }
 
-static int64_t oldest_of_use(const struct vb_revocations *revocations)
+static int64_t oldest_needed(const struct vb_revocations *revocations)
 {
     return vb_clock_realtime_ms() - (int64_t)revocations->config.lifetime_s * 1000;
 }
@@ -103,7 +103,7 @@ void vb_revocations_add(struct vb_revocations *revocations, const char *user_id,
     pthread_rwlock_unlock(&revocations->lock);
 }
 
-/* Tokens of the user from before the result are void. */
+/* The time before which the user's tokens are void. */
 static int64_t void_before(struct vb_revocations *revocations, const char *user_id)
 {
     const struct entry *entry;
@@ -137,10 +137,10 @@ int64_t vb_revocations_now_ms(void)
     return vb_clock_realtime_ms() + 1;
 }
 
-/* Forgets what no token can be older than, here and in the database. */
+/* Drops revocations that are older than any live token, here and in the database. */
 static int forget(struct vb_revocations *revocations, struct vb_db *db, struct vb_error *err)
 {
-    int64_t oldest_ms = oldest_of_use(revocations);
+    int64_t oldest_ms = oldest_needed(revocations);
 
     pthread_rwlock_wrlock(&revocations->lock);
     rebuild(revocations, revocations->slot_count, oldest_ms);
@@ -187,10 +187,10 @@ static int64_t follow_database(void *context)
     int r = read_database(revocations, &err);
 
     if (r < 0 && !revocations->failed)
-        vb_log(VB_LOG_WARN, "ended access tokens cannot be read; those known stay ended",
+        vb_log(VB_LOG_WARN, "cannot read revoked access tokens; the known ones stay revoked",
                VB_LOG_STR("error", err.message));
     else if (r == 0 && revocations->failed)
-        vb_log(VB_LOG_INFO, "ended access tokens are read again", VB_LOG_INT("everyMs", READ_EVERY_MS));
+        vb_log(VB_LOG_INFO, "revoked access tokens are read again", VB_LOG_INT("everyMs", READ_EVERY_MS));
     revocations->failed = r < 0;
     return READ_EVERY_MS;
 }

@@ -1,4 +1,4 @@
-/* Guessing passwords is slow: see throttle.h. */
+/* Slows the guessing of passwords: see throttle.h. */
 #include "api/auth/throttle.h"
 
 #include "base/clock.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_MAX 256 /* what a rate limiter takes of a key; an address that can be an account's is shorter */
+#define KEY_MAX 256 /* the longest key of a rate limiter; every valid e-mail address is shorter */
 
 struct vb_throttle {
     struct vb_ratelimit *accounts, *clients, *mails, *sign_ups;

@@ -1,7 +1,7 @@
 /*
- * Guessing passwords is slow. Wrong ones count twice: for the account, whoever guesses, and for the client's
- * address, whichever accounts it tries. An address that no account has is counted like one that has. What is
- * throttled is proving a password; sessions that exist go on.
+ * Slows the guessing of passwords. A wrong password counts twice: for the account, whichever client sends it,
+ * and for the client's network address, whichever account it tries. An e-mail address without an account
+ * counts like any other. Only checking a password is throttled: sessions that exist go on.
  *
  * Each copy of the API counts by itself, in fixed memory. Thread-safe.
  */
@@ -14,9 +14,9 @@
 #define VB_THROTTLE_ACCOUNT_S     60 /* … and one more after each so many seconds */
 #define VB_THROTTLE_CLIENT_WRONG  100
 #define VB_THROTTLE_CLIENT_S      10
-#define VB_THROTTLE_MAIL_BURST    20  /* mails that one address may ask for at once … */
+#define VB_THROTTLE_MAIL_BURST    20  /* mails that one client may ask for at once … */
 #define VB_THROTTLE_MAIL_S        60  /* … and one more after each so many seconds */
-#define VB_THROTTLE_SIGN_UP_BURST 100 /* accounts that one address may try to make at once … */
+#define VB_THROTTLE_SIGN_UP_BURST 100 /* accounts that one client may try to make at once … */
 #define VB_THROTTLE_SIGN_UP_S     30  /* … and one more after each so many seconds */
 
 struct vb_throttle;
@@ -24,19 +24,19 @@ struct vb_throttle;
 struct vb_throttle *vb_throttle_create(void);
 void vb_throttle_destroy(struct vb_throttle *throttle);
 
-/* To be asked before a password is checked, and counts it as wrong. account: the e-mail address (in any
- * case), or another name of the account. Returns 0, or -EAGAIN with the seconds to wait. */
+/* Called before a password is checked; counts it as wrong. account: the e-mail address (in any case), or
+ * another name of the account. Returns 0, or -EAGAIN with the seconds to wait. */
 int vb_throttle_begin(struct vb_throttle *throttle, const char *account, const char *client,
                       unsigned *ret_retry_after_s);
-/* The password was right: what was counted for the account is forgotten, and this one for the client. */
+/* The password was right: the account's count starts anew, and the client's loses this one. */
 void vb_throttle_succeeded(struct vb_throttle *throttle, const char *account, const char *client);
-/* The password was not looked at after all: this one is not counted. */
+/* The password was not checked after all: neither count has this one. */
 void vb_throttle_abandon(struct vb_throttle *throttle, const char *account, const char *client);
-/* Forgets what was counted for the account. */
+/* The account's count starts anew. */
 void vb_throttle_forgive(struct vb_throttle *throttle, const char *account);
 
-/* Count a mail that the client asks for, and an account that it wants to make. Return 0, or -EAGAIN with the
- * seconds to wait. */
+/* Count a mail that the client asks for, and an account that it makes. Return 0, or -EAGAIN with the seconds
+ * to wait. */
 int vb_throttle_mail(struct vb_throttle *throttle, const char *client, unsigned *ret_retry_after_s);
 int vb_throttle_sign_up(struct vb_throttle *throttle, const char *client, unsigned *ret_retry_after_s);
 

@@ -1,6 +1,6 @@
 /*
  * The API on a port of its own, for tests that talk to it over HTTP. The object storage is an address where
- * nobody listens; the database is the caller's, or such an address too.
+ * nobody listens. The database is the caller's, or such an address, too.
  */
 #ifndef VB_TESTS_API_FIXTURE_H
 #define VB_TESTS_API_FIXTURE_H

@@ -1,4 +1,4 @@
-/* Cursors over HTTP: good for the list they came from, and nothing else is one. */
+/* Cursors over HTTP: valid for the list they came from, and nothing else is a cursor. */
 #include "api_fixture.h"
 
 #include "api/cursor.h"
@@ -117,7 +117,7 @@ static void assert_refused(const char *list, const char *cursor)
         fail_msg("the cursor \"%s\" was answered with %d", cursor, answer.status);
 }
 
-static void a_cursor_comes_back_as_it_was_made(void **state)
+static void a_cursor_gives_back_its_value_and_id(void **state)
 {
     char *cursor VB_CLEANUP(vb_freep) = make_cursor();
     ANSWER = read_cursor("a", cursor);
@@ -128,7 +128,7 @@ static void a_cursor_comes_back_as_it_was_made(void **state)
     assert_string_equal(api_text(&answer, "second"), ID);
 }
 
-static void without_one_a_list_begins_at_its_first_row(void **state)
+static void without_a_cursor_a_list_begins_at_its_first_row(void **state)
 {
     ANSWER = api_call(&fixture, "GET", "/read?list=a", NULL, NULL, NULL);
 
@@ -146,7 +146,7 @@ static void the_cursor_of_another_list_is_refused(void **state)
     assert_refused("", cursor);
 }
 
-/* What is left of the id may be an id: the part before it may not be missing. */
+/* A cursor that is cut within its id may still be read; one that is cut before it is refused. */
 static void a_cursor_without_its_id_is_refused(void **state)
 {
     char *cursor VB_CLEANUP(vb_freep) = make_cursor();
@@ -160,7 +160,8 @@ static void a_cursor_without_its_id_is_refused(void **state)
     }
 }
 
-/* A flipped bit anywhere in what names the list; elsewhere the answer is a refusal or another place, never a crash. */
+/* A bit flipped in the digest of the list is refused. Elsewhere the cursor is refused or names another place;
+ * it never crashes. */
 static void a_changed_cursor_is_refused_or_read(void **state)
 {
     char *cursor VB_CLEANUP(vb_freep) = make_cursor();
@@ -182,7 +183,7 @@ static void a_changed_cursor_is_refused_or_read(void **state)
     }
 }
 
-static void what_was_made_up_is_refused(void **state)
+static void forged_cursors_are_refused(void **state)
 {
     static const char *const made_up[] = {"", "x", "====", "%F0%9F%8C%8A", "AAAA", "../../etc", "a+b/c="};
     char *cursor VB_CLEANUP(vb_freep) = make_cursor();
@@ -197,7 +198,7 @@ static void what_was_made_up_is_refused(void **state)
     assert_refused("a", too_long);
 }
 
-static void a_limit_is_a_whole_number_from_1_to_100(void **state)
+static void a_limit_must_be_a_whole_number_from_1_to_100(void **state)
 {
     static const char *const bad[] = {"",    "0", "101",  "-1",   "1.5",
                                       "1e1", "x", "0x10", "%201", "99999999999999999999"};
@@ -221,13 +222,13 @@ static void a_limit_is_a_whole_number_from_1_to_100(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_cursor_comes_back_as_it_was_made),
-        cmocka_unit_test(without_one_a_list_begins_at_its_first_row),
+        cmocka_unit_test(a_cursor_gives_back_its_value_and_id),
+        cmocka_unit_test(without_a_cursor_a_list_begins_at_its_first_row),
         cmocka_unit_test(the_cursor_of_another_list_is_refused),
         cmocka_unit_test(a_cursor_without_its_id_is_refused),
         cmocka_unit_test(a_changed_cursor_is_refused_or_read),
-        cmocka_unit_test(what_was_made_up_is_refused),
-        cmocka_unit_test(a_limit_is_a_whole_number_from_1_to_100),
+        cmocka_unit_test(forged_cursors_are_refused),
+        cmocka_unit_test(a_limit_must_be_a_whole_number_from_1_to_100),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,4 +1,4 @@
-/* Fields of a JSON body over HTTP: of each rule the value at the border, and the one beyond it. */
+/* Fields of a JSON body over HTTP: for each rule the value at the limit, and the one beyond it. */
 #include "api_fixture.h"
 
 #include "api/fields.h"
@@ -20,7 +20,7 @@
 
 static struct api_fixture fixture;
 
-/* The rules that the tests ask by. */
+/* The rules under test. */
 static bool read_field(struct vb_http_request *request, const json_t *json, const char *rule,
                        const char **ret_value)
 {
@@ -117,7 +117,7 @@ static void assert_taken(const char *rule, const struct taken *cases, size_t cou
     }
 }
 
-/* detail: how the rule reads for this value, the same for all of them. */
+/* detail: the sentence that refuses each of the values. */
 static void assert_refused(const char *rule, const char *detail, const char *const *cases, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -141,7 +141,7 @@ static void assert_refused(const char *rule, const char *detail, const char *con
 
 static const char *const rules[] = {"line", "lines", "number", "any-number", "latitude", "time"};
 
-static void an_absent_field_leaves_what_there_was(void **state)
+static void an_absent_field_leaves_the_value(void **state)
 {
     (void)state;
     for (size_t i = 0; i < VB_ARRAY_SIZE(rules); i++) {
@@ -152,7 +152,7 @@ static void an_absent_field_leaves_what_there_was(void **state)
     }
 }
 
-static void null_makes_it_null(void **state)
+static void a_null_field_clears_the_value(void **state)
 {
     (void)state;
     for (size_t i = 0; i < VB_ARRAY_SIZE(rules); i++) {
@@ -163,7 +163,7 @@ static void null_makes_it_null(void **state)
     }
 }
 
-static void text_has_so_many_characters_however_many_bytes_those_take(void **state)
+static void the_length_of_text_counts_characters_not_bytes(void **state)
 {
     (void)state;
     ASSERT_TAKEN("line", {"\"ab\"", "ab"}, {"\"abcd\"", "abcd"}, {"\"äöüß\"", "äöüß"}, {"\"🌸🌸🌸🌸\"", "🌸🌸🌸🌸"},
@@ -175,25 +175,25 @@ static void text_has_so_many_characters_however_many_bytes_those_take(void **sta
     ASSERT_REFUSED("lines", "\"f\" must have 0 to 4 characters, not 5", "\"abcde\"", "\"a\\nb\\nc\"");
 }
 
-static void text_has_no_control_characters_but_line_breaks_where_there_are_lines(void **state)
+static void text_has_no_control_characters_but_multiline_text_takes_line_breaks(void **state)
 {
     (void)state;
     ASSERT_TAKEN("lines", {"\"a\\nb\"", "a\nb"}, {"\"\\r\\n\"", "\r\n"}, {"\"\\t\"", "\t"});
     ASSERT_TAKEN("line", {"\"a \"", "a "}, {"\"a~\"", "a~"}, {"\"a\\u00a0\"", "a\u00a0"});
-    ASSERT_REFUSED("line", "\"f\" may not have control characters in it, such as line breaks", "\"a\\n\"",
+    ASSERT_REFUSED("line", "\"f\" must not contain control characters, such as line breaks", "\"a\\n\"",
                    "\"a\\r\"", "\"a\\t\"", "\"a\\u001f\"", "\"a\\u007f\"", "\"a\\u0080\"", "\"a\\u009f\"");
-    ASSERT_REFUSED("lines", "\"f\" may not have control characters in it but line breaks and tabs",
+    ASSERT_REFUSED("lines", "\"f\" must not contain control characters other than line breaks and tabs",
                    "\"\\u0001\"", "\"\\b\"", "\"\\u000b\"", "\"\\u001f\"", "\"\\u007f\"", "\"\\u0080\"",
                    "\"\\u009f\"");
 }
 
-static void text_is_a_string(void **state)
+static void text_must_be_a_string(void **state)
 {
     (void)state;
     ASSERT_REFUSED("line", "\"f\" must be a string", "12", "true", "[\"ab\"]", "{\"ab\":1}");
 }
 
-static void a_whole_number_is_within_its_range(void **state)
+static void a_whole_number_must_be_within_its_range(void **state)
 {
     (void)state;
     ASSERT_TAKEN("number", {"-3", "-3"}, {"0", "0"}, {"100000", "100000"});
@@ -203,7 +203,7 @@ static void a_whole_number_is_within_its_range(void **state)
                  {"-9223372036854775808", "-9223372036854775808"});
 }
 
-static void a_number_that_no_integer_holds_is_not_json(void **state)
+static void a_number_too_large_for_an_integer_is_invalid_json(void **state)
 {
     ANSWER = ask_value("any-number", "9223372036854775808");
 
@@ -212,7 +212,7 @@ static void a_number_that_no_integer_holds_is_not_json(void **state)
     assert_string_equal(api_text(&answer, "code"), "invalid_json");
 }
 
-static void degrees_are_at_most_so_many_either_way(void **state)
+static void degrees_must_be_within_their_range(void **state)
 {
     (void)state;
     ASSERT_TAKEN("latitude", {"90", "90"}, {"-90", "-90"}, {"90.0", "90"}, {"52.520008", "52.520008"},
@@ -221,7 +221,7 @@ static void degrees_are_at_most_so_many_either_way(void **state)
                    "-90.0000000000001", "91", "-91", "1e300", "\"52\"", "true", "[1,2]");
 }
 
-static void a_time_has_a_zone_and_comes_out_in_utc(void **state)
+static void a_time_needs_a_zone_and_is_stored_in_utc(void **state)
 {
     (void)state;
     ASSERT_TAKEN("time", {"\"2026-12-24T18:30:00Z\"", "2026-12-24T18:30:00.000Z"},
@@ -229,7 +229,8 @@ static void a_time_has_a_zone_and_comes_out_in_utc(void **state)
                  {"\"2027-01-01T00:00:00.5+01:00\"", "2026-12-31T23:00:00.500Z"},
                  {"\"2028-02-29T23:59:59Z\"", "2028-02-29T23:59:59.000Z"});
     ASSERT_REFUSED(
-        "time", "\"f\" must be a time with its zone, as 2026-12-24T18:30:00Z or 2026-12-24T19:30:00+01:00",
+        "time",
+        "\"f\" must be a time with its zone, such as 2026-12-24T18:30:00Z or 2026-12-24T19:30:00+01:00",
         "\"2026-12-24T18:30:00\"", "\"2026-12-24\"", "\"2027-02-29T00:00:00Z\"", "\"2026-12-24T24:30:00Z\"",
         "\"2026-12-24T18:60:00Z\"", "\"2026-13-01T00:00:00Z\"", "\"\"", "\"tomorrow\"", "1798137000", "true");
 }
@@ -237,15 +238,15 @@ static void a_time_has_a_zone_and_comes_out_in_utc(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_absent_field_leaves_what_there_was),
-        cmocka_unit_test(null_makes_it_null),
-        cmocka_unit_test(text_has_so_many_characters_however_many_bytes_those_take),
-        cmocka_unit_test(text_has_no_control_characters_but_line_breaks_where_there_are_lines),
-        cmocka_unit_test(text_is_a_string),
-        cmocka_unit_test(a_whole_number_is_within_its_range),
-        cmocka_unit_test(a_number_that_no_integer_holds_is_not_json),
-        cmocka_unit_test(degrees_are_at_most_so_many_either_way),
-        cmocka_unit_test(a_time_has_a_zone_and_comes_out_in_utc),
+        cmocka_unit_test(an_absent_field_leaves_the_value),
+        cmocka_unit_test(a_null_field_clears_the_value),
+        cmocka_unit_test(the_length_of_text_counts_characters_not_bytes),
+        cmocka_unit_test(text_has_no_control_characters_but_multiline_text_takes_line_breaks),
+        cmocka_unit_test(text_must_be_a_string),
+        cmocka_unit_test(a_whole_number_must_be_within_its_range),
+        cmocka_unit_test(a_number_too_large_for_an_integer_is_invalid_json),
+        cmocka_unit_test(degrees_must_be_within_their_range),
+        cmocka_unit_test(a_time_needs_a_zone_and_is_stored_in_utc),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

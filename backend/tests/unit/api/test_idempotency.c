@@ -1,4 +1,4 @@
-/* Idempotency-Key over HTTP, with a real PostgreSQL: a handler that makes a row, as those of the API do. */
+/* Idempotency-Key over HTTP, with a real PostgreSQL and a handler that makes a row. */
 #include "api_fixture.h"
 
 #include "api/idempotency.h"
@@ -37,7 +37,7 @@ static int insert_thing(struct vb_db *db, void *context, struct vb_strbuf *ret_b
     return 0;
 }
 
-/* POST /things {…}: makes a user for want of things. A body that names "fail" fails after the work. */
+/* POST /things {…}: a thing is a row in the table users. A body with "fail" in it fails after the insert. */
 static void make_thing(struct vb_http_request *request)
 {
     const char *user_id = vb_http_header(request, "X-User");
@@ -98,7 +98,7 @@ static int64_t run_sql(const char *sql)
     return affected;
 }
 
-static void without_a_key_each_request_makes_one(void **state)
+static void without_a_key_each_request_creates(void **state)
 {
     struct api_answer first VB_CLEANUP(api_answer_release) = post("/things", "{}", NULL);
     struct api_answer second VB_CLEANUP(api_answer_release) = post("/things", "{}", NULL);
@@ -110,7 +110,7 @@ static void without_a_key_each_request_makes_one(void **state)
     assert_null(strstr(second.headers, "idempotency-replayed"));
 }
 
-static void the_same_request_again_does_nothing_and_gets_the_same_answer(void **state)
+static void a_repeated_request_creates_nothing_and_gets_the_same_answer(void **state)
 {
     static const char header[] = "Idempotency-Key: 8e03978e-40d5-43dd-bc93-6894a57f9324";
     static const char body[] = "{\"n\":\"same \xf0\x9f\x8c\xb8\"}";
@@ -126,7 +126,7 @@ static void the_same_request_again_does_nothing_and_gets_the_same_answer(void **
     assert_int_equal(run_sql("SELECT FROM users WHERE name LIKE '%same%'"), 1);
 }
 
-static void the_key_with_another_request_is_refused(void **state)
+static void a_key_used_for_another_request_is_refused(void **state)
 {
     static const struct {
         const char *path, *body;
@@ -144,7 +144,7 @@ static void the_key_with_another_request_is_refused(void **state)
     }
 }
 
-static void what_failed_may_be_sent_again_with_its_key(void **state)
+static void a_failed_request_can_be_retried_with_its_key(void **state)
 {
     (void)state;
     for (int i = 0; i < 2; i++) {
@@ -160,7 +160,7 @@ static void what_failed_may_be_sent_again_with_its_key(void **state)
     }
 }
 
-static void text_that_is_no_key_is_refused(void **state)
+static void malformed_keys_are_refused(void **state)
 {
     char longest[18 + 256 + 1] = "Idempotency-Key: ";
     const char *const headers[] = {"Idempotency-Key: a b", "Idempotency-Key: \xc3\xa9", longest};
@@ -181,7 +181,7 @@ static void text_that_is_no_key_is_refused(void **state)
     }
 }
 
-static void a_key_is_its_users_own_and_ends_after_a_day(void **state)
+static void a_key_belongs_to_its_user_and_ends_after_a_day(void **state)
 {
     struct api_answer first VB_CLEANUP(api_answer_release) = post("/things", "{}", "Idempotency-Key: daily");
 
@@ -210,7 +210,7 @@ static void *send_one(void *context)
     return NULL;
 }
 
-static void many_at_once_make_one(void **state)
+static void concurrent_requests_with_one_key_create_once(void **state)
 {
     struct api_answer answers[6];
     pthread_t threads[6];
@@ -235,13 +235,13 @@ static void many_at_once_make_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(without_a_key_each_request_makes_one),
-        cmocka_unit_test(the_same_request_again_does_nothing_and_gets_the_same_answer),
-        cmocka_unit_test(the_key_with_another_request_is_refused),
-        cmocka_unit_test(what_failed_may_be_sent_again_with_its_key),
-        cmocka_unit_test(text_that_is_no_key_is_refused),
-        cmocka_unit_test(a_key_is_its_users_own_and_ends_after_a_day),
-        cmocka_unit_test(many_at_once_make_one),
+        cmocka_unit_test(without_a_key_each_request_creates),
+        cmocka_unit_test(a_repeated_request_creates_nothing_and_gets_the_same_answer),
+        cmocka_unit_test(a_key_used_for_another_request_is_refused),
+        cmocka_unit_test(a_failed_request_can_be_retried_with_its_key),
+        cmocka_unit_test(malformed_keys_are_refused),
+        cmocka_unit_test(a_key_belongs_to_its_user_and_ends_after_a_day),
+        cmocka_unit_test(concurrent_requests_with_one_key_create_once),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

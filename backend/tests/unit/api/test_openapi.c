@@ -1,4 +1,4 @@
-/* The OpenAPI document and the table of routes say the same. */
+/* The OpenAPI document and the table of routes agree. */
 #include "api/embedded.h"
 #include "api/routes.h"
 #include "base/memory.h"
@@ -92,7 +92,7 @@ static void a_body_that_is_documented_is_one_that_the_route_takes(void **state)
         }
 }
 
-/* What the page may do is pinned by the hashes of its own style and script: it must load nothing. */
+/* The policy allows the page's own style and script by their hashes, and nothing else. */
 static void the_page_loads_nothing(void **state)
 {
     static const char *const loaders[] = {"src=", "<link", "@import", "url(", "<iframe", "<img"};

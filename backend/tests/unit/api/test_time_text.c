@@ -1,4 +1,4 @@
-/* Times from PostgreSQL's form to the API's. */
+/* Times in the API's form. */
 #include "api/time_text.h"
 
 #include <setjmp.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-static void a_time_has_milliseconds_whatever_the_server_wrote(void **state)
+static void a_time_always_has_milliseconds(void **state)
 {
     static const char *const cases[][2] = {
         {"2026-11-25 18:00:00+00", "2026-11-25T18:00:00.000Z"},
@@ -28,7 +28,7 @@ static void a_time_has_milliseconds_whatever_the_server_wrote(void **state)
     }
 }
 
-static void what_the_api_cannot_say_is_null(void **state)
+static void a_time_outside_the_apis_form_is_null(void **state)
 {
     static const char *const cases[] = {NULL,
                                         "",
@@ -52,8 +52,8 @@ static void what_the_api_cannot_say_is_null(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_time_has_milliseconds_whatever_the_server_wrote),
-        cmocka_unit_test(what_the_api_cannot_say_is_null),
+        cmocka_unit_test(a_time_always_has_milliseconds),
+        cmocka_unit_test(a_time_outside_the_apis_form_is_null),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* Pages made once for all who ask at the same time, against a real PostgreSQL. The pool has one connection, which the
- * test holds while people come: so it knows who waits with whom. */
+/* Pages made once for all who ask at the same time, against a real PostgreSQL. The pool has one connection,
+ * which the test holds while people come: so it knows who waits with whom. */
 #include "api/activities/feed.h"
 
 #include "base/clock.h"
@@ -115,7 +115,8 @@ static bool is_asleep(int tid)
     return state == 'S';
 }
 
-/* Until this many of them ask and sleep, seen ten times in a row: they wait for the database or for each other. */
+/* Until this many of them ask and sleep, seen ten times in a row: they wait for the database or for each
+ * other. */
 static void wait_for(struct asker *askers, int count)
 {
     int64_t deadline_ms = vb_clock_monotonic_ms() + TIMEOUT_MS;
@@ -190,7 +191,7 @@ static void assert_sees_own_join(const struct asker *asker, int person)
     json_decref(page);
 }
 
-static void those_who_come_meanwhile_share_one_page_and_see_their_own_joins(void **state)
+static void concurrent_requests_share_one_page_and_see_their_own_joins(void **state)
 {
     struct vb_api api = {.db = vb_db_pool_create(&(struct vb_db_config){
                              .url = url, .connections_max = 1, .acquire_timeout_ms = TIMEOUT_MS})};
@@ -219,7 +220,7 @@ static void those_who_come_meanwhile_share_one_page_and_see_their_own_joins(void
     vb_db_pool_destroy(api.db);
 }
 
-static void an_error_is_everybodys(void **state)
+static void an_error_goes_to_every_request_of_the_batch(void **state)
 {
     struct vb_api api = {.db = vb_db_pool_create(&(struct vb_db_config){
                              .url = url, .connections_max = 1, .acquire_timeout_ms = FULL_AFTER_MS})};
@@ -249,8 +250,8 @@ static void an_error_is_everybodys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(those_who_come_meanwhile_share_one_page_and_see_their_own_joins),
-        cmocka_unit_test(an_error_is_everybodys),
+        cmocka_unit_test(concurrent_requests_share_one_page_and_see_their_own_joins),
+        cmocka_unit_test(an_error_goes_to_every_request_of_the_batch),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

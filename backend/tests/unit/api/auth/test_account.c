@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-static void good_addresses_are_normalised(void **state)
+static void valid_addresses_are_normalised(void **state)
 {
     static const struct {
         const char *text, *normalised;
@@ -32,7 +32,7 @@ static void good_addresses_are_normalised(void **state)
     }
 }
 
-static void bad_addresses_are_refused(void **state)
+static void invalid_addresses_are_refused(void **state)
 {
     static const char *const cases[] = {
         "",
@@ -83,7 +83,7 @@ static void an_address_has_at_most_254_bytes(void **state)
     assert_non_null(vb_account_check_email(text, email));
 }
 
-static void names_keep_unicode_and_refuse_controls(void **state)
+static void names_take_unicode_but_no_control_characters(void **state)
 {
     char long_name[400] = "";
 
@@ -121,10 +121,10 @@ static void passwords_have_8_to_256_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_addresses_are_normalised),
-        cmocka_unit_test(bad_addresses_are_refused),
+        cmocka_unit_test(valid_addresses_are_normalised),
+        cmocka_unit_test(invalid_addresses_are_refused),
         cmocka_unit_test(an_address_has_at_most_254_bytes),
-        cmocka_unit_test(names_keep_unicode_and_refuse_controls),
+        cmocka_unit_test(names_take_unicode_but_no_control_characters),
         cmocka_unit_test(passwords_have_8_to_256_bytes),
     };
 

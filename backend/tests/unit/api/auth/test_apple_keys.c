@@ -1,4 +1,4 @@
-/* Apple's key set, fetched from a server that does what the test says. */
+/* The cache of Apple's key set, with a server that answers as each test wants. */
 #include "scripted_server.h"
 
 #include "api/auth/apple_keys.h"
@@ -51,7 +51,7 @@ static struct vb_apple_cache *create(const struct scripted_server *server, unsig
                                                                  .retry_without_ms = period_ms});
 }
 
-/* Whether there are keys to be had. */
+/* Whether the cache gives keys. */
 static bool get(struct vb_apple_cache *cache, bool unknown_key)
 {
     struct vb_apple_keys *keys = NULL;
@@ -66,7 +66,7 @@ static bool get(struct vb_apple_cache *cache, bool unknown_key)
     return r == 0;
 }
 
-static void keys_are_kept(void **state)
+static void keys_are_cached(void **state)
 {
     const struct script_step steps[] = {{good, 0, SCRIPT_KEEP}};
     struct scripted_server *server = script_start(steps, 1);
@@ -80,7 +80,7 @@ static void keys_are_kept(void **state)
     script_stop(server);
 }
 
-static void an_unknown_key_has_them_fetched_anew(void **state)
+static void an_unknown_key_causes_a_new_fetch(void **state)
 {
     const struct script_step steps[] = {{good, 0, SCRIPT_KEEP}, {good, 0, SCRIPT_KEEP}};
     struct scripted_server *server = script_start(steps, 2);
@@ -99,7 +99,7 @@ static void an_unknown_key_has_them_fetched_anew(void **state)
     script_stop(server);
 }
 
-static void old_keys_do_while_apple_does_not_answer(void **state)
+static void stale_keys_stay_in_use_while_apple_does_not_answer(void **state)
 {
     const struct script_step steps[] = {{good, 0, SCRIPT_KEEP},
                                         {away, 0, SCRIPT_KEEP},
@@ -117,7 +117,7 @@ static void old_keys_do_while_apple_does_not_answer(void **state)
     script_stop(server);
 }
 
-static void without_keys_it_is_an_error_until_there_are_some(void **state)
+static void without_any_keys_the_cache_fails_until_a_fetch_succeeds(void **state)
 {
     const struct script_step steps[] = {{away, 0, SCRIPT_KEEP}, {good, 0, SCRIPT_KEEP}};
     struct scripted_server *server = script_start(steps, 2);
@@ -130,7 +130,7 @@ static void without_keys_it_is_an_error_until_there_are_some(void **state)
     script_stop(server);
 }
 
-static void a_failure_is_not_repeated_at_once(void **state)
+static void a_failed_fetch_is_not_retried_at_once(void **state)
 {
     const struct script_step steps[] = {{away, 0, SCRIPT_KEEP}};
     struct scripted_server *server = script_start(steps, 1);
@@ -147,11 +147,11 @@ static void a_failure_is_not_repeated_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keys_are_kept),
-        cmocka_unit_test(an_unknown_key_has_them_fetched_anew),
-        cmocka_unit_test(old_keys_do_while_apple_does_not_answer),
-        cmocka_unit_test(without_keys_it_is_an_error_until_there_are_some),
-        cmocka_unit_test(a_failure_is_not_repeated_at_once),
+        cmocka_unit_test(keys_are_cached),
+        cmocka_unit_test(an_unknown_key_causes_a_new_fetch),
+        cmocka_unit_test(stale_keys_stay_in_use_while_apple_does_not_answer),
+        cmocka_unit_test(without_any_keys_the_cache_fails_until_a_fetch_succeeds),
+        cmocka_unit_test(a_failed_fetch_is_not_retried_at_once),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

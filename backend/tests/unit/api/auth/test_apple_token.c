@@ -104,7 +104,7 @@ static enum vb_apple_result verify(const char *header, const char *payload)
     return verify_as(make(header, payload), &expected, &identity);
 }
 
-static void a_good_token_says_who_it_is(void **state)
+static void a_valid_token_names_the_user(void **state)
 {
     struct vb_apple_identity identity = {0};
     const char *token =
@@ -137,7 +137,7 @@ static void an_address_counts_only_when_apple_has_verified_it(void **state)
     assert_string_equal(identity.email, "");
 }
 
-static void headers_of_another_kind_are_refused(void **state)
+static void other_algorithms_and_headers_are_refused(void **state)
 {
     static const struct {
         const char *header;
@@ -163,7 +163,7 @@ static void headers_of_another_kind_are_refused(void **state)
             fail_msg("%s", cases[i].header);
 }
 
-static void times_are_kept_with_a_minute_of_leeway(void **state)
+static void expiry_and_issue_have_a_minute_of_leeway(void **state)
 {
     static const struct {
         int64_t now_s;
@@ -184,7 +184,7 @@ static void times_are_kept_with_a_minute_of_leeway(void **state)
     }
 }
 
-static void issuer_audience_and_nonce_are_compared_whole(void **state)
+static void issuer_audience_and_nonce_must_match_exactly(void **state)
 {
     struct vb_apple_identity identity;
     struct vb_apple_expected wanted = expected;
@@ -206,7 +206,7 @@ static void issuer_audience_and_nonce_are_compared_whole(void **state)
     assert_int_equal(verify_as(token, &wanted, &identity), VB_APPLE_WRONG_AUDIENCE);
 }
 
-static void every_changed_character_is_noticed(void **state)
+static void a_token_with_any_character_changed_is_refused(void **state)
 {
     char *token VB_CLEANUP(vb_freep) = vb_xstrdup(make(HEADER, "{" PAYLOAD "}"));
     struct vb_apple_identity identity;
@@ -235,7 +235,7 @@ static void a_token_that_is_too_long_is_refused_unread(void **state)
                      VB_APPLE_MALFORMED);
 }
 
-static void sets_without_a_key_of_use_are_refused(void **state)
+static void key_sets_without_a_usable_key_are_refused(void **state)
 {
     static const char *const sets[] = {
         "",
@@ -263,14 +263,14 @@ static void sets_without_a_key_of_use_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_good_token_says_who_it_is),
+        cmocka_unit_test(a_valid_token_names_the_user),
         cmocka_unit_test(an_address_counts_only_when_apple_has_verified_it),
-        cmocka_unit_test(headers_of_another_kind_are_refused),
-        cmocka_unit_test(times_are_kept_with_a_minute_of_leeway),
-        cmocka_unit_test(issuer_audience_and_nonce_are_compared_whole),
-        cmocka_unit_test(every_changed_character_is_noticed),
+        cmocka_unit_test(other_algorithms_and_headers_are_refused),
+        cmocka_unit_test(expiry_and_issue_have_a_minute_of_leeway),
+        cmocka_unit_test(issuer_audience_and_nonce_must_match_exactly),
+        cmocka_unit_test(a_token_with_any_character_changed_is_refused),
         cmocka_unit_test(a_token_that_is_too_long_is_refused_unread),
-        cmocka_unit_test(sets_without_a_key_of_use_are_refused),
+        cmocka_unit_test(key_sets_without_a_usable_key_are_refused),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -104,7 +104,7 @@ static void *register_in_thread(void *context)
     return NULL;
 }
 
-static void of_several_registrations_at_once_one_succeeds(void **state)
+static void one_of_several_concurrent_registrations_of_an_address_succeeds(void **state)
 {
     int statuses[4], created = 0;
     pthread_t threads[4];
@@ -120,7 +120,7 @@ static void of_several_registrations_at_once_one_succeeds(void **state)
     assert_int_equal(created, 1);
 }
 
-static void registrations_that_break_a_rule_name_the_field(void **state)
+static void an_invalid_registration_names_the_field(void **state)
 {
     static const struct {
         const char *body, *field;
@@ -249,7 +249,7 @@ static void an_unknown_refresh_token_is_refused(void **state)
     assert_string_equal(api_text(&answer, "code"), "token_invalid");
 }
 
-static void one_can_rename_oneself_and_others_see_the_name_but_not_the_address(void **state)
+static void a_profile_shows_the_new_name_and_hides_the_address(void **state)
 {
     struct api_answer fritz VB_CLEANUP(api_answer_release) = register_user("fritz@example.com");
     struct api_answer gerda VB_CLEANUP(api_answer_release) = register_user("gerda@example.com");
@@ -279,7 +279,7 @@ static void one_can_rename_oneself_and_others_see_the_name_but_not_the_address(v
     }
 }
 
-static void ids_that_are_none_are_not_found(void **state)
+static void malformed_ids_are_not_found(void **state)
 {
     static const char *const paths[] = {"/api/users/7", "/api/users/0199c0de-0000-7000-8000-00000000ffff",
                                         "/api/users/%00", "/api/users/..%2f..%2fx", "/api/users/%ff"};
@@ -294,8 +294,8 @@ static void ids_that_are_none_are_not_found(void **state)
     }
 }
 
-/* The object storage is away here: the account goes all the same (its media rows would remember what is
- * left). */
+/* The object storage is away here. The account is deleted all the same; rows of media remember the objects
+ * that are left. */
 static void a_deleted_account_is_gone_with_its_sessions(void **state)
 {
     struct api_answer ida VB_CLEANUP(api_answer_release) = register_user("ida@example.com");
@@ -329,14 +329,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(register_gives_a_user_and_a_session),
         cmocka_unit_test(an_address_is_taken_in_any_case),
-        cmocka_unit_test(of_several_registrations_at_once_one_succeeds),
-        cmocka_unit_test(registrations_that_break_a_rule_name_the_field),
+        cmocka_unit_test(one_of_several_concurrent_registrations_of_an_address_succeeds),
+        cmocka_unit_test(an_invalid_registration_names_the_field),
         cmocka_unit_test(login_needs_the_right_password),
         cmocka_unit_test(a_refresh_token_works_once_and_its_reuse_ends_the_session),
         cmocka_unit_test(logout_ends_the_session_of_every_token_of_its_family),
         cmocka_unit_test(an_unknown_refresh_token_is_refused),
-        cmocka_unit_test(one_can_rename_oneself_and_others_see_the_name_but_not_the_address),
-        cmocka_unit_test(ids_that_are_none_are_not_found),
+        cmocka_unit_test(a_profile_shows_the_new_name_and_hides_the_address),
+        cmocka_unit_test(malformed_ids_are_not_found),
         cmocka_unit_test(a_deleted_account_is_gone_with_its_sessions),
     };
 

@@ -1,4 +1,4 @@
-/* Access tokens: what is accepted, and above all what is not. */
+/* Access tokens: which are accepted, and above all which are refused. */
 #include "api/auth/jwt.h"
 #include "keys_fixture.h"
 
@@ -73,7 +73,7 @@ static enum vb_jwt_result verify(const char *token)
     return verify_at(token, NOW, &claims);
 }
 
-static void what_is_signed_is_verified(void **state)
+static void a_signed_token_verifies(void **state)
 {
     struct vb_jwt_claims claims = {0};
     struct vb_strbuf token;
@@ -88,7 +88,7 @@ static void what_is_signed_is_verified(void **state)
     vb_strbuf_release(&token);
 }
 
-static void the_time_of_issue_is_known_to_the_millisecond(void **state)
+static void the_time_of_issue_has_milliseconds(void **state)
 {
     struct vb_jwt_claims claims = {0};
     struct vb_strbuf token;
@@ -100,7 +100,8 @@ static void the_time_of_issue_is_known_to_the_millisecond(void **state)
     assert_int_equal(claims.issued_s, NOW);
     assert_int_equal(claims.issued_ms, NOW * INT64_C(1000) + 123);
     vb_strbuf_release(&token);
-    /* A token without it counts from the beginning of its second; one that contradicts itself is none of ours. */
+    /* Without iat_ms a token counts from the beginning of its second. An iat_ms that contradicts iat is not
+     * ours. */
     assert_int_equal(verify_at(forge(SECRET, GOOD_HEADER, GOOD_PAYLOAD), NOW, &claims), VB_JWT_OK);
     assert_int_equal(claims.issued_ms, NOW * INT64_C(1000));
     assert_int_equal(verify(forge(SECRET, GOOD_HEADER,
@@ -122,8 +123,8 @@ static void a_token_of_another_library_with_our_key_is_verified(void **state)
     assert_string_equal(claims.subject, "u1");
 }
 
-/* What an earlier version of the program signed, to the byte. */
-static void tokens_that_are_in_use_stay_good(void **state)
+/* Tokens that an earlier version of the program signed, to the byte. */
+static void tokens_of_an_earlier_version_stay_valid(void **state)
 {
     static const char in_use[] = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6IjQ0ZjRjYTNlNjdhNjYxZGEifQ."
                                  "eyJzdWIiOiJ1MSIsImlhdCI6MTc5MDAwMDAwMCwiaWF0X21zIjoxNzkwMDAwMDAwMTIzLCJle"
@@ -139,7 +140,7 @@ static void tokens_that_are_in_use_stay_good(void **state)
     vb_strbuf_release(&token);
 }
 
-static void a_token_of_a_previous_secret_is_verified_and_none_is_signed_with_it(void **state)
+static void a_previous_secret_verifies_but_does_not_sign(void **state)
 {
     struct vb_keys *rotated = keys_of(KEYS_OTHER, SECRET);
     struct vb_jwt_claims claims;
@@ -185,7 +186,7 @@ static void an_unsigned_token_is_refused(void **state)
     assert_int_equal(verify(token), VB_JWT_MALFORMED);
 }
 
-static void headers_that_demand_extensions_are_refused(void **state)
+static void critical_header_extensions_are_refused(void **state)
 {
     (void)state;
     assert_int_equal(verify(forge(SECRET, header_with(",\"alg\":\"HS256\",\"crit\":\"exp\""), GOOD_PAYLOAD)),
@@ -194,7 +195,7 @@ static void headers_that_demand_extensions_are_refused(void **state)
                      VB_JWT_MALFORMED);
 }
 
-static void a_key_that_we_do_not_have_is_refused(void **state)
+static void an_unknown_key_id_is_refused(void **state)
 {
     (void)state;
     assert_int_equal(verify(forge(SECRET, "{\"alg\":\"HS256\",\"kid\":\"ffffffffffffffff\"}", GOOD_PAYLOAD)),
@@ -212,7 +213,7 @@ static void another_secret_is_refused(void **state)
                      VB_JWT_BAD_SIGNATURE);
 }
 
-static void every_changed_character_is_noticed(void **state)
+static void a_token_with_any_character_changed_is_refused(void **state)
 {
     struct vb_strbuf token;
 
@@ -248,7 +249,7 @@ static void every_truncation_and_any_addition_is_refused(void **state)
     vb_strbuf_release(&token);
 }
 
-static void claims_of_a_wrong_kind_are_refused(void **state)
+static void claims_of_a_wrong_type_are_refused(void **state)
 {
     static const char *const payloads[] = {
         "{}",
@@ -279,7 +280,7 @@ static void claims_of_a_wrong_kind_are_refused(void **state)
         assert_int_equal(verify(forge(SECRET, GOOD_HEADER, payloads[i])), VB_JWT_MALFORMED);
 }
 
-static void a_subject_that_is_too_long_is_refused_on_both_sides(void **state)
+static void a_too_long_subject_is_neither_signed_nor_verified(void **state)
 {
     char subject[VB_JWT_SUBJECT_MAX + 2], payload[512];
     struct vb_strbuf token;
@@ -298,7 +299,7 @@ static void a_subject_that_is_too_long_is_refused_on_both_sides(void **state)
     vb_strbuf_release(&token);
 }
 
-static void times_are_kept_with_a_minute_of_leeway(void **state)
+static void expiry_and_issue_have_a_minute_of_leeway(void **state)
 {
     struct vb_jwt_claims claims;
     const char *token;
@@ -329,21 +330,21 @@ static void the_token_of_rfc_7515_is_not_ours(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_signed_is_verified),
-        cmocka_unit_test(the_time_of_issue_is_known_to_the_millisecond),
+        cmocka_unit_test(a_signed_token_verifies),
+        cmocka_unit_test(the_time_of_issue_has_milliseconds),
         cmocka_unit_test(a_token_of_another_library_with_our_key_is_verified),
-        cmocka_unit_test(tokens_that_are_in_use_stay_good),
-        cmocka_unit_test(a_token_of_a_previous_secret_is_verified_and_none_is_signed_with_it),
+        cmocka_unit_test(tokens_of_an_earlier_version_stay_valid),
+        cmocka_unit_test(a_previous_secret_verifies_but_does_not_sign),
         cmocka_unit_test(other_algorithms_are_refused),
         cmocka_unit_test(an_unsigned_token_is_refused),
-        cmocka_unit_test(headers_that_demand_extensions_are_refused),
-        cmocka_unit_test(a_key_that_we_do_not_have_is_refused),
+        cmocka_unit_test(critical_header_extensions_are_refused),
+        cmocka_unit_test(an_unknown_key_id_is_refused),
         cmocka_unit_test(another_secret_is_refused),
-        cmocka_unit_test(every_changed_character_is_noticed),
+        cmocka_unit_test(a_token_with_any_character_changed_is_refused),
         cmocka_unit_test(every_truncation_and_any_addition_is_refused),
-        cmocka_unit_test(claims_of_a_wrong_kind_are_refused),
-        cmocka_unit_test(a_subject_that_is_too_long_is_refused_on_both_sides),
-        cmocka_unit_test(times_are_kept_with_a_minute_of_leeway),
+        cmocka_unit_test(claims_of_a_wrong_type_are_refused),
+        cmocka_unit_test(a_too_long_subject_is_neither_signed_nor_verified),
+        cmocka_unit_test(expiry_and_issue_have_a_minute_of_leeway),
         cmocka_unit_test(the_token_of_rfc_7515_is_not_ours),
     };
 

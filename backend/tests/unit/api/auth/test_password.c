@@ -28,7 +28,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static void a_hash_fits_its_password_alone(void **state)
+static void a_hash_verifies_only_its_own_password(void **state)
 {
     char hash[VB_PASSWORD_HASH_SIZE], again[VB_PASSWORD_HASH_SIZE];
 
@@ -43,7 +43,7 @@ static void a_hash_fits_its_password_alone(void **state)
     assert_int_equal(vb_password_verify(gate, "correct horse", "not a hash"), -EACCES);
 }
 
-/* Of several measurements the shortest: what disturbs them only adds. */
+/* The shortest of several measurements: a disturbance only adds time. */
 static int64_t shortest_us(const char *hash)
 {
     int64_t shortest = INT64_MAX;
@@ -79,7 +79,7 @@ static void *hash_once(void *context)
     return NULL;
 }
 
-static void many_at_once_all_get_their_turn(void **state)
+static void many_hashes_at_once_all_get_their_turn(void **state)
 {
     pthread_t threads[8];
     int results[8];
@@ -96,9 +96,9 @@ static void many_at_once_all_get_their_turn(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_hash_fits_its_password_alone),
+        cmocka_unit_test(a_hash_verifies_only_its_own_password),
         cmocka_unit_test(an_unknown_user_takes_as_long_as_a_wrong_password),
-        cmocka_unit_test(many_at_once_all_get_their_turn),
+        cmocka_unit_test(many_hashes_at_once_all_get_their_turn),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,4 +1,4 @@
-/* The set of ended access tokens, and that it follows a real database that comes and goes. */
+/* The set of revoked access tokens, and how it follows a real database that goes away and comes back. */
 #include "postgres_fixture.h"
 
 #include "api/auth/revocations.h"
@@ -25,7 +25,7 @@ static struct vb_revocations *create(unsigned max)
     return vb_revocations_create(&(struct vb_revocations_config){.lifetime_s = LIFETIME_S, .max = max});
 }
 
-static void only_earlier_tokens_of_that_user_are_void(void **state)
+static void a_revocation_voids_only_earlier_tokens_of_that_user(void **state)
 {
     struct vb_revocations *set = create(0);
 
@@ -40,7 +40,7 @@ static void only_earlier_tokens_of_that_user_are_void(void **state)
     vb_revocations_destroy(set);
 }
 
-static void a_token_issued_after_a_revocation_is_not_before_it(void **state)
+static void a_token_issued_after_a_revocation_is_dated_after_it(void **state)
 {
     struct vb_revocations *set = create(0);
 
@@ -53,7 +53,7 @@ static void a_token_issued_after_a_revocation_is_not_before_it(void **state)
     vb_revocations_destroy(set);
 }
 
-static void many_users_are_told_apart(void **state)
+static void many_revoked_users_are_told_apart(void **state)
 {
     struct vb_revocations *set = create(0);
     char id[32];
@@ -104,7 +104,7 @@ static void *look(void *context)
     return NULL;
 }
 
-static void readers_and_a_writer_go_together(void **state)
+static void readers_and_a_writer_run_concurrently(void **state)
 {
     struct crowd crowd = {.set = create(0)};
     pthread_t threads[3];
@@ -153,7 +153,7 @@ static void revoke_in_database(struct vb_db_pool *pool, const char *user_id, int
     vb_db_release(db);
 }
 
-static void what_the_database_has_is_followed_also_after_it_was_away(void **state)
+static void revocations_of_the_database_are_read_again_after_it_was_away(void **state)
 {
     char *url VB_CLEANUP(vb_freep) = vb_test_postgres_database(*state, "revocations");
     int64_t now_ms = vb_clock_realtime_ms();
@@ -184,12 +184,12 @@ static void what_the_database_has_is_followed_also_after_it_was_away(void **stat
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_earlier_tokens_of_that_user_are_void),
-        cmocka_unit_test(a_token_issued_after_a_revocation_is_not_before_it),
-        cmocka_unit_test(many_users_are_told_apart),
+        cmocka_unit_test(a_revocation_voids_only_earlier_tokens_of_that_user),
+        cmocka_unit_test(a_token_issued_after_a_revocation_is_dated_after_it),
+        cmocka_unit_test(many_revoked_users_are_told_apart),
         cmocka_unit_test(an_overflow_voids_the_older_tokens_of_everybody),
-        cmocka_unit_test(readers_and_a_writer_go_together),
-        cmocka_unit_test(what_the_database_has_is_followed_also_after_it_was_away),
+        cmocka_unit_test(readers_and_a_writer_run_concurrently),
+        cmocka_unit_test(revocations_of_the_database_are_read_again_after_it_was_away),
     };
 
     return cmocka_run_group_tests(tests, vb_test_postgres_setup, vb_test_postgres_teardown);

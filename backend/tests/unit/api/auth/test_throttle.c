@@ -1,4 +1,4 @@
-/* Slow guessing: for one account, for one client, and not for those who know the password. */
+/* Guessing is slow for one account and for one client, and costs nobody who knows the password. */
 #include "api/auth/throttle.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@ static int guess(struct vb_throttle *throttle, const char *account, const char *
     return vb_throttle_begin(throttle, account, client, NULL);
 }
 
-static void an_account_has_ten_wrong_passwords_from_wherever_they_come(void **state)
+static void an_account_is_throttled_after_ten_wrong_passwords_from_any_clients(void **state)
 {
     struct vb_throttle *throttle = vb_throttle_create();
     unsigned retry_after_s = 0;
@@ -32,7 +32,7 @@ static void an_account_has_ten_wrong_passwords_from_wherever_they_come(void **st
     vb_throttle_destroy(throttle);
 }
 
-static void a_client_has_so_many_for_all_accounts_together(void **state)
+static void a_client_is_throttled_after_wrong_passwords_for_any_accounts(void **state)
 {
     struct vb_throttle *throttle = vb_throttle_create();
     unsigned retry_after_s = 0;
@@ -50,7 +50,7 @@ static void a_client_has_so_many_for_all_accounts_together(void **state)
     vb_throttle_destroy(throttle);
 }
 
-static void a_right_password_counts_for_nobody(void **state)
+static void a_right_password_counts_for_neither_account_nor_client(void **state)
 {
     struct vb_throttle *throttle = vb_throttle_create();
 
@@ -62,7 +62,7 @@ static void a_right_password_counts_for_nobody(void **state)
     vb_throttle_destroy(throttle);
 }
 
-static void a_right_password_forgives_the_accounts_wrong_ones(void **state)
+static void a_right_password_resets_the_accounts_count(void **state)
 {
     struct vb_throttle *throttle = vb_throttle_create();
 
@@ -76,7 +76,7 @@ static void a_right_password_forgives_the_accounts_wrong_ones(void **state)
     vb_throttle_destroy(throttle);
 }
 
-static void what_was_not_looked_at_does_not_count(void **state)
+static void an_abandoned_check_does_not_count(void **state)
 {
     struct vb_throttle *throttle = vb_throttle_create();
 
@@ -88,7 +88,7 @@ static void what_was_not_looked_at_does_not_count(void **state)
     vb_throttle_destroy(throttle);
 }
 
-static void a_throttled_account_costs_the_client_nothing(void **state)
+static void a_check_refused_for_the_account_does_not_count_for_the_client(void **state)
 {
     struct vb_throttle *throttle = vb_throttle_create();
 
@@ -99,7 +99,7 @@ static void a_throttled_account_costs_the_client_nothing(void **state)
     vb_throttle_destroy(throttle);
 }
 
-static void a_client_may_ask_for_so_many_mails(void **state)
+static void a_client_is_throttled_after_too_many_mails(void **state)
 {
     struct vb_throttle *throttle = vb_throttle_create();
     unsigned retry_after_s = 0;
@@ -113,7 +113,7 @@ static void a_client_may_ask_for_so_many_mails(void **state)
     vb_throttle_destroy(throttle);
 }
 
-static void a_client_may_make_so_many_accounts(void **state)
+static void a_client_is_throttled_after_too_many_accounts(void **state)
 {
     struct vb_throttle *throttle = vb_throttle_create();
     unsigned retry_after_s = 0;
@@ -131,14 +131,14 @@ static void a_client_may_make_so_many_accounts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_account_has_ten_wrong_passwords_from_wherever_they_come),
-        cmocka_unit_test(a_client_has_so_many_for_all_accounts_together),
-        cmocka_unit_test(a_right_password_counts_for_nobody),
-        cmocka_unit_test(a_right_password_forgives_the_accounts_wrong_ones),
-        cmocka_unit_test(what_was_not_looked_at_does_not_count),
-        cmocka_unit_test(a_throttled_account_costs_the_client_nothing),
-        cmocka_unit_test(a_client_may_ask_for_so_many_mails),
-        cmocka_unit_test(a_client_may_make_so_many_accounts),
+        cmocka_unit_test(an_account_is_throttled_after_ten_wrong_passwords_from_any_clients),
+        cmocka_unit_test(a_client_is_throttled_after_wrong_passwords_for_any_accounts),
+        cmocka_unit_test(a_right_password_counts_for_neither_account_nor_client),
+        cmocka_unit_test(a_right_password_resets_the_accounts_count),
+        cmocka_unit_test(an_abandoned_check_does_not_count),
+        cmocka_unit_test(a_check_refused_for_the_account_does_not_count_for_the_client),
+        cmocka_unit_test(a_client_is_throttled_after_too_many_mails),
+        cmocka_unit_test(a_client_is_throttled_after_too_many_accounts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
