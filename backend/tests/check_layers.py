@@ -1,4 +1,5 @@
 """Checks the one rule of the tree: a folder of backend/src includes only from the folders below it (DESIGN, "The house").
+Checks, too, that docs/journeys.md names files that exist.
 
 EDGES holds the includes that really exist. An include that is not in it fails, and so does an edge that nobody uses
 any more: the table stays the drawing of the house."""
@@ -88,21 +89,28 @@ def problems_of(folder):
         yield f"{__file__}: {folder} includes nothing from {other} any more: take the edge out"
 
 
+def problems_of_journeys():
+    """docs/journeys.md names files of src/, or of the repository by a longer path: all of them are there."""
+    page = SOURCE.parent.parent / "docs" / "journeys.md"
+    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+        for name in re.findall(r"`([\w./-]+\.(?:c|h|sql))`", line):
+            if not (SOURCE / name).exists() and not (SOURCE.parent.parent / name).exists() and "/" in name:
+                yield f"{page}:{number}: there is no {name}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--junitxml", type=pathlib.Path, help="also write the result as JUnit XML")
     arguments = parser.parse_args()
-    folders = sorted({str(p.parent.relative_to(SOURCE)) for p in SOURCE.rglob("*.[ch]")} | set(EDGES))
-    cases, all_problems = [], []
-    for folder in folders:
-        if folder in EDGES:
-            problems = list(problems_of(folder))
-        else:
-            problems = [f"{SOURCE / folder}: not a folder of the house; name it in DESIGN and in {__file__}"]
-        all_problems += problems
-        failure = f"<failure message={quoteattr(chr(10).join(problems))}/>" if problems else ""
-        name = re.sub(r"\W", "_", folder)
-        cases.append(f'<testcase classname="layers" name="{name}_includes_only_downward">{failure}</testcase>')
+    checks = {"journeys_name_files_that_exist": list(problems_of_journeys())}
+    for folder in sorted({str(p.parent.relative_to(SOURCE)) for p in SOURCE.rglob("*.[ch]")} | set(EDGES)):
+        checks[re.sub(r"\W", "_", folder) + "_includes_only_downward"] = (
+            list(problems_of(folder)) if folder in EDGES else
+            [f"{SOURCE / folder}: not a folder of the house; name it in DESIGN and in {__file__}"])
+    all_problems = [line for problems in checks.values() for line in problems]
+    cases = [f'<testcase classname="layers" name="{name}">'
+             + (f"<failure message={quoteattr(chr(10).join(problems))}/>" if problems else "") + "</testcase>"
+             for name, problems in checks.items()]
     for line in all_problems:
         print(line, file=sys.stderr)
     if arguments.junitxml:
