@@ -22,7 +22,7 @@ enum vb_api_runs {
 /* A row in one line: method, pattern, handler; then of enum vb_api_pool, vb_api_body and vb_api_runs. */
 #define VB_ROUTE(METHOD, PATTERN, HANDLE, POOL, BODY, RUNS)                                                  \
     {                                                                                                        \
-        .methods = VB_HTTP_##METHOD, .pattern = PATTERN, .handle = HANDLE, .pool = VB_API_POOL_##POOL,       \
+        .methods = VB_HTTP_##METHOD, .pattern = (PATTERN), .handle = (HANDLE), .pool = VB_API_POOL_##POOL,   \
         .body_max = VB_API_BODY_##BODY, .flags = VB_API_RUNS_##RUNS                                          \
     }
 /* What ends a table. */
