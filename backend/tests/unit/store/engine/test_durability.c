@@ -88,11 +88,13 @@ static void run_child(const char *directory, unsigned round, int pipe)
     _exit(4);
 }
 
-/* Lets a child work for a while, kills it, and adds what it had acknowledged. */
+/* Starts a child, kills it after a random time, and adds the puts that it acknowledged. In every other round the time begins
+ * with the first of them: on a busy machine a child may take longer than that to open its store. */
 static size_t run_and_kill(const char *directory, unsigned round, struct acknowledged *acknowledged,
                            size_t count)
 {
-    int64_t kill_at_ms = vb_clock_monotonic_ms() + 30 + rand() % (ROUND_MAX - 30);
+    int64_t life_ms = 30 + rand() % (ROUND_MAX - 30), begin_ms = vb_clock_monotonic_ms();
+    bool counts = round % 2;
     int ends[2], status;
     pid_t pid;
 
@@ -110,9 +112,13 @@ static size_t run_and_kill(const char *directory, unsigned round, struct acknowl
 
         if (n == 0)
             break;
-        if (n == (ssize_t)sizeof(acknowledged[0]))
+        if (n == (ssize_t)sizeof(acknowledged[0])) {
             assert_true(++count < KEYS_MAX);
-        if (!killed && vb_clock_monotonic_ms() >= kill_at_ms) {
+            if (!counts)
+                begin_ms = vb_clock_monotonic_ms();
+            counts = true;
+        }
+        if (!killed && counts && vb_clock_monotonic_ms() >= begin_ms + life_ms) {
             kill(pid, SIGKILL);
             killed = true;
         }
@@ -217,7 +223,7 @@ static void killed_at_any_instant_nothing_acknowledged_is_lost(void **state)
         assert_all_visible_whole(fixture->engine, prefix);
         vb_engine_close(fixture->engine);
     }
-    assert_true(count > ROUNDS);
+    assert_true(count >= ROUNDS / 2);
     fixture->engine = open_engine(fixture->directory);
     for (size_t i = 0; i < count; i++) {
         struct vb_engine_meta meta = {0};
