@@ -236,12 +236,12 @@ static int run(struct up *up, struct vb_error *err)
 {
     int r = start(up, err);
 
-    if (r == 0) {
-        print_table(up);
-        r = write_env(up, err);
-    }
     if (r == 0)
+        r = write_env(up, err);
+    if (r == 0) {
+        print_table(up); /* it ends with "ready": by then the env file is there */
         r = wait_for_end(up, err);
+    }
     stop(up);
     return r;
 }

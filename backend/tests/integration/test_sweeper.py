@@ -211,7 +211,7 @@ def test_kill_9_while_completing_is_finished_by_the_sweeper(vibe_factory):
             threads.submit(complete, ticket)
         wait_until(lambda: len(media_states(vibe, phone)) >= 5, "some completions", interval_s=0.001)
         vibe.kill()
-    vibe.environment = SOON
+    vibe.environment |= SOON
     vibe.start()
     wait_until(lambda: phone.keys("user-uploads") == [], "the end of all uploads")
     wait_until(lambda: set(media_states(vibe, phone).values()) == {"ready"}, "the publication of all rows")

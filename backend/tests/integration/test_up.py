@@ -19,28 +19,22 @@ from helpers.api import PASSWORD
 from helpers.database import sql
 from helpers.phone import Phone
 from helpers.processes import command_name, free_port, listens, processes_in
-from helpers.program import BINARY, ROOT, Up, tool_environment
+from helpers.program import BINARY, ROOT, Up
 from helpers.waiting import quickest, wait_until
 
 NOBODY = 65534
 
 
-def up_command(data_dir, *arguments, ports=None):
-    api, s3, cdn = ports or (free_port(), free_port(), free_port())
-    return [str(BINARY), "up", "--data", str(data_dir), "--api-port", str(api), "--s3-port", str(s3),
-            "--cdn-port", str(cdn), *arguments]
-
-
-def refused(command, data_dir, ports=(), **environment):
-    """Runs a `vibe up` that must not start: its message. It must leave neither a process nor a listener."""
-    before = processes_in(data_dir)
-    done = subprocess.run(command, env=tool_environment(**environment), capture_output=True, text=True, timeout=90)
+def refused(up):
+    """The message of a `vibe up` that must refuse to start. It must leave neither a process nor a listener."""
+    before = processes_in(up.data_dir), [port for port in up.ports if listens(port)]
+    done = up.start_and_fail()
     assert done.returncode == 1, (done.stdout, done.stderr)
     assert "ready" not in done.stdout
     words = [line for line in done.stderr.splitlines() if not line.startswith("{")]
     assert words[0].startswith("vibe: ") and len(words) <= 2, done.stderr
-    wait_until(lambda: processes_in(data_dir) <= before, f"the end of what started in {data_dir}")
-    assert [port for port in ports if listens(port)] == []
+    wait_until(lambda: processes_in(up.data_dir) <= before[0], f"the end of what started in {up.data_dir}")
+    assert [port for port in up.ports if listens(port)] == before[1]
     return "\n".join(words)
 
 
@@ -50,19 +44,6 @@ def postmaster_of(vibe):
 
 def login(phone):
     return phone.call("POST", "/api/auth/login", {"email": phone.email, "password": PASSWORD})[0]
-
-
-def ready_time_s(command, log_path):
-    """(seconds from the start of the program to the word `ready`, the process)"""
-    with open(log_path, "wb") as log:
-        started = time.monotonic()
-        process = subprocess.Popen(command, env=tool_environment(), stdin=subprocess.DEVNULL, stdout=log,
-                                   stderr=subprocess.STDOUT)
-        wait_until(lambda: b"\nready\n" in log_path.read_bytes() or process.poll() is not None, "ready",
-                   interval_s=0.002)
-        seconds = time.monotonic() - started
-    assert process.poll() is None, log_path.read_text()
-    return seconds, process
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +125,7 @@ def test_a_second_start_finds_everything_again(vibe_factory, ending):
     vibe.s3().put_object(Bucket=vibe.bucket, Key="kept", Body=data)
     vibe.stop(ending)
     assert processes_in(vibe.data_dir) == set()
-    assert not any(map(listens, (vibe.api_port, vibe.s3_port, vibe.cdn_port)))
+    assert not any(map(listens, vibe.ports))
     vibe.start()
     assert vibe.env == first
     assert vibe.s3().get_object(Bucket=vibe.bucket, Key="kept")["Body"].read() == data
@@ -152,18 +133,17 @@ def test_a_second_start_finds_everything_again(vibe_factory, ending):
 
 
 @pytest.mark.parametrize("program, limit_s", [("sanitized", 3), ("optimised", 1)])
-def test_a_second_start_is_quick(stopped, tmp_path, program, limit_s):
+def test_a_second_start_is_quick(stopped, program, limit_s):
     optimised = ROOT / "build/vibe"
     if program == "optimised" and not optimised.exists():
         pytest.skip("there is no optimised program at build/vibe")
-    command = up_command(stopped.data_dir)
-    if program == "optimised":
-        command[0] = str(optimised)
+    up = Up(stopped.data_dir, program=[optimised if program == "optimised" else BINARY])
 
     def start():
-        seconds, process = ready_time_s(command, tmp_path / "log")
-        process.terminate()
-        assert process.wait(60) == 0
+        started = time.monotonic()
+        up.start()
+        seconds = time.monotonic() - started
+        up.stop()
         return seconds
 
     quickest(start, limit_s, f"the second start of the {program} program, to ready")
@@ -171,25 +151,26 @@ def test_a_second_start_is_quick(stopped, tmp_path, program, limit_s):
 
 @pytest.mark.parametrize("taken, server", [(0, "api"), (1, "store"), (2, "cdn")])
 def test_a_port_in_use_is_named(stopped, taken, server):
-    ports = [free_port(), free_port(), free_port()]
-    with occupied(ports[taken]):
-        others = [port for port in ports if port != ports[taken]]
-        words = refused(up_command(stopped.data_dir, ports=ports), stopped.data_dir, others)
-    assert f"port {ports[taken]} of 127.0.0.1, wanted for the {server}, is in use" in words
+    up = Up(stopped.data_dir)
+    with occupied(up.ports[taken]):
+        words = refused(up)
+    assert f"port {up.ports[taken]} of 127.0.0.1, wanted for the {server}, is in use" in words
 
 
 def test_a_folder_in_use_by_another_vibe_up_is_refused(vibe):
-    ports, env = (free_port(), free_port(), free_port()), (vibe.data_dir / "env").read_bytes()
-    words = refused(up_command(vibe.data_dir, ports=ports), vibe.data_dir, ports)
+    env = (vibe.data_dir / "env").read_bytes()
+    words = refused(Up(vibe.data_dir))
     assert str(vibe.data_dir) in words and "in use by another 'vibe up'" in words and "--data" in words
     assert (vibe.data_dir / "env").read_bytes() == env
     assert vibe.request("GET", "/api/health/ready")[0] == 200
 
 
-def as_nobody(command):
+@pytest.fixture
+def as_nobody():
+    """The first words of a command that runs `vibe` as another user."""
     if os.geteuid() != 0 or not shutil.which("setpriv"):
         pytest.skip("needs root and setpriv, to be another user")
-    return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *command]
+    return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", BINARY]
 
 
 @pytest.fixture
@@ -202,48 +183,42 @@ def open_folder():
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_an_unwritable_folder_is_named(open_folder):
-    ports = (free_port(), free_port(), free_port())
-    words = refused(as_nobody(up_command(open_folder / "data", ports=ports)), open_folder / "data", ports)
+def test_an_unwritable_folder_is_named(open_folder, as_nobody):
+    words = refused(Up(open_folder / "data", program=as_nobody))
     assert str(open_folder / "data") in words and "Permission denied" in words and "--data" in words
     assert list(open_folder.iterdir()) == []
     owned = open_folder / "of-root"
     owned.mkdir(mode=0o755)
-    words = refused(as_nobody(up_command(owned, ports=ports)), owned, ports)
+    words = refused(Up(owned, program=as_nobody))
     assert str(owned) in words and "Permission denied" in words
     file = open_folder / "file"
     file.write_text("not a folder")
-    words = refused(up_command(file, ports=ports), file, ports)
+    words = refused(Up(file))
     assert f"{file} is not a folder" in words
 
 
-def test_a_full_instance_runs_for_an_unprivileged_user(open_folder):
-    command = as_nobody(up_command(open_folder / "data"))
+def test_a_full_instance_runs_for_an_unprivileged_user(open_folder, as_nobody):
     os.chown(open_folder, NOBODY, NOBODY)
-    _, process = ready_time_s(command, open_folder / "log")
-    try:
+    with Up(open_folder / "data", program=as_nobody):
         assert {pathlib.Path(f"/proc/{pid}").stat().st_uid for pid in processes_in(open_folder / "data")} == {NOBODY}
-    finally:
-        process.terminate()
-        assert process.wait(60) == 0
     assert processes_in(open_folder / "data") == set()
 
 
-def hidden_postgresql(command):
-    """The command in a mount namespace of its own, without the system's PostgreSQL."""
+@pytest.fixture
+def without_postgresql():
+    """The first words of a command that runs `vibe` in a mount namespace without the system's PostgreSQL."""
     hide = ["unshare", "--mount", "/bin/sh", "-c", 'mount -t tmpfs none /usr/lib/postgresql && exec "$@"', "sh"]
     if not os.path.isdir("/usr/lib/postgresql"):
         pytest.skip("PostgreSQL is not where Debian keeps it, so it cannot be hidden")
     if subprocess.run([*hide, "true"], capture_output=True).returncode != 0:
         pytest.skip("mount namespaces are not permitted here, so PostgreSQL cannot be hidden")
-    return hide + command
+    return [*hide, BINARY]
 
 
-def test_a_missing_postgresql_is_named_with_what_to_install(stopped, tmp_path):
-    ports = (free_port(), free_port(), free_port())
-    words = refused(hidden_postgresql(up_command(tmp_path / "new", ports=ports)), tmp_path / "new", ports)
+def test_a_missing_postgresql_is_named_with_what_to_install(stopped, tmp_path, without_postgresql):
+    words = refused(Up(tmp_path / "new", program=without_postgresql))
     assert "PostgreSQL 15 or newer is not installed" in words and "apt-get install postgresql" in words
-    words = refused(hidden_postgresql(up_command(stopped.data_dir, ports=ports)), stopped.data_dir, ports)
+    words = refused(Up(stopped.data_dir, program=without_postgresql))
     assert re.search(r"made by PostgreSQL \d+, which is not installed", words)
 
 
@@ -331,13 +306,12 @@ def test_another_database_and_another_s3_can_be_used(vibe, vibe_factory):
 
 def test_a_database_or_s3_that_cannot_be_used_is_named_without_its_password(tmp_path):
     closed = free_port()
-    words = refused(up_command(tmp_path / "a", "--database", f"postgresql://vibe:hunter2@127.0.0.1:{closed}/vibe"),
-                    tmp_path / "a")
+    words = refused(Up(tmp_path / "a", ["--database", f"postgresql://vibe:hunter2@127.0.0.1:{closed}/vibe"]))
     assert str(closed) in words and "hunter2" not in words
-    words = refused(up_command(tmp_path / "b", "--database", "mysql://vibe:hunter2@127.0.0.1/vibe"), tmp_path / "b")
+    words = refused(Up(tmp_path / "b", ["--database", "mysql://vibe:hunter2@127.0.0.1/vibe"]))
     assert "hunter2" not in words
-    words = refused(up_command(tmp_path / "c", "--s3-endpoint", f"http://127.0.0.1:{closed}"), tmp_path / "c",
-                    AWS_ACCESS_KEY_ID="AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY="hunter2-secret")
+    words = refused(Up(tmp_path / "c", ["--s3-endpoint", f"http://127.0.0.1:{closed}"], {
+        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "hunter2-secret"}))
     assert f"127.0.0.1:{closed}" in words and "hunter2" not in words
 
 

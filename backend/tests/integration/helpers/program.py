@@ -125,6 +125,10 @@ class Vibe:
         self.stop()
         return self.start()
 
+    def start_and_fail(self):
+        """Runs a start that must fail, to its end. The result has returncode, stdout, stderr."""
+        return subprocess.run(self.command(), env=self.environment, capture_output=True, text=True, timeout=START_TIMEOUT_S)
+
     def processes(self):
         """Its own process, those below it, and those that work inside its folder (PostgreSQL's)."""
         table = process_table()
@@ -164,32 +168,34 @@ class Up(Vibe):
     NAMES = ("VIBE_API_URL", "AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "S3_BUCKET_NAME",
              "CDN_BASE_URL", "DATABASE_URL")
 
-    def __init__(self, data_dir, arguments=(), environment=None):
+    def __init__(self, data_dir, arguments=(), environment=None, program=(BINARY,)):
+        """environment: variables to set. program: the first words of the command, to run it as another user for example."""
         super().__init__(data_dir)
         self.s3_port, self.cdn_port = free_port(), free_port()
-        self.arguments, self.environment = list(arguments), dict(environment or {})
+        self.arguments, self.program = list(arguments), list(program)
+        self.environment = tool_environment(**{"RATE_LIMIT": "off"} | (environment or {}))
+
+    ports = property(lambda self: (self.api_port, self.s3_port, self.cdn_port))
 
     def command(self):
-        return [str(BINARY), "up", "--data", str(self.data_dir), "--api-port", str(self.api_port),
+        return [*map(str, self.program), "up", "--data", str(self.data_dir), "--api-port", str(self.api_port),
                 "--s3-port", str(self.s3_port), "--cdn-port", str(self.cdn_port), *self.arguments]
 
     def start(self, timeout_s=START_TIMEOUT_S):
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PG"))}
-        env_file = self.data_dir / "env"
-        before = env_file.stat().st_mtime_ns if env_file.exists() else None
+        begin = self.log_path.stat().st_size if self.log_path.exists() else 0
 
         def is_ready():
             self._must_run()
-            return env_file.exists() and env_file.stat().st_mtime_ns != before
+            return b"\nready\n" in self.log_path.read_bytes()[begin:]
 
-        self._spawn(environment | {"RATE_LIMIT": "off"} | self.environment)
+        self._spawn(self.environment)
         try:
-            wait_until(is_ready, f"`ready` of vibe up (log: {self.log_path})", timeout_s)
+            wait_until(is_ready, f"`ready` of vibe up (log: {self.log_path})", timeout_s, interval_s=0.005)
         except BaseException:
             print(self.log())
             self.kill()
             raise
-        self.env = self._read_env(env_file)
+        self.env = self._read_env(self.data_dir / "env")
         return self
 
     def _read_env(self, path):
@@ -232,8 +238,3 @@ class Serve(Vibe):
         self._spawn(self.environment, cwd=self.data_dir)
         wait_until(self.is_healthy, "the first healthy answer of vibe serve", timeout_s, interval_s=0.002)
         return self
-
-    def start_and_fail(self):
-        """Runs it to the end of a start that must fail. The result has returncode, stdout, stderr."""
-        self.data_dir.mkdir(parents=True, exist_ok=True)
-        return subprocess.run(self.command(), env=self.environment, cwd=self.data_dir, capture_output=True, text=True, timeout=60)
