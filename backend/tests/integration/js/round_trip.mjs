@@ -1,5 +1,5 @@
-// The AWS SDK for JavaScript with its default settings against the store: what test_s3_js.py runs.
-// Address and credentials come from the environment. Prints one line per step; the first that fails ends it.
+// The AWS SDK for JavaScript with its default settings against the store. test_s3_js.py runs this script.
+// Address and credentials come from the environment. Prints one line for each step, and ends at the first that fails.
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
