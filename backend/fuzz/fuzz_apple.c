@@ -1,5 +1,5 @@
-/* Sign in with Apple: tokens as they come from strangers; payloads as Apple would sign them, which is what the bytes
- * after the first are then; and key sets. The first byte says which. */
+/* Sign in with Apple: tokens as they come from strangers; payloads as Apple would sign them, which is what
+ * the bytes after the first are then; and key sets. The first byte says which. */
 #include "api/auth/apple_token.h"
 #include "base/encode.h"
 

@@ -1,4 +1,5 @@
-/* Answers of a media worker that was taken over by what it read: what is believed keeps its bounds and can be shown. */
+/* Answers of a media worker that was taken over by what it read: what is believed keeps its bounds and can be
+ * shown. */
 #include "media/job.h"
 
 #include <errno.h>

@@ -39,7 +39,7 @@ void vb_edge_answer_unavailable(struct vb_http_request *request, int error)
 {
     vb_http_add_header(request, "Retry-After", error == -EAGAIN ? "2" : "1");
     if (error == -EAGAIN)
-        vb_edge_http_error(request, 503, "busy", "too many pictures wait for being made; try again soon");
+        vb_edge_http_error(request, 503, "busy", "too many pictures are being made; try again soon");
     else
         vb_edge_http_error(request, 503, "origin_unavailable",
                            "the object store does not answer; try again in a second");
@@ -99,15 +99,14 @@ void vb_edge_add_headers(struct vb_http_request *request, const struct vb_cache_
         vb_http_add_header_borrowed(request, "ETag", entry->etag);
     vb_http_add_header_borrowed(request, "Last-Modified", entry->last_modified);
     vb_http_add_header_borrowed(request, "Accept-Ranges", "bytes");
-    if (vb_http_header(request, "Origin")) { /* of use to scripts of a page alone; apps ask without */
+    if (vb_http_header(request, "Origin")) { /* only scripts of a page use these; apps send no Origin */
         vb_http_add_header_borrowed(request, "Timing-Allow-Origin", "*");
         vb_http_add_header_borrowed(request, "Access-Control-Expose-Headers",
                                     "Content-Length, Content-Range, ETag, X-Cache");
     }
     vb_http_add_header_borrowed(request, "X-Cache", sources[source]);
     if (plan->status == 206) {
-        /* players that fetch pieces by script read these; other headers of ours scripts may read anyway, or
-         * need not */
+        /* a script that plays a video piece by piece reads these */
         vb_http_add_header_borrowed(request, "Access-Control-Expose-Headers", "Content-Range, ETag");
         vb_http_add_headerf(request, "Content-Range", "bytes %" PRId64 "-%" PRId64 "/%" PRId64, plan->offset,
                             plan->offset + plan->size - 1, entry->size);
@@ -122,12 +121,12 @@ void vb_edge_refuse(struct vb_http_request *request, const struct vb_cache_entry
                            "the range begins after the object's last byte");
     } else if (status == 412) {
         vb_edge_http_error(request, 412, "precondition_failed",
-                           "the object is not the one that the request names");
+                           "the object is not the one that the condition of the request names");
     } else if (status == 422) {
         vb_edge_http_error(request, 422, "not_a_picture",
-                           "variants are made of pictures: this object is none, or damaged");
+                           "variants are made of pictures: this object is no picture, or it is damaged");
     } else {
-        vb_edge_http_error(request, 404, "not_found", "there is no object of this name");
+        vb_edge_http_error(request, 404, "not_found", "there is no object with this name");
     }
 }
 

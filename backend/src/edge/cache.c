@@ -23,10 +23,10 @@ struct entry {
     atomic_uint references;
     struct vb_cache *cache;
     char *body;
-    size_t cost; /* bytes it is counted with */
+    size_t cost; /* bytes that it counts */
 };
 
-/* A place in a shard: the name under which an entry is remembered. */
+/* An entry under its key, in a shard. */
 struct slot {
     struct entry *entry;
     struct slot *bucket_next;
@@ -38,6 +38,7 @@ struct slot {
     char key[];
 };
 
+/* A key that a leader fills. */
 struct flight {
     struct flight *next;
     struct vb_cache_waiter *waiters;
@@ -62,7 +63,7 @@ struct vb_cache {
     struct shard shards[SHARDS];
 };
 
-/* Keyed, so that nobody outside can pick keys which meet in one bucket. */
+/* Keyed with a secret, so that nobody outside can pick keys that collide. */
 static uint64_t hash_key(const struct vb_cache *cache, const char *key, size_t length)
 {
     uint64_t state = cache->seed[0] ^ length;
@@ -198,8 +199,8 @@ static void evict(struct vb_cache *cache, struct shard *shard)
     }
 }
 
-/* Remembers the entry under key, in place of an older one (which may be the same). Without memory it is just not
- * remembered. */
+/* Puts the entry under key, in place of an older one (which may be the same). Out of memory, it is not
+ * kept. */
 static void slot_put(struct vb_cache *cache, struct shard *shard, const char *key, uint64_t hash,
                      struct entry *entry, bool stale, int64_t now_ms)
 {

@@ -1,6 +1,5 @@
 /*
- * CDN delivery: see deliver.h. What memory holds is answered on the event loop; what it does not hold, on a
- * worker.
+ * CDN delivery: see deliver.h. Hits in memory are answered on the event loop; everything else, on a worker.
  */
 #include "edge/deliver.h"
 
@@ -14,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The media workers decide how much is done at once: these only fetch sources and wait. */
+/* The media workers bound how much runs at a time: these threads only fetch sources and wait. */
 #define RENDER_THREADS   4
 #define SLOW_THREADS     2
 #define RENDER_QUEUE_MAX 4096
@@ -29,8 +28,9 @@ static double read_cache_bytes(void *context)
 
 static void set_gauge(struct vb_cache *cache, bool present)
 {
-    vb_metrics_gauge("vibe_cdn_cache_bytes", "Memory of cached objects, those still being sent among them.",
-                     "", present ? read_cache_bytes : NULL, cache);
+    vb_metrics_gauge("vibe_cdn_cache_bytes",
+                     "Memory of cached objects, including evicted ones that are still being sent.", "",
+                     present ? read_cache_bytes : NULL, cache);
 }
 
 static void set_counters(struct vb_edge *edge)
@@ -42,10 +42,10 @@ static void set_counters(struct vb_edge *edge)
     edge->sources[VB_CACHE_SOURCE_MISS] = vb_metrics_counter(requests, requests_help, "cache=\"miss\"");
     edge->sources[VB_CACHE_SOURCE_STALE] = vb_metrics_counter(requests, requests_help, "cache=\"stale\"");
     edge->fetch.fetches =
-        vb_metrics_counter("vibe_cdn_origin_fetches_total", "Objects asked of the bucket.", "");
+        vb_metrics_counter("vibe_cdn_origin_fetches_total", "Requests for objects to the bucket.", "");
     edge->fetch.errors =
         vb_metrics_counter("vibe_cdn_origin_errors_total", "Failures to get an object from the bucket.", "");
-    edge->render.rendered = vb_metrics_counter("vibe_cdn_renderings_total", "Variants made.", "");
+    edge->render.rendered = vb_metrics_counter("vibe_cdn_renderings_total", "Variants rendered.", "");
 }
 
 int vb_edge_create(const struct vb_edge_config *config, struct vb_edge **ret_edge, struct vb_error *err)
@@ -97,7 +97,7 @@ void vb_edge_purge(struct vb_edge *edge, const char *key)
         vb_disk_purge(edge->disk, key);
 }
 
-/* Answers with a body that comes piece by piece. Takes the entry's reference. */
+/* Answers with a body that is fetched piece by piece. Takes the entry's reference. */
 static void answer_in_pieces(struct vb_http_request *request, const char *key, struct vb_cache_entry *entry,
                              enum vb_cache_source source)
 {
@@ -110,7 +110,7 @@ static void answer_in_pieces(struct vb_http_request *request, const char *key, s
         vb_edge_add_headers(request, entry, &plan, source, VB_EDGE_FOR_EVER);
         vb_http_answer_stream(request, plan.status, entry->content_type, &stream);
     } else {
-        /* gone or another since it was described; the description goes, and a repeated request sees what is
+        /* deleted or replaced since it was described: the description goes, and the next request sees what is
          * there now */
         if (r == -ENOENT || r == -EKEYREJECTED)
             vb_edge_purge(edge, key);
@@ -122,7 +122,7 @@ static void answer_in_pieces(struct vb_http_request *request, const char *key, s
     vb_cache_entry_release(entry);
 }
 
-/* The request's key, if it is one that is served; otherwise the request has been refused. */
+/* Returns the key of the request, or NULL if it is not served: then the request has been refused. */
 static const char *public_key(struct vb_http_request *request)
 {
     const char *key = vb_http_param(request, "*");
@@ -140,7 +140,7 @@ static const char *public_key(struct vb_http_request *request)
     return NULL;
 }
 
-/* On a worker: gets the object, or waits for who is getting it. */
+/* On a worker: gets the object, or waits for the leader that gets it. */
 static void deliver_blocking(struct vb_http_request *request)
 {
     struct vb_edge *edge = request->app;
@@ -174,7 +174,7 @@ static void deliver_object(struct vb_http_request *request, const char *key)
     vb_http_defer(request, deliver_blocking);
 }
 
-/* Whether the query may ask for a variant: only a query without any of its parameters surely does not. */
+/* A malformed query asks for a variant, too: it is refused by name. */
 static bool asks_for_variant(struct vb_http_request *request)
 {
     struct vb_query query;

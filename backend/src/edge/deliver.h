@@ -1,6 +1,6 @@
 /*
- * CDN delivery: canonical files under the public prefixes and variants of them, from memory, disk, the media workers
- * and S3.
+ * CDN delivery: canonical files under the public prefixes and variants of them, from memory, disk, the media
+ * workers and S3.
  */
 #ifndef VB_EDGE_DELIVER_H
 #define VB_EDGE_DELIVER_H
@@ -20,14 +20,14 @@ struct vb_edge_config {
     int64_t disk_cache_bytes;    /* 0: 2 GiB */
 };
 
-/* vb_http_config.app of the HTTP server must be the result. Errors: of the cache's folder. */
+/* vb_http_config.app of the HTTP server must be the result. Returns 0, or an error of the cache's folder. */
 int vb_edge_create(const struct vb_edge_config *config, struct vb_edge **ret_edge, struct vb_error *err);
-/* From now on nothing is rendered: who waits for it gets 503. So that the HTTP server can be drained soon. */
+/* Stops rendering, so that the HTTP server drains soon: requests that wait for a variant get 503. */
 void vb_edge_wind_down(struct vb_edge *edge);
-/* After its HTTP server has been stopped: waits for renderings that are under way. */
+/* After its HTTP server has been stopped: waits for the renderings in flight. */
 void vb_edge_destroy(struct vb_edge *edge);
 
-/* The object of that key has been deleted: it goes with its variants. */
+/* The object of that key has been deleted: drops it with its variants. */
 void vb_edge_purge(struct vb_edge *edge, const char *key);
 
 extern const struct vb_route vb_edge_routes[];

@@ -23,11 +23,11 @@
 #define HEADER_MAGIC      "VIBECDN1"
 #define DEFAULT_BYTES_MAX ((int64_t)2 * 1024 * 1024 * 1024)
 #define KEY_MAX           1024 /* bytes, as in S3 */
-#define TOUCH_AFTER_S     60   /* a file's time says when it was last read, as exactly as that */
+#define TOUCH_AFTER_S     60   /* how precisely a file's time says when it was last read */
 #define PATH_SIZE         192
 #define FOLDER_SIZE       80 /* "3f/9a…": two and 62 digits */
 
-/* What a file begins with; the key and the body follow. Of this machine alone, so as the processor has it. */
+/* The start of a file; the key and the body follow. In the byte order of this machine: no other reads it. */
 struct header {
     char magic[8];
     unsigned char checksum[4]; /* CRC-32C of all that follows it */
@@ -136,7 +136,7 @@ static void sum(const struct header *header, const char *key, const char *body, 
     vb_hash_final(&hash, checksum);
 }
 
-/* Whether the header may be believed as to sizes. */
+/* Whether the sizes in the header may be trusted. */
 static bool has_these_sizes(const struct header *header, const char *key, off_t file_size)
 {
     return memcmp(header->magic, HEADER_MAGIC, sizeof(header->magic)) == 0 &&
@@ -155,7 +155,7 @@ static void describe(const struct header *header, struct vb_cache_entry *ret)
     memcpy(ret->source_etag, header->source_etag, sizeof(ret->source_etag));
 }
 
-/* -EBADMSG: the file is not what it should be. */
+/* Returns -EBADMSG for a damaged file. */
 static int read_file(int file, const char *key, size_t body_max, const struct stat *status,
                      struct header *header, char **ret_body)
 {
@@ -231,7 +231,7 @@ static int write_file(int file, const struct header *header, const char *key, co
     return r == 0 ? vb_write_all(file, body, (size_t)header->body_size) : r;
 }
 
-/* Under a name that nothing else has, for its own name to be given to it at once. */
+/* Opens a new file under a random name, so that a rename can give it its own name in one step. */
 static int open_new(struct vb_disk *disk, const char *folder, char path[PATH_SIZE])
 {
     int file = -1;

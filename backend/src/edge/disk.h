@@ -5,10 +5,10 @@
  *   DIR/3f/9a…c2/piece-7               bytes of a large one
  *   DIR/3f/9a…c2/w=640&fm=webp&q=80    a variant
  *
- * The folder is named by the SHA-256 of the key, so that no key is ever a path, and an object goes with its variants.
- * Every file begins with a header that says what it is and has a checksum of all of it: after a crash, what is torn is
- * thrown away when it is read. Files that were not read for longest go first when there are too many bytes. It is
- * a cache: when the disk is full or broken, nothing is kept, and that is all. Thread-safe; calls block.
+ * The SHA-256 of the key names the folder, so that no key is ever a path, and an object goes with its
+ * variants. Every file begins with a header that describes it and has a checksum over all of it: a file that
+ * a crash has torn is removed when it is read. When there are too many bytes, the least recently read files
+ * go first. It is a cache: a full or broken disk costs hits, and nothing else. Thread-safe; calls block.
  */
 #ifndef VB_EDGE_DISK_H
 #define VB_EDGE_DISK_H
@@ -28,20 +28,21 @@ void vb_disk_close(struct vb_disk *disk); /* NULL does nothing */
 
 #define VB_DISK_OBJECT "object" /* the part that is the object itself */
 
-/* part: the file's name, of printable ASCII without '/'. Fills the description and, if the file has bytes, the body (from
- * malloc(); otherwise NULL) and its size. Returns 0, -ENOENT (not there, or damaged and removed), or -EFBIG: more than
- * body_max bytes. */
+/* part: the file's name, of printable ASCII without '/'. Fills the description and, if the file has bytes,
+ * the body (from malloc(); otherwise NULL) and its size. Returns 0, -ENOENT (not there, or damaged and
+ * removed), or -EFBIG: more than body_max bytes. */
 int vb_disk_load(struct vb_disk *disk, const char *key, const char *part, size_t body_max,
                  struct vb_cache_entry *ret_description, char **ret_body, size_t *ret_body_size);
 /* Whether vb_disk_load() is likely to find it. */
 bool vb_disk_has(struct vb_disk *disk, const char *key, const char *part);
-/* Keeps it, in place of what was there. body may be NULL with size 0. Failures are counted, and are nobody's concern. */
+/* Keeps the part, in place of an older one. body may be NULL with size 0. Failures are counted, and otherwise
+ * ignored. */
 void vb_disk_store(struct vb_disk *disk, const char *key, const char *part,
                    const struct vb_cache_entry *description, const char *body, size_t body_size);
 /* Removes the object with its pieces and variants. */
 void vb_disk_purge(struct vb_disk *disk, const char *key);
 
-/* Bytes in whole blocks, of what is known by now: after the start, files are counted in the background. */
+/* Bytes in whole blocks. After the start, files are counted in the background: until then it is less. */
 int64_t vb_disk_bytes(struct vb_disk *disk);
 
 #endif

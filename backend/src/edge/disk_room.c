@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #define BLOCK_BYTES  ((int64_t)4096)
-#define KEEP_PERCENT 90 /* what is left after making room, so that it is not made for every file */
-#define FILES_MAX    ((size_t)100000) /* looked at in one go: more are left for the next */
+#define KEEP_PERCENT 90 /* of bytes_max stay when room is made, so that not every file makes room anew */
+#define FILES_MAX    ((size_t)100000) /* visited in one run: the next visits more */
 #define PATH_SIZE    320
 
 struct vb_disk_room {
@@ -147,8 +147,8 @@ static bool is_before(const struct timespec *a, const struct timespec *b)
     return a->tv_sec < b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
 }
 
-/* At the start: what an earlier process has finished counts, and what it has not goes. Files of this one, which may have
- * come meanwhile, have been counted. */
+/* At the start: counts the files that earlier processes finished, and removes those that they did not finish.
+ * Files of this process, which may have come meanwhile, have been counted. */
 static bool count(struct walk *walk, const char *path, const char *name, const struct stat *status)
 {
     if (!S_ISREG(status->st_mode) || !is_before(&status->st_ctim, &walk->room->started))
@@ -191,7 +191,7 @@ static int by_time(const void *a, const void *b)
     return one->read_s < other->read_s ? -1 : one->read_s > other->read_s;
 }
 
-/* Files that come or go meanwhile make it wrong by their own size: it is set right the next time. */
+/* A file that comes or goes during the walk makes the sum wrong by its size; the next walk corrects it. */
 static void correct_sum(struct vb_disk_room *room, const struct candidates *all)
 {
     int64_t used = 0;
@@ -224,7 +224,7 @@ static void make_room(struct vb_disk_room *room)
     vb_log(VB_LOG_DEBUG, "the disk cache made room", VB_LOG_INT("files", (int64_t)removed));
 }
 
-/* Runs once at the start, and whenever a file makes it too much. */
+/* Runs at the start, and whenever a new file makes it too much. */
 static int64_t tidy(void *context)
 {
     struct vb_disk_room *room = context;

@@ -1,6 +1,6 @@
 /*
- * Room on the edge's disk: counts what its files take and, when that is too much, removes those that were read longest
- * ago. Nothing is kept in memory but the sum: what there is to know of a file, its times say. Thread-safe.
+ * Room on the edge's disk: counts what its files take and, when that is too much, removes the least recently
+ * read ones. Memory holds nothing but the sum: the files' own times say the rest. Thread-safe.
  */
 #ifndef VB_EDGE_DISK_ROOM_H
 #define VB_EDGE_DISK_ROOM_H
@@ -11,7 +11,8 @@
 
 struct vb_disk_room;
 
-/* folder: stays the caller's. Starts a thread, which first counts what is there and removes unfinished files. */
+/* folder: stays the caller's. Starts a thread, which first counts what is there and removes unfinished
+ * files. */
 struct vb_disk_room *vb_disk_room_create(int folder, int64_t bytes_max);
 void vb_disk_room_destroy(struct vb_disk_room *room); /* NULL does nothing */
 

@@ -17,8 +17,8 @@ struct vb_edge {
     struct vb_disk *disk; /* NULL: none */
     struct vb_fetch fetch;
     struct vb_render render;
-    /* Threads that wait for the media workers; those for AVIF are their own, so that what is slow is waited for by
-     * nobody who wants something else. */
+    /* Threads that wait for the media workers. AVIF has threads of its own: it is slow, and the other formats
+     * must not wait for it. */
     struct vb_pool *render_pool, *slow_pool;
     atomic_bool winding_down;
     struct vb_counter *sources[3]; /* by enum vb_cache_source */
@@ -29,7 +29,7 @@ static inline void vb_edge_count(struct vb_edge *edge, enum vb_cache_source sour
     vb_counter_add(edge->sources[source], 1);
 }
 
-/* A request whose query asks for a variant, on the event loop: answered if memory has it, otherwise deferred. */
+/* On the event loop: answers a request for a variant from memory, or defers it to a worker. */
 void vb_edge_deliver_variant(struct vb_http_request *request, const char *key);
 
 #endif

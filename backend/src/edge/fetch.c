@@ -26,7 +26,7 @@ void vb_fetch_name(const char *key, const char *part, char name[VB_FETCH_NAME_SI
     vb_assert(length < VB_FETCH_NAME_SIZE);
 }
 
-/* One who waits for the leader of its key. */
+/* A thread that waits for the leader of its key. */
 struct sleeper {
     struct vb_cache_waiter waiter;
     pthread_mutex_t lock;
@@ -47,7 +47,6 @@ static void wake(struct vb_cache_waiter *waiter, struct vb_cache_entry *entry, e
     pthread_mutex_unlock(&sleeper->lock);
 }
 
-/* Returns true when the caller is to get it, and publish it; false with what memory has, or another got. */
 bool vb_fetch_lead(struct vb_fetch *fetch, const char *name, struct vb_cache_outcome *ret_outcome)
 {
     struct sleeper sleeper = {.waiter.wake = wake};
@@ -112,7 +111,7 @@ struct vb_cache_entry *vb_fetch_recall(struct vb_fetch *fetch, const char *key, 
     return entry ? entry : vb_fetch_load(fetch, key, part);
 }
 
-/* What is gone from the bucket goes with everything that was made of it. */
+/* An object that is gone from the origin goes with its pieces and variants. */
 static void forget(struct vb_fetch *fetch, const char *key)
 {
     vb_cache_purge(fetch->cache, key);
@@ -132,7 +131,8 @@ bool vb_fetch_is_same(const struct vb_cache_entry *one, const struct vb_cache_en
     return one->etag[0] && strcmp(one->etag, other->etag) == 0;
 }
 
-/* Whether the copy is what the bucket has: 1, 0, or an error. Of an object that is gone, *ret_entry says so. */
+/* Returns 1 if the origin still has the object of the copy, 0 if not, or an error. If the key has no object
+ * any more, *ret_entry is a missing entry. */
 static int compare(struct vb_fetch *fetch, const char *key, const struct vb_cache_entry *copy,
                    struct vb_cache_entry **ret_entry, struct vb_error *err)
 {
@@ -150,7 +150,7 @@ static int compare(struct vb_fetch *fetch, const char *key, const struct vb_cach
     return r;
 }
 
-/* The copy that is there, if the bucket still has it; otherwise what it has. Takes the copy's reference. */
+/* Revalidates the copy, or fetches the object anew. copy: NULL if there is none; its reference is taken. */
 static void get_object(struct vb_fetch *fetch, const char *key, struct vb_cache_entry *copy,
                        struct vb_cache_outcome *ret_outcome)
 {
@@ -191,7 +191,8 @@ void vb_fetch_object(struct vb_fetch *fetch, const char *key, struct vb_cache_ou
     vb_fetch_publish(fetch, key, key, ret_outcome);
 }
 
-/* By a HEAD. When the bucket does not answer, a description from earlier has to do. */
+/* By a HEAD. When the origin fails, an earlier description is used as stale. known: NULL if there is none;
+ * its reference is taken. */
 static void get_description(struct vb_fetch *fetch, const char *key, struct vb_cache_entry *known,
                             struct vb_cache_outcome *ret_outcome)
 {

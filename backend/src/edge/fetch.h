@@ -1,7 +1,16 @@
 /*
- * Objects, from the nearest place that has them: memory, disk, the bucket. Many who want the same at once make one
- * request. What memory has forgotten is not fetched again, but asked for by a HEAD: when the bucket still has it, it is
- * used on. Blocking and thread-safe.
+ * Objects, from the nearest place that has them: memory, disk, the origin (the bucket). Single flight:
+ * requests for one object cost the origin one request. An expired copy is revalidated by a HEAD, and used
+ * while the origin still has the same object. Blocking and thread-safe.
+ *
+ *   memory has it ────────────────────────────────────────────────────────────▶ HIT
+ *   │ no, or expired
+ *   ▼                                                      same ETag
+ *   lead the flight ── a copy, however old? ── yes ──▶ HEAD ───────────────────▶ HIT
+ *                      │ no                            │ │ │ another ETag
+ *                      ▼                               │ │ └──▶ GET ───────────▶ MISS, also onto the disk
+ *                      GET ──▶ MISS, or an error       │ └ 404 ────────────────▶ missing; copy, variants go
+ *                                                      └ the origin fails ─────▶ STALE: the copy
  */
 #ifndef VB_EDGE_FETCH_H
 #define VB_EDGE_FETCH_H
@@ -25,28 +34,28 @@ struct vb_fetch {
 /* The name in memory of a part of the object. */
 void vb_fetch_name(const char *key, const char *part, char name[VB_FETCH_NAME_SIZE]);
 
-/* vb_cache_publish() under that name, of a part of the object or of itself. What has been purged meanwhile goes from the disk,
- * too. */
+/* vb_cache_publish() of the object, or of a part of it, under that name. An object that was purged in flight
+ * is purged from the disk, too. */
 void vb_fetch_publish(struct vb_fetch *fetch, const char *key, const char *name,
                       const struct vb_cache_outcome *outcome);
 
-/* Fill the outcome; its entry's reference is the caller's. When the bucket fails but there is an older copy, that
- * is the entry, and its source says so. */
+/* Both fill the outcome; the entry's reference is the caller's. When the origin fails and there is an older
+ * copy, the copy is the entry and STALE its source. */
 
 /* The object with its body, or its description alone if it is too large for memory. */
 void vb_fetch_object(struct vb_fetch *fetch, const char *key, struct vb_cache_outcome *ret_outcome);
-/* Whether it is there, and which: the description alone. */
+/* The description alone. */
 void vb_fetch_description(struct vb_fetch *fetch, const char *key, struct vb_cache_outcome *ret_outcome);
 
-/* What memory or disk have of that part, however old it is, or NULL. */
+/* The part from memory or disk, however old, or NULL. */
 struct vb_cache_entry *vb_fetch_recall(struct vb_fetch *fetch, const char *key, const char *part);
 
 /* A stream of bytes [offset, offset + size) of the object that entry describes, size > 0. Its first piece is
- * fetched at once, so that an unreachable bucket or a changed object is an error here (-ENOENT,
- * -EKEYREJECTED, …) and not a torn answer. entry stays the caller's. fetch must outlive the stream. */
+ * fetched at once, so that an unreachable origin or a changed object is an error here (-ENOENT,
+ * -EKEYREJECTED, …) and not a torn answer. The caller keeps entry. fetch must outlive the stream. */
 int vb_fetch_stream(struct vb_fetch *fetch, const char *key, const struct vb_cache_entry *entry,
                     int64_t offset, int64_t size, struct vb_http_stream *ret_stream);
-/* All of its bytes into an empty file. */
+/* Writes all bytes of that object into an empty file. */
 int vb_fetch_file(struct vb_fetch *fetch, const char *key, const struct vb_cache_entry *entry, int file);
 
 #endif

@@ -6,8 +6,8 @@
 
 #include "edge/fetch.h"
 
-/* Single flight for a thread that may block: returns true when the caller leads, that is, gets what has this name and
- * publishes it, whatever happens. Returns false with what memory has, or what another leader got. */
+/* Single flight for a thread that may block: returns true when the caller leads, that is, gets what has this
+ * name and publishes it, whatever happens. Returns false with what memory has, or what another leader got. */
 bool vb_fetch_lead(struct vb_fetch *fetch, const char *name, struct vb_cache_outcome *ret_outcome);
 
 /* What the disk has of that part, with the caller's reference, or NULL. */

@@ -1,5 +1,5 @@
 /*
- * The edge's way to the bucket: see origin.h.
+ * The origin of the edge: see origin.h.
  */
 #include "edge/origin.h"
 
@@ -17,7 +17,7 @@ static struct vb_cache_entry *describe(struct vb_cache *cache, const struct vb_s
     struct vb_cache_entry entry = {.size = object->size, .last_modified_s = object->last_modified_s};
 
     vb_clock_format_http_date(object->last_modified_s, entry.last_modified);
-    /* S3's ETags are strong and quoted; from anything else none is made */
+    /* S3's ETags are strong and quoted; anything else is dropped */
     if (object->etag[0] == '"')
         snprintf(entry.etag, sizeof(entry.etag), "%s", object->etag);
     snprintf(entry.content_type, sizeof(entry.content_type), "%s",
@@ -35,7 +35,7 @@ static int answer(struct vb_cache *cache, int r, const struct vb_s3_object *obje
     struct vb_cache_entry *entry =
         r == 0 ? describe(cache, object, body) : vb_cache_entry_create(cache, &missing, NULL);
     if (!entry)
-        return vb_error_set(err, ENOMEM, "there is no memory for an object");
+        return vb_error_set(err, ENOMEM, "out of memory for an object");
     *ret_entry = entry;
     return 0;
 }
@@ -96,16 +96,16 @@ int vb_origin_piece(struct vb_s3_client *s3, struct vb_cache *cache, const char 
     int r;
 
     if (!target.buffer)
-        return vb_error_set(err, ENOMEM, "there is no memory to send the object %s", key);
+        return vb_error_set(err, ENOMEM, "out of memory for a piece of the object %s", key);
     r = vb_s3_get(s3, key, offset, (int64_t)size, entry->etag[0] ? entry->etag : NULL, into_target, &target,
                   NULL, err);
     if (r == 0 && target.size != size)
-        r = vb_error_set(err, EIO, "the bucket sent less of the object %s than was asked for", key);
+        r = vb_error_set(err, EIO, "the bucket sent fewer bytes of the object %s than were asked for", key);
     if (r < 0) {
         free(target.buffer);
         return r;
     }
     description.size = (int64_t)size;
     *ret_entry = vb_cache_entry_create(cache, &description, target.buffer);
-    return *ret_entry ? 0 : vb_error_set(err, ENOMEM, "there is no memory to send the object %s", key);
+    return *ret_entry ? 0 : vb_error_set(err, ENOMEM, "out of memory for a piece of the object %s", key);
 }

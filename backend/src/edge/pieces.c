@@ -13,11 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What one ranged GET brings of a large object, and so what a slow reader holds in memory. */
+/* What one ranged GET fetches of a large object, and so what a slow reader holds in memory. */
 #define PIECE_BYTES   ((size_t)256 * 1024)
 #define PICTURE_BYTES ((int64_t)2 * 1024 * 1024) /* canonical pictures have less */
 
-/* The piece of that number, of the very object that entry describes. */
+/* Gets the piece of that number from disk or origin, if the key still has the object that entry describes. */
 static void get_piece(struct vb_fetch *fetch, const char *key, const char *part,
                       const struct vb_cache_entry *entry, uint64_t number,
                       struct vb_cache_outcome *ret_outcome)
@@ -59,7 +59,7 @@ static struct vb_cache_entry *fetch_piece(struct vb_fetch *fetch, const char *ke
         vb_fetch_publish(fetch, key, name, &outcome);
     }
     *ret_error = outcome.error;
-    /* who led may have wanted it of another object that had this key */
+    /* the leader may have fetched it of an earlier object of this key */
     if (outcome.entry && entry->etag[0] && !vb_fetch_is_same(outcome.entry, entry)) {
         vb_cache_entry_release(outcome.entry);
         outcome.entry = NULL;
@@ -77,7 +77,7 @@ struct stream {
     char key[];
 };
 
-/* As much of the piece as the buffer takes and the stream wants. */
+/* Copies as much of the piece as the buffer takes and the stream wants. */
 static int64_t copy_piece(const struct stream *stream, const struct vb_cache_entry *piece, int64_t offset,
                           char *buffer, size_t capacity)
 {
@@ -151,7 +151,8 @@ static int into_file(void *context, const char *data, size_t size)
     return vb_write_all(*(const int *)context, data, size);
 }
 
-/* In one request, and past the disk: what is that large is no picture of the media pipeline, and seldom wanted again. */
+/* In one request, and not onto the disk: so large an object is no picture of the media pipeline, and seldom
+ * asked for again. */
 static int write_at_once(struct vb_fetch *fetch, const char *key, const struct vb_cache_entry *entry,
                          int file)
 {

@@ -26,7 +26,7 @@ static bool value_is(struct value value, const char *word)
     return value.length == strlen(word) && memcmp(value.text, word, value.length) == 0;
 }
 
-/* Returns 0 for what is no plain number of at most four digits without leading zeros. */
+/* Reads a number of one to four digits without leading zeros; anything else is 0. */
 static unsigned value_number(struct value value)
 {
     uint64_t number;
@@ -90,7 +90,7 @@ static int read_format(struct value value, struct vb_query *query, struct vb_err
     return vb_error_set(err, EINVAL, "fm is the format: auto, jpeg, webp or avif");
 }
 
-/* In steps, so that nobody can have a hundred copies of one picture made that look alike. */
+/* In steps, so that nobody can have a hundred copies of one picture rendered that look alike. */
 static int read_quality(struct value value, struct vb_query *query, struct vb_error *err)
 {
     unsigned number = value_number(value);
@@ -185,7 +185,7 @@ static uint16_t width_above(uint32_t width)
     return *at;
 }
 
-/* What is filled and cut keeps its two sides, as their ratio is part of the picture. */
+/* "cover" keeps both sides: their ratio is part of the picture. */
 struct vb_variant vb_query_fit_source(const struct vb_variant *asked, const struct vb_dimensions *source)
 {
     struct vb_variant variant = *asked;

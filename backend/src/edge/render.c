@@ -19,10 +19,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HEADER_BYTES     ((uint64_t)64 * 1024) /* of a picture: its size is mostly in them */
+#define HEADER_BYTES     ((uint64_t)64 * 1024) /* of a picture: they mostly hold its dimensions */
 #define HEADER_BYTES_MAX ((uint64_t)4 * 1024 * 1024)
 #define VARIANT_MAX      ((int64_t)16 * 1024 * 1024)
-#define ETAG_HEX         32 /* digits of the SHA-256: enough for that no two are alike */
+#define ETAG_HEX         32 /* digits of the SHA-256: enough to tell all variants apart */
 
 /* One rendering. */
 struct work {
@@ -45,7 +45,7 @@ static bool is_picture(enum vb_media_type type)
     return type != VB_MEDIA_UNKNOWN && !vb_media_is_video(type);
 }
 
-/* Its header is nearly always in its first bytes; if not, the header says how many more there are to be read. */
+/* The header is nearly always in the first bytes. If it is longer, it says how many more to read. */
 static int read_dimensions(struct work *work, struct vb_dimensions *ret_dimensions)
 {
     uint64_t wanted = HEADER_BYTES, whole = (uint64_t)work->source->size;
@@ -69,7 +69,7 @@ static int read_dimensions(struct work *work, struct vb_dimensions *ret_dimensio
     return r == 0 ? 0 : -EINVAL;
 }
 
-/* Reads the source and what it is. 0, -EINVAL (no picture), or why it cannot be had. */
+/* Reads the source and its dimensions. Returns 0, -EINVAL (no picture), or why it cannot be fetched. */
 static int open_source(struct work *work, struct vb_dimensions *ret_dimensions)
 {
     int r;
@@ -92,11 +92,11 @@ static int run_job(const struct work *work, const struct vb_media_job *job, int 
         return 0;
     vb_log(VB_LOG_WARN, "a variant could not be made", VB_LOG_STR("key", work->key),
            VB_LOG_STR("error", r < 0 ? err.message : result.problem));
-    /* a file that is at fault is so the next time, too; all else may pass */
+    /* a file that is at fault stays so; anything else may work the next time */
     return (r == 0 && result.status == VB_MEDIA_BAD) || r == -EPIPE || r == -ETIMEDOUT ? -EINVAL : -EAGAIN;
 }
 
-/* What came into the bucket by other ways than the media pipeline is brought to its canonical form first. */
+/* A picture that came into the bucket past the media pipeline is brought to its canonical form first. */
 static int make_canonical(const struct work *work)
 {
     const struct vb_media_job job = {.work = VB_WORK_PICTURE, .type = work->type};
@@ -108,8 +108,7 @@ static int make_canonical(const struct work *work)
     return r;
 }
 
-/* The worker may have been taken over by what it read: what it wrote is of the type that it was asked for, or is not
- * used. */
+/* The picture may have taken the worker over: an output that is not of the format asked for is not used. */
 static char *read_output(const struct work *work, enum vb_format format, size_t *ret_size)
 {
     static const enum vb_media_type types[] = {

@@ -1,6 +1,6 @@
 /*
- * Variants of pictures: recalled if they were made before and their source is still the same, otherwise rendered by the
- * media workers. Blocking and thread-safe.
+ * Variants of pictures: recalled if they were made before and their source is still the same, otherwise
+ * rendered by the media workers. Blocking and thread-safe.
  */
 #ifndef VB_EDGE_RENDER_H
 #define VB_EDGE_RENDER_H
@@ -15,13 +15,15 @@ struct vb_render {
     struct vb_counter *rendered;
 };
 
-/* Fill the outcome; its entry's reference is the caller's. The entry may be missing (as the source is), or unfit (the
- * source is no picture). Errors without one: those of the bucket; -EAGAIN, also when a worker had trouble. */
+/* Both fill the outcome; the entry's reference is the caller's. The entry is missing when the source is, and
+ * unfit when the source is no picture. Errors: those of the origin, or -EAGAIN (no worker was free, or it had
+ * trouble: try again). */
 
-/* What can be had at once: made before, of a source that the bucket still has. False when it is to be made. */
+/* The variant, if it was made before and the origin still has its source. Returns false when it must be
+ * made. */
 bool vb_render_recall(struct vb_render *render, const char *key, const struct vb_variant *variant,
                       struct vb_cache_outcome *ret_outcome);
-/* Makes it, which takes as long as it takes. */
+/* Makes the variant, for as long as the media workers need. */
 void vb_render_make(struct vb_render *render, const char *key, const struct vb_variant *variant,
                     struct vb_cache_outcome *ret_outcome);
 

@@ -1,8 +1,9 @@
 /*
- * Requests for variants: which format is sent, and who makes it. A request that waits for a rendering is parked, so
- * that it holds no thread; all that want the same wait for one rendering.
+ * Requests for variants: which format is sent, and which thread makes it. A request that waits for a
+ * rendering is parked, so that it holds no thread. Single flight: all requests for one variant wait for one
+ * rendering.
  *
- *   event loop: in memory? ── no ──▶ worker: made before, source unchanged? ── no ──▶ render pool ──▶ media worker
+ *   event loop: in memory? ─ no ─▶ worker: made before, source unchanged? ─ no ─▶ render pool ─▶ media worker
  */
 #include "edge/edge.h"
 
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A variant by the names that it goes by. */
+/* A variant, and its names. */
 struct wish {
     struct vb_variant variant;
     char text[VB_QUERY_TEXT_SIZE];
@@ -28,7 +29,7 @@ static void wish_for(struct wish *wish, const char *key, const struct vb_query *
     vb_fetch_name(key, wish->text, wish->name);
 }
 
-/* What clients get that take no AVIF, and the others until it is made. */
+/* The format for clients that take no AVIF, and for the others until the AVIF is made. */
 static enum vb_format quick_format(struct vb_accepts accepts)
 {
     return accepts.webp ? VB_FORMAT_WEBP : VB_FORMAT_JPEG;
@@ -67,17 +68,17 @@ static void wake(struct vb_cache_waiter *waiter, struct vb_cache_entry *entry, e
     answer_parked((struct parked *)waiter, entry, source, error);
 }
 
-/* A rendering: whoever has made one must publish under its name. */
+/* A rendering in flight. It ends by publishing its outcome under its name. */
 struct rendering {
     struct vb_job job; /* first */
     struct vb_edge *edge;
-    struct parked *parked; /* who has claimed the name; NULL: nobody waits for it */
+    struct parked *parked; /* the request that leads; NULL: none, it is made in the background */
     struct vb_variant variant;
     char name[VB_FETCH_NAME_SIZE];
     char key[VB_EDGE_KEY_MAX + 1];
 };
 
-/* Tells all who wait; the outcome's reference goes to the first of them, or ends. */
+/* Ends a flight: wakes all that wait, and answers the request that leads. Takes the outcome's reference. */
 static void conclude(struct vb_edge *edge, const char *key, const char *name, struct parked *parked,
                      const struct vb_cache_outcome *outcome)
 {
@@ -99,7 +100,7 @@ static void run_rendering(struct vb_job *job)
     free(rendering);
 }
 
-/* The name has been claimed. owner: of the job, lest one client's thousand keep another's one waiting. */
+/* The caller leads under this name. owner: of the job; the pool serves its owners round robin. */
 static void start_rendering(struct vb_edge *edge, const char *key, const struct wish *wish, uint64_t owner,
                             struct parked *parked)
 {
@@ -158,7 +159,7 @@ static bool was_made(struct vb_edge *edge, const char *key, const struct wish *w
     return entry || (edge->disk && vb_disk_has(edge->disk, key, wish->text));
 }
 
-/* Has it made while nobody waits for it, unless that is under way or has just failed. */
+/* Has it made while nobody waits for it, unless it is in flight or has just failed. */
 static void make_in_background(struct vb_edge *edge, const char *key, const struct wish *wish, uint64_t owner)
 {
     enum vb_cache_source source;

@@ -12,12 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INTERLACED_PIXELS_MAX                                                                                \
-    (40u * 1000 * 1000) /* progressive JPEG and interlaced PNG need all of the picture in memory */
-#define RASTER_PIXELS_MAX (32u * 1000 * 1000) /* 96 MB: more are decoded line by line */
-#define SIDE_LIMIT        30000
-#define FRAMES_MAX        1000
-#define WHOLE_FILES_ONLY  "[fail_on=truncated]" /* of the loader */
+/* Progressive JPEG and interlaced PNG need all of the picture in memory. */
+#define INTERLACED_PIXELS_MAX (40u * 1000 * 1000)
+#define RASTER_PIXELS_MAX     (32u * 1000 * 1000) /* 96 MB: larger ones are decoded line by line */
+#define SIDE_LIMIT            30000
+#define FRAMES_MAX            1000
+#define WHOLE_FILES_ONLY      "[fail_on=truncated]" /* for the loader */
 
 void vb_image_unref(VipsImage **image)
 {
@@ -25,7 +25,7 @@ void vb_image_unref(VipsImage **image)
         g_object_unref(*image);
 }
 
-/* libvips says in its error buffer what a decoder found; it speaks of the file, in English. */
+/* libvips tells in its error buffer, in English, what a decoder found in the file. */
 static void bad_file(struct vb_media_result *result, enum vb_media_type type)
 {
     char reason[120];
@@ -38,7 +38,7 @@ static void bad_file(struct vb_media_result *result, enum vb_media_type type)
     vb_jail_bad(result, "The picture is damaged and cannot be read as %s (%s)", vb_media_mime(type), reason);
 }
 
-/* The loader of each type: the one that libvips must find by the bytes, too. */
+/* The loader of each type. libvips must find the same one by the bytes. */
 static const struct {
     enum vb_media_type type;
     const char *loader;
@@ -84,7 +84,7 @@ static bool has_position(VipsImage *image)
     return has_field(image, "exif-ifd3-GPSLatitude") || has_field(image, "exif-ifd3-GPSLongitude");
 }
 
-/* What the header says, and whether it keeps our limits. */
+/* Fills in what the header says, and checks our limits. */
 static bool check(struct vb_image_source *picture, struct vb_media_result *result)
 {
     VipsImage *image = picture->header;
@@ -134,7 +134,7 @@ void vb_image_source_release(struct vb_image_source *picture)
     picture->header = NULL;
 }
 
-/* Brings what a decoder gave to opaque 8-bit sRGB, all of it in memory: it is read more than once. */
+/* Converts the decoded picture to opaque 8-bit sRGB in memory, because it is read more than once. */
 static VipsImage *to_plain_rgb(VipsImage *image)
 {
     VipsImage *srgb VB_CLEANUP(vb_image_unref) = NULL, *flat VB_CLEANUP(vb_image_unref) = NULL;
@@ -154,7 +154,7 @@ static VipsImage *to_plain_rgb(VipsImage *image)
 }
 
 /*
- * Nearly everything is 8-bit R G B: scaled by resize.h, then converted and turned.
+ * Nearly all pictures are 8-bit R G B: they are scaled by resize.h, then converted and turned.
  */
 
 static bool is_sideways(const struct vb_image_source *picture)
@@ -168,7 +168,8 @@ static struct vb_image_size as_stored(const struct vb_image_source *picture, str
     return is_sideways(picture) ? (struct vb_image_size){size.height, size.width} : size;
 }
 
-/* The decoder can leave out pixels at no cost: it is asked for a half, a quarter or an eighth, if that is enough. */
+/* The decoder can leave out pixels at no cost: a half, a quarter or an eighth of the picture may be
+ * enough. */
 static unsigned find_shrink(struct vb_image_size stored, struct vb_image_size wanted)
 {
     unsigned shrink = 8;
@@ -191,14 +192,14 @@ static bool is_plain(const struct vb_image_source *picture)
     return rgb || grey;
 }
 
-/* How much its decoder is to leave out. */
+/* The divisor that the decoder applies to both sides. */
 static unsigned shrink_of(const struct vb_image_source *picture, struct vb_image_size stored,
                           struct vb_image_size wanted)
 {
     return picture->type == VB_MEDIA_JPEG ? find_shrink(stored, wanted) : 1;
 }
 
-/* Brings the pixels to that size. The decoder rounds up: a line that it gave for that is no reason to scale. */
+/* Scales the pixels to that size. The decoder rounds up: one line more is no reason to scale. */
 static int bring_to(struct vb_image_pixels *pixels, struct vb_image_size size, unsigned shrink)
 {
     unsigned spare = shrink > 1 ? 1 : 0;
@@ -280,7 +281,8 @@ static VipsImage *decode_scaled(const struct vb_image_source *picture, struct vb
     return wrap(&pixels);
 }
 
-/* From the picture's own profile; one without has sRGB's colours, which a conversion would shift. */
+/* From the picture's own profile. A picture without one is sRGB already, and a conversion would shift its
+ * colours. */
 static VipsImage *convert(const struct vb_image_source *picture, VipsImage *image)
 {
     VipsImage *converted = NULL;
@@ -313,7 +315,7 @@ static VipsImage *decode_plain(const struct vb_image_source *picture, struct vb_
     return turned ? vips_image_copy_memory(turned) : NULL;
 }
 
-/* Anything else, as libvips does it. */
+/* All other pictures, by libvips alone. */
 static VipsImage *decode_other(const struct vb_image_source *picture, struct vb_image_size size)
 {
     VipsImage *scaled VB_CLEANUP(vb_image_unref) = NULL;

@@ -8,11 +8,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define PAPER    203.0f  /* cd/m², is 1 in what follows */
-#define PEAK     1000.0f /* cd/m², of the display that a picture is made for; what is brighter is cut off */
-#define KNEE     0.5f    /* up to here nothing is changed; from here to the peak it is compressed to 1 */
-#define IN_BITS  12      /* of a signal that make a difference: it has 10 */
-#define OUT_STEP 16384   /* steps of linear light, of which the darkest ones are a fifth of one of sRGB's */
+#define PAPER    203.0f  /* cd/m²; is 1 below */
+#define PEAK     1000.0f /* cd/m², of the display that the picture is made for; brighter light is cut off */
+#define KNEE     0.5f  /* light up to here does not change; light from here to the peak is compressed to 1 */
+#define IN_BITS  12    /* that count of a signal, which has 10 */
+#define OUT_STEP 16384 /* steps of linear light; the darkest are a fifth of a step of sRGB */
 
 struct tables {
     float light[1 << IN_BITS]; /* of a signal: scene light of HLG, display light of PQ */
@@ -56,7 +56,7 @@ static void fill(struct tables *tables, enum vb_image_hdr transfer)
         tables->srgb[i] = (uint8_t)lrint(255 * srgb_oetf((double)i / OUT_STEP));
 }
 
-/* What HLG's display makes of its scene's light: brighter parts gain more (BT.2100, OOTF with a gamma of 1.2). */
+/* HLG's display amplifies brighter parts of the scene more (BT.2100: OOTF with a gamma of 1.2). */
 static float hlg_gain(const float light[3])
 {
     float luminance = 0.2627f * light[0] + 0.6780f * light[1] + 0.0593f * light[2];
@@ -94,7 +94,7 @@ static void convert(const struct tables *tables, enum vb_image_hdr transfer, con
     gain = transfer == VB_IMAGE_HDR_HLG ? hlg_gain(light) : 1;
     most = gain * fmaxf(light[0], fmaxf(light[1], light[2]));
     if (most > 0)
-        gain *= compress(most) / most; /* of all three: the hue stays */
+        gain *= compress(most) / most; /* the same for all three, so that the hue stays */
     for (int i = 0; i < 3; i++)
         out[i] = encode(tables,
                         gain * (to_709[i][0] * light[0] + to_709[i][1] * light[1] + to_709[i][2] * light[2]));

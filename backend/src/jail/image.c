@@ -16,17 +16,17 @@
 #include <vips/vips.h>
 #include <vips/vector.h>
 
-#define CANONICAL_QUALITY 84 /* variants are made of it: a little more than the eye asks for */
-#define FRUGAL_QUALITY    72 /* for what was stored with less before: more would only keep its flaws sharper */
+#define CANONICAL_QUALITY 84 /* variants are made of it: a little better than the eye needs */
+#define FRUGAL_QUALITY    72 /* for a source of lower quality: more bytes would only keep its flaws sharp */
 #define AVIF_EFFORT       2
-#define WEBP_EFFORT       2 /* half the time of 4, the library's own, for one byte in twenty-five more */
+#define WEBP_EFFORT       2 /* half the time of 4, the library's default, for 4 % more bytes */
 
 static void free_buffer(void **buffer)
 {
     g_free(*buffer);
 }
 
-/* What libraries want to tell the operator of a stranger's file is told its owner, in the result. */
+/* Libraries do not log about a stranger's file: its owner is told, in the result. */
 static GLogWriterOutput drop_message(GLogLevelFlags level, const GLogField *fields, gsize count,
                                      gpointer data)
 {
@@ -54,7 +54,7 @@ static bool write_output(int output, const void *data, size_t size, struct vb_me
     return false;
 }
 
-/* What is drawn before the picture has come is made of a miniature. */
+/* Thumbhash and dominant colour are made of a miniature. */
 static struct vb_image_size miniature_size(unsigned width, unsigned height)
 {
     double scale = VIPS_MIN(1, (double)VB_IMAGE_THUMBHASH_SIDE_MAX / VIPS_MAX(width, height));
@@ -87,7 +87,7 @@ static int encode_jpeg(VipsImage *image, int quality, void **ret_data, size_t *r
                                 TRUE, NULL);
 }
 
-/* original_size: bytes of what the picture was read from, which it should not exceed; 0: does not matter. */
+/* original_size: the bytes of the source, which the result should not exceed; 0: it may. */
 static int encode_canonical(VipsImage *image, size_t original_size, void **ret_data, size_t *ret_size)
 {
     int r = encode_jpeg(image, CANONICAL_QUALITY, ret_data, ret_size);
@@ -114,7 +114,7 @@ static bool save_canonical(VipsImage *image, size_t original_size, int output, s
     return write_output(output, jpeg, size, result);
 }
 
-/* What the source is scaled to, never to more than it has. */
+/* The size of the scaled source, which is never enlarged. */
 static struct vb_image_size fit(const struct vb_image_source *picture, double scale)
 {
     scale = VIPS_MIN(1, scale);
@@ -133,7 +133,7 @@ void vb_image_ingest(const void *data, size_t size, enum vb_media_type type, int
         return;
     longest = VIPS_MAX(picture.width, picture.height);
     rgb = vb_image_decode(&picture, fit(&picture, VB_MEDIA_SIDE_MAX / longest), result);
-    if (rgb) /* a picture without loss is not to be judged by its size */
+    if (rgb) /* a lossless source may well be smaller */
         save_canonical(rgb, type == VB_MEDIA_PNG || type == VB_MEDIA_GIF ? 0 : size, output, result);
 }
 
@@ -172,7 +172,8 @@ static double scale_of(const struct vb_variant *variant, const struct vb_image_s
     return covers ? VIPS_MAX(across, down) : VIPS_MIN(across, down);
 }
 
-/* What is left of that: of a picture that is too small for what is to be covered, its aspect ratio. */
+/* The part of the scaled picture that is kept. A picture too small for "cover" keeps the aspect ratio that
+ * was asked for. */
 static struct vb_image_size cut_size(const struct vb_variant *variant, struct vb_image_size scaled)
 {
     double w = variant->width, h = variant->height, scale;

@@ -1,4 +1,4 @@
-/* JPEG by libjpeg itself: see jpeg.h. Source of what is read by hand: ITU-T T.81, B.1. */
+/* JPEG by libjpeg itself: see jpeg.h. Source for the markers that are read by hand: ITU-T T.81, B.1. */
 #include "jail/jpeg.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include <jerror.h>
 
 #define SCANS_MAX 64 /* libjpeg's own progressive script has 10 */
-#define ROWS      16 /* at a time: as many as a decoder's step gives at the most */
+#define ROWS      16 /* read at a time: as many as one step of the decoder gives at most */
 
 /* libjpeg's errors come back through longjmp. */
 struct decoder {
@@ -32,7 +32,7 @@ _Noreturn static void fail(j_common_ptr jpeg)
     longjmp(decoder->failed, 1);
 }
 
-/* Warnings are for what can be shown all the same; a picture that ends early is not. */
+/* A warning is for a picture that can still be shown; one that ends early cannot. */
 static void warn(j_common_ptr jpeg, int level)
 {
     if (level < 0 && jpeg->err->msg_code == JWRN_JPEG_EOF)
@@ -105,8 +105,8 @@ bool vb_image_jpeg_has_too_many_scans(const void *data, size_t size)
     const unsigned char *bytes = data;
     unsigned scans = 0;
 
-    /* Within a scan 0xFF is followed by 0 or a restart marker, so a start of scan (0xFFDA) is what it seems to be; in
-     * a segment it may be chance, so those are skipped by their length. */
+    /* Within a scan 0xFF is followed by 0 or a restart marker, so 0xFFDA is a start of scan. In a segment it
+     * may be chance, so segments are skipped by their length. */
     for (size_t at = 2; at + 4 <= size;) {
         const unsigned char *found = memchr(bytes + at, 0xff, size - at - 3);
         unsigned marker;

@@ -1,6 +1,6 @@
 /*
- * The program vibe-media: the nursery of media workers (see workers.h). It loads the decoders, shuts itself off from
- * network and files' owners, and forks workers, each of which enters the jail before it reads its first message. The
+ * The program vibe-media: the nursery of media workers (see media/workers.h). It loads the decoders, gives up
+ * the network and root, and forks workers. Each worker enters the jail before it reads its first message. The
  * nursery itself never sees a stranger's byte.
  */
 #include "base/memory.h"
@@ -68,7 +68,7 @@ static int tell_end(pid_t pid, int status)
     return vb_wire_send(VB_WIRE_CONTROL_FD, &ended, sizeof(ended), NULL, 0);
 }
 
-/* Replaces those that have ended. */
+/* Reports the workers that have ended, and forks others in their place. */
 static int reap(struct nursery *nursery)
 {
     pid_t ended;
@@ -90,7 +90,7 @@ static int reap(struct nursery *nursery)
     return 0;
 }
 
-/* The service names a worker that takes too long. */
+/* Kills the worker that the service names. Returns false when the service is gone. */
 static bool obey(const struct nursery *nursery)
 {
     struct vb_wire_worker victim;
@@ -119,7 +119,8 @@ static void run(struct nursery *nursery, int signals)
     }
 }
 
-/* When memory is out, the system is to end one of us, and not the service. Where it does not let us say so, it chooses. */
+/* When memory runs out, the system should kill one of us, not the service. It may not let us say so: then it
+ * chooses. */
 static void go_first(void)
 {
     int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);

@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PACKETS_MAX  240 /* fed until there is a picture: a group of pictures of the longest kind */
+#define PACKETS_MAX  240 /* fed until there is a picture: the longest usual group of pictures */
 #define PIXELS_MAX   ((int64_t)36 * 1000 * 1000)
-#define HD_LINES     720 /* from here on colours are BT.709's, if nothing is said */
+#define HD_LINES     720 /* from here on colours are BT.709's, if the file does not tell */
 #define SCALER_SPARE 64
 
 /* Returns a decoder that is open, or NULL. */
@@ -57,7 +57,8 @@ static int decode_first(struct vb_video_file *file, AVCodecContext *decoder, AVP
         av_packet_unref(packet);
         if (r == 0)
             return 0;
-        /* a packet that cannot be decoded is not the end: a cut video may begin between two whole pictures */
+        /* a packet that cannot be decoded is not the end: a trimmed video may begin between two whole
+         * pictures */
     }
     return AVERROR_INVALIDDATA;
 }
@@ -102,7 +103,7 @@ static int scale(const AVFrame *frame, struct size size, enum AVPixelFormat form
     return r == size.height ? 0 : AVERROR(EINVAL);
 }
 
-/* What an iPhone films unless it is told otherwise. */
+/* What an iPhone films by default. */
 static bool is_hdr(const AVFrame *frame)
 {
     return frame->color_primaries == AVCOL_PRI_BT2020 &&

@@ -1,5 +1,6 @@
 /*
- * A video's canonical file: its packets, copied into a new file without what the old one said of its owner. See video.h.
+ * A video's canonical file: its packets, copied into a new file without what the old one said of its owner.
+ * See video.h.
  */
 #include "jail/verdict.h"
 #include "jail/video_file.h"
@@ -43,7 +44,7 @@ static int close_again(AVFormatContext *format, AVIOContext *io)
     return 0;
 }
 
-/* A stream like it, without what is said about it. */
+/* Adds a stream like it, without its metadata. */
 static int add_stream(AVFormatContext *format, const AVStream *from, AVStream **ret)
 {
     AVStream *to = avformat_new_stream(format, NULL);
@@ -87,8 +88,7 @@ static int open_output(struct output *output, const struct vb_video_file *file)
     output->format->opaque = output;
     output->format->io_open = open_again;
     output->format->io_close2 = close_again;
-    output->format->flags |=
-        AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_BITEXACT; /* which names no program and no time */
+    output->format->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_BITEXACT; /* names no program and no time */
     r = add_stream(output->format, file->video, &output->video);
     if (r == 0 && file->sound)
         r = add_stream(output->format, file->sound, &output->sound);
@@ -107,7 +107,7 @@ static void close_output(struct output *output)
     vb_video_io_free(&output->io);
 }
 
-/* What has been read of a stream, in its own time. */
+/* The part of a stream that has been read, in its own time base. */
 struct extent {
     int64_t first, last;
     bool any;
@@ -131,7 +131,8 @@ static int64_t extent_ms(const struct extent *extent, const AVStream *stream)
                        : 0;
 }
 
-/* Copies one packet. Returns 0, AVERROR_EOF at the end, or an error of the output; a damaged input sets the status. */
+/* Copies one packet. Returns 0, AVERROR_EOF at the end, or an error of the output; a damaged input sets the
+ * status. */
 static int copy_packet(struct vb_video_file *file, struct output *output, AVPacket *packet,
                        struct extent *extent, struct vb_media_result *result)
 {
@@ -180,7 +181,7 @@ static int copy_packets(struct vb_video_file *file, struct output *output, struc
     return r == AVERROR_EOF ? 0 : r;
 }
 
-/* The muxer writes a box of metadata even if there are none: nothing takes its place. */
+/* The muxer writes a box of metadata even without metadata: an empty box takes its place. */
 static bool blank_user_data(struct output *output)
 {
     static const char name[4] = {'f', 'r', 'e', 'e'};
@@ -197,7 +198,7 @@ static bool blank_user_data(struct output *output)
                          pwrite(output->bytes.file, nothing, (size_t)size, atoms.user_data.at) == size);
 }
 
-/* The muxer is as much a stranger as what it was fed with: what it wrote is looked at. */
+/* The muxer is trusted no more than its input: its output is scanned. */
 static bool is_clean(struct output *output)
 {
     struct vb_atoms atoms;
@@ -224,10 +225,10 @@ static void write_canonical(struct vb_video_file *file, int output_file, struct 
     else if (r < 0)
         vb_jail_bad(result, "The video is damaged: its parts do not make up a file");
     else if (!blank_user_data(&output) || !is_clean(&output))
-        vb_jail_trouble(result, "the video could not be written without what it says of its owner");
+        vb_jail_trouble(result, "the video could not be written without private data");
 }
 
-/* Reads all of it, as writing does. */
+/* Reads all of it, with the same checks as copying. */
 static void read_through(struct vb_video_file *file, struct vb_media_result *result)
 {
     struct extent extent = {0};

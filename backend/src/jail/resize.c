@@ -1,7 +1,8 @@
 /*
- * Pictures made smaller: see resize.h. Each row of the result is made at once: first the rows of the source under it become
- * one, then the pixels of that one become those of the result.
- * Source: Keys, "Cubic convolution interpolation for digital image processing", IEEE ASSP-29 (1981), with a = -1/2.
+ * Pictures made smaller: see resize.h. Each row of the result is made in two steps: the rows of the source
+ * under it are summed up to one row, then the pixels of that row are summed up to those of the result.
+ * Source: Keys, "Cubic convolution interpolation for digital image processing", IEEE ASSP-29 (1981), with a =
+ * -1/2.
  */
 #include "jail/resize.h"
 
@@ -12,10 +13,10 @@
 
 #define SUPPORT 2.0 /* pixels to each side, at the same size */
 
-/* A pixel and the first number of the next one: four are worked on as quickly as three. */
+/* A pixel and the first number of the next one: four numbers are as fast as three. */
 typedef float pixel __attribute__((vector_size(16)));
 
-/* What the pixels of one axis are made of: count neighbours each, from first[i] on, with weights that add up to 1. */
+/* One axis: pixel i is a sum of count neighbours from first[i] on, with weights that add up to 1. */
 struct axis {
     unsigned count;
     unsigned *first;
@@ -30,7 +31,7 @@ static double kernel(double x)
     return x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0;
 }
 
-/* The weights of one pixel. What would lie outside of the picture is left out. */
+/* The weights of one pixel. Neighbours outside the picture are left out. */
 static void weigh(float *weights, unsigned count, unsigned first, double center, double stretch)
 {
     double sum = 0;
@@ -83,7 +84,7 @@ static void shrink_row(const float *row, const struct axis *across, unsigned wid
     for (unsigned x = 0; x < width; x++) {
         const float *from = row + 3 * (size_t)across->first[x];
         const float *weights = across->weights + (size_t)x * across->count;
-        pixel sum = {0.5F, 0.5F, 0.5F, 0.5F}; /* what is cut off in the end is then rounded */
+        pixel sum = {0.5F, 0.5F, 0.5F, 0.5F}; /* so that the final cut rounds */
 
         for (unsigned k = 0; k < across->count; k++) {
             pixel neighbour;

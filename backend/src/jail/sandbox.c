@@ -32,7 +32,7 @@ unsigned vb_jail_prepare(void)
     unsigned parts = 0;
     bool root = geteuid() == 0;
 
-    /* root's namespaces are made as root: as anybody, a user namespace has to give the right */
+    /* only root may make namespaces at once; others need a user namespace first */
     if (unshare(root ? CLONE_NEWNET | CLONE_NEWIPC : CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC) == 0)
         parts |= VB_WIRE_JAIL_NAMESPACES;
     if (!root)
@@ -43,7 +43,7 @@ unsigned vb_jail_prepare(void)
     return parts;
 }
 
-/* spare: how much later than the soft limit, which sends a signal that says why, the hard one is. */
+/* The hard limit is spare above the soft one, whose signal tells why the process ends. */
 static void limit_with(int resource, uint64_t most, uint64_t spare)
 {
     struct rlimit old, new = {most, most + spare};
@@ -71,8 +71,7 @@ static void set_limits(const struct vb_jail_limits *limits)
     limit(RLIMIT_MSGQUEUE, 0);
 }
 
-/* A domain that handles every access to files and grants none. Older kernels know fewer rights: all that they know
- * are taken. */
+/* A Landlock domain that handles the file access rights of its first version, and grants none. */
 static bool enter_landlock(void)
 {
     struct landlock_ruleset_attr attr = {0};
@@ -91,7 +90,7 @@ static bool enter_landlock(void)
     return held;
 }
 
-/* What decoders do, and nothing that names a file, a socket or another process. */
+/* What decoders need. No call here names a file, a socket or another process. */
 static const int allowed[] = {
     SCMP_SYS(read),
     SCMP_SYS(write),
@@ -141,7 +140,7 @@ static const int allowed[] = {
     SCMP_SYS(set_tid_address),
 };
 
-/* What libraries try and can do without: it fails instead of ending them. */
+/* What libraries try but do not need: these calls fail, and do not end the process. */
 static const int refused[] = {
     SCMP_SYS(open),
     SCMP_SYS(openat),
@@ -185,13 +184,14 @@ static int add_rules(scmp_filter_ctx filter)
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
     for (size_t i = 0; i < VB_ARRAY_SIZE(refused) && r == 0; i++)
         r = seccomp_rule_add(filter, refuse, refused[i], 0);
-    /* glibc then uses clone(), whose flags are not behind a pointer: threads of this process and nothing else */
+    /* glibc then uses clone(), whose flags are not behind a pointer: threads of this process and nothing
+     * else */
     if (r == 0)
         r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     if (r == 0)
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
                              SCMP_A0(SCMP_CMP_MASKED_EQ, thread, thread));
-    /* memory, but none that is code */
+    /* memory that is not executable */
     if (r == 0)
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
                              SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));

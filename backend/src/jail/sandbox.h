@@ -1,9 +1,10 @@
 /*
- * The jail of a media worker. Everything it needs is open before; from then on the process can compute, use
- * memory, start threads, and read and write the descriptors it is passed: no files, no network, no other process.
+ * The jail of a media worker. From its start on, the process can compute, use memory, start threads, and read
+ * and write the descriptors that it is passed: no files, no network, no other process. In the jail: linked
+ * into vibe-media alone.
  *
- * Parts that a container forbids are left out and named: the filter of system calls (seccomp) is what all else
- * only doubles, and what must be there.
+ * The filter of system calls (seccomp) must hold. The other parts (enum vb_wire_jail) are a second line of
+ * defence: those that a container forbids are left out, and reported.
  */
 #ifndef VB_JAIL_SANDBOX_H
 #define VB_JAIL_SANDBOX_H
@@ -19,8 +20,8 @@ struct vb_jail_limits {
 
 /* Once in the parent of all workers: namespaces and user. Returns the parts that hold (enum vb_wire_jail). */
 unsigned vb_jail_prepare(void);
-/* In a worker: limits, Landlock, the filter. Closes nothing. Returns the parts that hold, or a negative errno when
- * seccomp could not be had: the process must then not go on. */
+/* In a worker: limits, Landlock, the filter. Closes nothing. Returns the parts that hold, or a negative errno
+ * without seccomp: then the process must not go on. */
 int vb_jail_enter(const struct vb_jail_limits *limits);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * The two ways a worker says that a job failed: the file is at fault, or we are. In the jail: linked into vibe-media
- * alone.
+ * The two ways a worker says that a job failed: the file is at fault, or we are. In the jail: linked into
+ * vibe-media alone.
  */
 #ifndef VB_JAIL_VERDICT_H
 #define VB_JAIL_VERDICT_H

@@ -21,7 +21,7 @@ void vb_video_frame_release(struct vb_video_frame *frame)
 
 void vb_video_prepare(void)
 {
-    av_log_set_level(AV_LOG_QUIET); /* of a stranger's file its owner is told, in the result */
+    av_log_set_level(AV_LOG_QUIET); /* its owner is told about a stranger's file, in the result */
 }
 
 void vb_video_close(struct vb_video_file *file)
@@ -30,7 +30,7 @@ void vb_video_close(struct vb_video_file *file)
     vb_video_io_free(&file->io);
 }
 
-/* The one demuxer, which opens nothing else. Returns an error of FFmpeg's. */
+/* With the one demuxer that is allowed, which may open no other file. Returns an error of FFmpeg's. */
 static int open_format(struct vb_video_file *file)
 {
     AVDictionary *options = NULL;
@@ -66,8 +66,8 @@ static bool is_cover(const AVStream *stream)
     return stream->disposition & (AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_TIMED_THUMBNAILS);
 }
 
-/* The first track of that type that every phone plays: beside it there may be others that hardly any does, such as an
- * iPhone's spatial sound. If there is none, the first. */
+/* The first track of that type that every phone plays, or else the first. Beside it there may be tracks that
+ * few phones play, such as an iPhone's spatial sound. */
 static AVStream *choose_stream(const AVFormatContext *format, enum AVMediaType type)
 {
     AVStream *chosen = NULL;
@@ -112,7 +112,7 @@ unsigned vb_video_turns(const AVStream *stream)
     return isnan(angle) ? 0 : (unsigned)(lrint(-angle / 90) & 3);
 }
 
-/* Pixels as they are seen: square and upright. */
+/* The size as it is shown: of square pixels, upright. */
 static void measure(const struct vb_video_file *file, struct vb_media_result *result)
 {
     const AVCodecParameters *codec = file->video->codecpar;
@@ -134,7 +134,7 @@ static void measure(const struct vb_video_file *file, struct vb_media_result *re
     result->height = result->source_height = (uint32_t)(sideways ? width : height);
 }
 
-/* By the sample tables. A file that has none (fragments) is judged while it is read. */
+/* By the sample tables. A file without (fragments) is checked while it is read. */
 void vb_video_check_duration(int64_t duration_ms, struct vb_media_result *result)
 {
     if (duration_ms > VB_MEDIA_VIDEO_MAX_MS + VB_MEDIA_VIDEO_SLACK_MS)

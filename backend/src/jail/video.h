@@ -1,12 +1,19 @@
 /*
- * Videos: MP4 and QuickTime files with H.264 or HEVC, and AAC, brought into the canonical form without encoding them
- * anew. Runs in the jailed workers alone: with poster.c it is the only file that knows FFmpeg's libraries. Not thread-safe.
+ * Videos: MP4 and QuickTime files with H.264 or HEVC, and AAC, copied into the canonical form without
+ * re-encoding. In the jail: linked into vibe-media alone; only the files of video_file.h know FFmpeg. Not
+ * thread-safe.
  *
- * Canonical: MP4, its index (moov) first, so that players begin at once; one video and at most one sound track; no
- * metadata, user data, times of recording or other tracks (positions, time codes); rotation kept; HEVC tagged hvc1, which
- * Apple's players ask for.
+ * Canonical: MP4, its index (moov) first, so that players begin at once; one video and at most one sound
+ * track; no metadata, user data, times of recording or other tracks (positions, time codes); rotation kept;
+ * HEVC tagged hvc1, which Apple's players require.
  *
- * Functions set result->status: VB_MEDIA_BAD with a problem when the file is at fault, VB_MEDIA_TROUBLE when we are.
+ *   open ──▶ poster (first picture) ──▶ open again ──▶ canonical? ── yes ──▶ read through: unchanged
+ *                                                        │ no
+ *                                                        ▼
+ *                                      copy packets ──▶ blank user data ──▶ scan what was written
+ *
+ * Functions set result->status: VB_MEDIA_BAD with a problem when the file is at fault, VB_MEDIA_TROUBLE when
+ * we are.
  */
 #ifndef VB_JAIL_VIDEO_H
 #define VB_JAIL_VIDEO_H
@@ -23,13 +30,13 @@ void vb_video_frame_release(struct vb_video_frame *frame);
 /* Once per process, before the jail. */
 void vb_video_prepare(void);
 
-/* input: a regular file. Writes the canonical file to output (empty, open for reading and writing), or nothing if the
- * original is canonical already (result->unchanged), and fills ret_poster, which is to be released: a picture from the
- * video's beginning, its longest side at most VB_MEDIA_SIDE_MAX. */
+/* input: a regular file. Writes the canonical file to output (empty, open for reading and writing), or
+ * nothing if the original is canonical already (result->unchanged). Fills ret_poster, which the caller
+ * releases: the first picture, its longest side at most VB_MEDIA_SIDE_MAX. */
 void vb_video_ingest(int input, int output, struct vb_media_result *result,
                      struct vb_video_frame *ret_poster);
 
-/* What there is to be known without reading all of it. */
+/* Fills in what the header tells, without reading the samples. */
 void vb_video_inspect(int input, struct vb_media_result *result);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * An open video file, as the files that know FFmpeg share it: video.c (opens it and checks its header), video_io.c (its
- * bytes), poster.c (its first picture) and remux.c (its canonical form). In the jail: linked into vibe-media alone.
+ * An open video file, as the files that know FFmpeg share it: video.c (opens it and checks its header),
+ * video_io.c (its bytes), poster.c (its first picture) and remux.c (its canonical form). In the jail: linked
+ * into vibe-media alone.
  */
 #ifndef VB_JAIL_VIDEO_FILE_H
 #define VB_JAIL_VIDEO_FILE_H
@@ -31,8 +32,8 @@ struct vb_video_file {
 };
 
 /* video.c: opens the file and checks all that can be checked without reading its samples. Returns false with
- * result->status and problem set when it is refused; vb_video_close() follows in any case. ret_canonical: the file is
- * already what remux.c would write. */
+ * result->status and problem set when it is refused; vb_video_close() follows in any case. ret_canonical: the
+ * file is already what remux.c would write. */
 bool vb_video_open(int input, struct vb_video_file *file, struct vb_media_result *result,
                    bool *ret_canonical);
 void vb_video_close(struct vb_video_file *file);
@@ -43,7 +44,8 @@ void vb_video_check_duration(int64_t duration_ms, struct vb_media_result *result
 /* video.c: quarter turns clockwise that bring the stream's pictures upright, 0 to 3. */
 unsigned vb_video_turns(const AVStream *stream);
 
-/* poster.c: decodes the first picture of the file, which is read on from where it is. Sets status when that fails. */
+/* poster.c: decodes the first picture of the file, which is read on from where it is. Sets status when that
+ * fails. */
 void vb_video_poster(struct vb_video_file *file, struct vb_media_result *result,
                      struct vb_video_frame *ret_poster);
 

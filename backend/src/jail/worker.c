@@ -12,11 +12,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define MEMORY_BYTES ((uint64_t)2 * 1024 * 1024 * 1024) /* address space, of which libraries take a quarter */
+#define MEMORY_BYTES ((uint64_t)2 * 1024 * 1024 * 1024) /* address space; libraries take a quarter of it */
 #define CPU_S        120
-#define CPU_JOB_S    60 /* a worker that has used more ends, so that each job has that much */
+#define CPU_JOB_S    60 /* each job may use that much: a worker that has less left ends */
 #define OUTPUT_BYTES ((uint64_t)128 * 1000 * 1000)
-#define NICE         10 /* answering requests goes first */
+#define NICE         10 /* the service goes first */
 
 static void ingest_video(const int files[VB_WIRE_FILES_MAX], struct vb_media_result *result)
 {

@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define KEYS_BYTES 8192 /* of metadata keys, that are searched at once */
-#define FILLER_MAX 256  /* bytes of an empty box that aligns another, or is in another's place */
+#define KEYS_BYTES 8192 /* of metadata keys that are searched */
+#define FILLER_MAX 256  /* bytes of an empty box that aligns another, or takes its place */
 #define TYPE(a, b, c, d)                                                                                     \
     ((uint32_t)(uint8_t)(a) << 24 | (uint32_t)(uint8_t)(b) << 16 | (uint32_t)(uint8_t)(c) << 8 | (uint8_t)(d))
 
@@ -62,7 +62,7 @@ static int read_box(struct scan *scan, int64_t offset, int64_t end, struct box *
     return 0;
 }
 
-/* What the metadata keys of QuickTime are called, "com.apple.quicktime.location.ISO6709" among them. */
+/* Searches the names of QuickTime's metadata keys, such as "com.apple.quicktime.location.ISO6709". */
 static int search_keys(struct scan *scan, const struct box *box)
 {
     char text[KEYS_BYTES];
@@ -125,7 +125,7 @@ static int read_samples(struct scan *scan, const struct box *box)
     return 0;
 }
 
-/* free, skip and wide: room for nothing, in which something could be hidden. */
+/* free, skip and wide: padding, in which something could be hidden. */
 static int read_filler(struct scan *scan, const struct box *box)
 {
     static const unsigned char nothing[FILLER_MAX];
@@ -191,8 +191,8 @@ static int look_into(struct scan *scan, const struct box *box, unsigned depth)
     }
 }
 
-/* User data and metadata are looked into for a position alone. Their boxes are often badly made, which is nobody's harm:
- * QuickTime ends them with four zero bytes, and its meta is no "full box" as MP4's is. */
+/* Searches user data and metadata for a position, and for nothing else. Their boxes are often malformed,
+ * which is harmless: QuickTime ends them with four zero bytes, and its meta is no "full box" as MP4's is. */
 static int walk_private(struct scan *scan, const struct box *outer, unsigned depth)
 {
     int64_t at = outer->at;

@@ -21,7 +21,7 @@ static int answer(uint32_t width, uint32_t height, bool swap, struct vb_dimensio
     return 0;
 }
 
-/* Orientation (1-8) from the TIFF structure of an EXIF segment; 1 if there is none or it is damaged. */
+/* The orientation (1 to 8) in the TIFF structure of an EXIF segment; 1 if there is none or it is damaged. */
 static unsigned exif_orientation(const unsigned char *segment, size_t size)
 {
     const unsigned char *tiff = segment + 6;

@@ -1,8 +1,8 @@
 /*
  * What a media worker is asked to do, and what it answers: the messages between the service, which holds the
- * secrets, and the jailed processes, which touch strangers' bytes. One message each way over a SOCK_SEQPACKET socket, files
- * as descriptors beside it. Answers come from a process that may have been taken over: vb_media_result_read()
- * believes nothing. Pure and thread-safe.
+ * secrets, and the jailed processes, which touch strangers' bytes. One message goes each way over a
+ * SOCK_SEQPACKET socket, with files as descriptors beside it. An answer comes from a process that an attacker
+ * may control, so vb_media_result_read() checks all of it. Pure and thread-safe.
  */
 #ifndef VB_MEDIA_JOB_H
 #define VB_MEDIA_JOB_H
@@ -18,7 +18,7 @@
 #define VB_MEDIA_PROBLEM_SIZE 200
 #define VB_MEDIA_SIDE_MAX     2560 /* longest side of a canonical picture, pixels */
 #define VB_MEDIA_PIXELS_MAX   (64u * 1000 * 1000)
-/* Of what is uploaded. */
+/* Of an upload. */
 #define VB_MEDIA_IMAGE_BYTES_MAX ((int64_t)15 * 1024 * 1024)
 #define VB_MEDIA_VIDEO_BYTES_MAX ((int64_t)100 * 1000 * 1000)
 #define VB_MEDIA_VIDEO_MAX_MS    60000
@@ -40,13 +40,13 @@ struct vb_media_job {
 enum vb_media_status {
     VB_MEDIA_OK = 0,
     VB_MEDIA_BAD = 1,     /* the file is damaged, hostile, or past a limit: problem says which */
-    VB_MEDIA_TROUBLE = 2, /* the worker could not: no memory, no room for the output */
+    VB_MEDIA_TROUBLE = 2, /* the worker failed: no memory, or no room for the output */
 };
 
 struct vb_media_result {
     uint32_t status;   /* enum vb_media_status */
     bool has_position; /* the original carried GPS coordinates */
-    bool unchanged;    /* the original is what would be written: nothing was, use it itself */
+    bool unchanged;    /* the original is canonical already: nothing was written, use the original */
     bool has_thumbhash;
     uint32_t width, height;               /* pixels of the output, upright */
     uint32_t source_width, source_height; /* of the original, upright */
@@ -59,8 +59,8 @@ struct vb_media_result {
     char problem[VB_MEDIA_PROBLEM_SIZE]; /* a sentence for the owner of the file, without a full stop */
 };
 
-/* Whether a message of size bytes is a result that can be used: sizes, ranges and texts hold. Fills ret. Returns 0 or
- * -EPROTO. */
+/* Checks a message of size bytes and copies it to ret: its size, its ranges and its texts must hold. Returns
+ * 0 or -EPROTO. */
 int vb_media_result_read(const void *message, size_t size, struct vb_media_result *ret);
 
 /* The canonical name of the dominant colour, "#rrggbb". */

@@ -1,6 +1,6 @@
 /*
- * The keeper: a thread that takes in the workers of the nursery, hears of their end, and starts the nursery again when it
- * ends.
+ * The keeper: a thread that takes in the workers of the nursery, hears of their end, and starts the nursery
+ * again when it ends.
  *
  *             start                     the first hello
  *   stopped ─────────▶ nursery started ─────────────────▶ jail known: vb_workers_wait() returns
@@ -8,7 +8,7 @@
  *      │                    │    └──────────┬────────────────────┘
  *      │                    │               │ its socket ends
  *      │ stopping           │ after 200 ms  ▼
- *      └────────────────────┴───────────── buried: idle workers are closed, the process is killed and waited for
+ *      └────────────────────┴───────────── buried: idle workers closed, the process killed and reaped
  */
 #include "media/workers_internal.h"
 
@@ -57,8 +57,10 @@ static void log_jail(const struct vb_workers *workers, unsigned jail)
             snprintf(missing + strlen(missing), sizeof(missing) - strlen(missing), "%s%s",
                      *missing ? ", " : "", parts[i].name);
     if (*missing)
-        vb_log(VB_LOG_WARN, "media workers are jailed by seccomp, without what this system forbids or lacks",
-               VB_LOG_STR("missing", missing));
+        vb_log(
+            VB_LOG_WARN,
+            "media workers are jailed by seccomp, but this system lacks or forbids other parts of the jail",
+            VB_LOG_STR("missing", missing));
     else
         vb_log(VB_LOG_INFO, "media workers are jailed", VB_LOG_INT("processes", workers->config.processes));
 }
@@ -169,7 +171,7 @@ static void *run_keeper(void *context)
             if (!wait_to_restart(workers))
                 return NULL;
         while (start_nursery(workers, &err) < 0);
-        vb_log(VB_LOG_ERROR, "the media nursery has ended and was started again",
+        vb_log(VB_LOG_ERROR, "the media nursery ended; a new one has started",
                VB_LOG_INT("pid", workers->nursery.pid));
     }
 }
@@ -216,7 +218,7 @@ int vb_workers_wait(struct vb_workers *workers, struct vb_error *err)
     if (jail > 0)
         return 0;
     if (jail == 0)
-        return vb_error_set(err, ETIMEDOUT, "%s did not get ready within %d seconds", workers->program,
+        return vb_error_set(err, ETIMEDOUT, "%s was not ready within %d seconds", workers->program,
                             START_TIMEOUT_MS / 1000);
     vb_error_set(err, -jail, "media workers cannot be jailed: seccomp says %s", strerror(-jail));
     return vb_error_hint(err, "allow the system call seccomp(2), or run where it is allowed");

@@ -1,6 +1,6 @@
 /*
- * Where media lie in the bucket: under which prefixes an object is published, so that the CDN serves it, and where an
- * upload is staged, which nobody may read.
+ * Where media lie in the bucket: under which prefixes an object is published, so that the CDN serves it, and
+ * where an upload is staged, which nobody may read.
  */
 #ifndef VB_MEDIA_KEYS_H
 #define VB_MEDIA_KEYS_H

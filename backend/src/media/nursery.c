@@ -79,7 +79,7 @@ int vb_nursery_start(const char *program, unsigned processes, struct vb_nursery 
     int ends[2], r;
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-        return vb_error_set(err, errno, "there are no sockets for media workers: %s", strerror(errno));
+        return vb_error_set(err, errno, "no socket can be made for media workers: %s", strerror(errno));
     r = spawn(program, ends[1], &nursery.pid);
     close(ends[1]);
     if (r < 0) {
@@ -89,7 +89,7 @@ int vb_nursery_start(const char *program, unsigned processes, struct vb_nursery 
     }
     nursery.control = ends[0];
     if (vb_wire_send(nursery.control, &start, sizeof(start), NULL, 0) < 0)
-        vb_log(VB_LOG_WARN, "the media nursery ended at once", VB_LOG_INT("pid", nursery.pid));
+        vb_log(VB_LOG_WARN, "the media nursery ended right after its start", VB_LOG_INT("pid", nursery.pid));
     *ret_nursery = nursery;
     return 0;
 }

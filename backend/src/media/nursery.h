@@ -1,6 +1,6 @@
 /*
- * The nursery as the service sees it: the program vibe-media, started with one socket, and ended. What it does inside is
- * jail/nursery.c; what is said over the socket is wire.h.
+ * The nursery as the service sees it: the program vibe-media, started with one socket, and ended. What it
+ * does inside is jail/nursery.c; what is said over the socket is wire.h.
  */
 #ifndef VB_MEDIA_NURSERY_H
 #define VB_MEDIA_NURSERY_H
@@ -17,8 +17,8 @@ struct vb_nursery {
 /* "vibe-media" beside this program; to be freed. */
 char *vb_nursery_program(void);
 
-/* Starts the program with so many workers. Returns 0, or an error that names the program. A nursery that ends at once is
- * no error here: its socket ends, too. */
+/* Starts the program with so many workers. Returns 0, or an error that names the program. A nursery that ends
+ * at once is no error here: its socket ends, too. */
 int vb_nursery_start(const char *program, unsigned processes, struct vb_nursery *ret_nursery,
                      struct vb_error *err);
 /* Kills it, and with it all of its workers; returns when it is gone. */

@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-/* Measured: the largest pictures that are accepted need this much while they are decoded; most need a fifth of it. */
+/* Measured: the largest pictures that are accepted need this much while they are decoded; most need a fifth
+ * of it. */
 #define HEAVY_BYTES ((uint64_t)450 * 1024 * 1024)
 #define REST_BYTES  ((uint64_t)150 * 1024 * 1024) /* for the service, idle workers and variants */
 
@@ -78,8 +79,8 @@ static bool is_one_alone(const struct vb_media_call *running)
     return running != NULL;
 }
 
-/* Rules 3 to 6. A worker that has a file cannot be taken away before its time is up: hence the workers that are kept
- * back. */
+/* Rules 3 to 6. A worker that has a file cannot be taken away before its time is up: hence the workers that
+ * are kept back. */
 static bool may_start(const struct vb_media_queue *queue, const struct vb_media_call *call)
 {
     unsigned heavy = queue->lanes[VB_MEDIA_LANE_UPLOAD] + queue->lanes[VB_MEDIA_LANE_SLOW];

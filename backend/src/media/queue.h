@@ -1,5 +1,6 @@
 /*
- * Which call gets the next media worker. Holds no thread, no lock and no clock: the pool calls it under its own lock.
+ * Which call gets the next media worker. Holds no thread, no lock and no clock: the pool calls it under its
+ * own lock.
  *
  *            add                     start                     end
  *   call ────────▶ waiters, in the ────────▶ running, counted ────▶ gone
@@ -9,11 +10,14 @@
  *                     └────────────────────────────────────────────▶ gone
  *
  * 1. Uploads are served before variants, and variants before AVIF.
- * 2. Within a lane: round robin over owners. An owner's second call waits behind the first calls of all others.
- * 3. Uploads and AVIF ("heavy") leave one worker to the other variants, and never need more memory than there is.
+ * 2. Within a lane: round robin over owners. An owner's second call waits behind the first calls of all
+ *    others.
+ * 3. Uploads and AVIF ("heavy") leave one worker to the other variants, and never need more memory than there
+ *    is.
  * 4. One owner's uploads leave one of the workers for heavy calls to other owners.
  * 5. AVIF has half of all workers at most.
- * 6. A call that asked to be alone starts when nothing heavy runs, and nothing heavy starts before it or beside it.
+ * 6. A call that asked to be alone starts when nothing heavy runs, and nothing heavy starts before it or
+ *    beside it.
  */
 #ifndef VB_MEDIA_QUEUE_H
 #define VB_MEDIA_QUEUE_H

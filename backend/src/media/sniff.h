@@ -1,9 +1,9 @@
 /*
- * What a file really is, told by its first bytes alone. Knows the formats that may be uploaded; whatever else
- * it is, is unknown. Pure and thread-safe.
+ * The true type of a file, by its first bytes alone. Formats that may not be uploaded are unknown. Pure and
+ * thread-safe.
  *
- * Sources: ISO/IEC 10918-1 (JPEG), PNG (W3C), RFC 9649 (WebP), GIF89a (CompuServe), AV1 Image File Format (AOMedia), ISO/IEC 14496-12 and 23008-12 (MP4, HEIF),
- * QuickTime File Format (Apple).
+ * Sources: ISO/IEC 10918-1 (JPEG), PNG (W3C), RFC 9649 (WebP), GIF89a (CompuServe), AV1 Image File Format
+ * (AOMedia), ISO/IEC 14496-12 and 23008-12 (MP4, HEIF), QuickTime File Format (Apple).
  */
 #ifndef VB_MEDIA_SNIFF_H
 #define VB_MEDIA_SNIFF_H
@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define VB_SNIFF_SIZE 64 /* bytes that are enough to tell */
+#define VB_SNIFF_SIZE 64 /* bytes that suffice */
 
 /* The numbers are part of signed upload ids: do not renumber. */
 enum vb_media_type {
@@ -24,10 +24,10 @@ enum vb_media_type {
     VB_MEDIA_MP4 = 6,
     VB_MEDIA_MOV = 7,  /* QuickTime: what iPhones record */
     VB_MEDIA_AVIF = 8, /* HEIF with AV1 inside */
-    VB_MEDIA_GIF = 9   /* of which the first frame is taken */
+    VB_MEDIA_GIF = 9   /* its first frame is used */
 };
 
-/* size: bytes there are; more than VB_SNIFF_SIZE are not looked at. */
+/* size: bytes in data; those after the first VB_SNIFF_SIZE are ignored. */
 enum vb_media_type vb_sniff(const void *data, size_t size);
 
 /* "image/jpeg"; NULL for VB_MEDIA_UNKNOWN. */
@@ -38,8 +38,8 @@ const char *vb_media_extension(enum vb_media_type type);
 enum vb_media_type vb_media_from_mime(const char *mime);
 bool vb_media_is_image(enum vb_media_type type);
 bool vb_media_is_video(enum vb_media_type type);
-/* Whether bytes of one type may be declared as the other: the same, both of the HEIF family, or both
- * videos: phones use the names of either pair for the same files. */
+/* Whether a file of one type may be declared as the other: the types are the same, both HEIF, or both videos.
+ * Phones use either name of such a pair for the same file. */
 bool vb_media_same_family(enum vb_media_type a, enum vb_media_type b);
 
 #endif

@@ -5,13 +5,14 @@
 
 #include "base/memory.h"
 
-/* Phones' and browsers' usual steps, from an icon to a large screen: few, so that few have to be made. */
+/* The usual steps of phones and browsers, from an icon to a large screen: few, so that few variants are
+ * rendered. */
 const uint16_t vb_variant_widths[] = {64,  96,  128,  160,  256,  320,  480, 640,
                                       750, 828, 1080, 1280, 1920, 2560, 0};
 
 static const struct {
     const char *mime;
-    uint8_t quality; /* of about the same look; the scales of the encoders are not the same */
+    uint8_t quality; /* all look about the same: the encoders' scales differ */
 } formats[] = {
     [VB_FORMAT_JPEG] = {"image/jpeg", 80},
     [VB_FORMAT_WEBP] = {"image/webp", 80},

@@ -1,6 +1,6 @@
 /*
- * A variant: one picture in one size and one format, as the CDN's query asks for it (w h fit fm q). Its text is
- * normalised, so that one picture has one cache entry. Pure and thread-safe.
+ * A variant: one picture in one size and one format, as the CDN's query asks for it (w h fit fm q). Pure and
+ * thread-safe.
  */
 #ifndef VB_MEDIA_VARIANT_H
 #define VB_MEDIA_VARIANT_H
@@ -13,15 +13,15 @@
 
 enum vb_fit {
     VB_FIT_CONTAIN = 0, /* all of the picture, within width × height */
-    VB_FIT_COVER = 1    /* width × height filled, what does not fit is cut off evenly on both sides */
+    VB_FIT_COVER = 1    /* fills width × height; the rest is cut off evenly on both sides */
 };
 
 enum vb_format { VB_FORMAT_JPEG = 0, VB_FORMAT_WEBP = 1, VB_FORMAT_AVIF = 2 };
 
-/* Never enlarged: a picture that is smaller than asked for keeps its size (with VB_FIT_COVER, its aspect ratio
- * becomes that asked for). */
+/* Never enlarges: a picture that is smaller than asked for keeps its size (with VB_FIT_COVER it gets the
+ * aspect ratio that was asked for). */
 struct vb_variant {
-    uint16_t width, height; /* pixels; 0: whatever the other makes of it. Not both 0 */
+    uint16_t width, height; /* pixels; 0: follows from the other. Not both 0 */
     enum vb_fit fit;
     enum vb_format format;
     uint8_t quality; /* 1 to 100 */

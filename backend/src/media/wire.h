@@ -1,6 +1,7 @@
 /*
- * What goes over the sockets of media workers: messages, each with descriptors beside it (unix(7), SOCK_SEQPACKET).
- * Between service and worker job.h says what they hold; between service and nursery:
+ * The sockets of media workers: messages, each with descriptors beside it (unix(7), SOCK_SEQPACKET). job.h
+ * defines the messages between service and worker; this header defines those between service and nursery, and
+ * the limits that both sides know.
  */
 #ifndef VB_MEDIA_WIRE_H
 #define VB_MEDIA_WIRE_H
@@ -14,8 +15,8 @@
 #define VB_WIRE_PROCESSES_MAX 256
 #define VB_WIRE_VARIANTS_MAX  64 /* after so many variants a worker ends, and another takes its place */
 
-/* Nursery to service: with the worker's socket, a new worker; without, one that has ended. Service to nursery: it is to be
- * killed. */
+/* Nursery to service: a new worker, with its socket beside the message; or, without a socket, a worker that
+ * has ended. Service to nursery: kill this worker. */
 struct vb_wire_worker {
     int32_t pid;
     int32_t signal; /* that ended it; 0: none */
@@ -38,12 +39,14 @@ struct vb_wire_start {
     uint32_t processes, pad;
 };
 
-/* One message with file_count descriptors, which stay the caller's. Returns 0 or -errno. */
+/* Sends one message with file_count descriptors, which the caller keeps. Returns 0 or -errno. */
 int vb_wire_send(int socket, const void *message, size_t size, const int *files, size_t file_count);
-/* Waits until there is a message, or the end. Returns 0, -ETIMEDOUT at the deadline (base/wait.h), or -errno. */
+/* Waits until there is a message, or the end. Returns 0, -ETIMEDOUT at the deadline (base/wait.h), or
+ * -errno. */
 int vb_wire_wait(int socket, int64_t deadline_ms);
-/* Returns the message's size, 0 at the end, or -errno (-EMSGSIZE: it was longer than capacity). files: set to -1 but
- * for those that came, close-on-exec and the caller's; more than file_count are closed. */
+/* Returns the message's size, 0 at the end, or -errno (-EMSGSIZE: it was longer than capacity). files: the
+ * descriptors that came, close-on-exec and the caller's from now on; -1 for the rest. More than file_count
+ * are closed. */
 ssize_t vb_wire_receive(int socket, void *message, size_t capacity, int *files, size_t file_count);
 
 #endif

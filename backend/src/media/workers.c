@@ -2,9 +2,9 @@
  * A call of the pool of media workers: see workers.h.
  *
  *                  a worker is given          it answers
- *   run() ─▶ waits ─────────────────▶ works ─────────────▶ done: the worker goes back (variant) or is killed (upload)
+ *   run() ─▶ waits ─────────────────▶ works ─────────────▶ done: the worker goes back, or is killed after an upload
  *              │                        │
- *              │ the queue is full,     ├─ time is up, or nonsense ──▶ the worker is killed, and the call fails
+ *              │ the queue is full,     ├─ time is up, or nonsense ──▶ the worker is killed; the call fails
  *              │ or time is up          │
  *              ▼                        └─ the worker ended ──▶ once more, in an empty output:
  *            -EBUSY                            killed by the system (memory): alone, then -EBUSY
@@ -162,11 +162,13 @@ static int exchange(const struct vb_worker *worker, const struct vb_media_job *j
 static void empty(int file)
 {
     if (file >= 0 && (ftruncate(file, 0) < 0 || lseek(file, 0, SEEK_SET) < 0))
-        vb_log(VB_LOG_WARN, "a media file could not be emptied", VB_LOG_STR("error", strerror(errno)));
+        vb_log(VB_LOG_WARN, "a media file of an earlier attempt cannot be emptied",
+               VB_LOG_STR("error", strerror(errno)));
 }
 
-/* Whether the call's worker, which is gone, was killed, and not by us: mostly by the system, for lack of memory. The file is
- * not to blame for that, as it is for a crash. The nursery tells; a nursery that does not was killed itself. */
+/* Whether the call's worker, which is gone, was killed, and not by us: mostly by the system, for lack of
+ * memory. The file is not to blame for that, as it is for a crash. The nursery tells; a nursery that does not
+ * was killed itself. */
 static bool was_killed(struct vb_workers *workers, const struct vb_worker_call *call)
 {
     int64_t deadline_ms = vb_deadline_after(END_WAIT_MS);
@@ -216,17 +218,18 @@ static int describe_failure(struct vb_workers *workers, int r, struct vb_error *
     switch (r) {
     case -EBUSY:
         vb_counter_add(workers->refused, 1);
-        return vb_error_set(err, EBUSY, "too many pictures wait for being worked on");
+        return vb_error_set(err, EBUSY, "too many pictures are waiting for a media worker");
     case -ETIMEDOUT:
         vb_counter_add(workers->timeouts, 1);
         return vb_error_set(err, ETIMEDOUT, "the file took more than %u seconds to read",
                             workers->config.timeout_ms / 1000);
     case -ENOMEM:
         vb_counter_add(workers->deaths, 1);
-        return vb_error_set(err, EBUSY, "the media worker was killed: is there memory enough?");
+        return vb_error_set(err, EBUSY,
+                            "the system killed the media worker: this machine may have too little memory");
     default:
         vb_counter_add(workers->deaths, 1);
-        return vb_error_set(err, -r, "the media worker ended while it read the file");
+        return vb_error_set(err, -r, "the media worker crashed or answered nonsense while it read the file");
     }
 }
 

@@ -1,6 +1,6 @@
 /*
- * The pool of media workers, as its own two files share it: workers.c makes the calls, keeper.c takes in workers and hears
- * of their end.
+ * The pool of media workers, as its own two files share it: workers.c makes the calls, keeper.c takes in
+ * workers and hears of their end.
  */
 #ifndef VB_MEDIA_WORKERS_INTERNAL_H
 #define VB_MEDIA_WORKERS_INTERNAL_H

@@ -70,7 +70,8 @@ static double pq(double light)
     return pow((0.8359375 + 18.8515625 * y) / (1 + 18.6875 * y), 78.84375);
 }
 
-/* Colours of sRGB that are not bright, sent through PQ with BT.2020's primaries (BT.2087), come back as they were. */
+/* Colours of sRGB that are not bright, sent through PQ with BT.2020's primaries (BT.2087), come back as they
+ * were. */
 static void what_every_screen_can_show_is_shown_as_it_is(void **state)
 {
     static const uint8_t colours[][3] = {{180, 20, 20},  {20, 150, 20}, {20, 20, 160}, {128, 128, 128},

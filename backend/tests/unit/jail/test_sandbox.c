@@ -1,5 +1,5 @@
-/* The jail, by code that tries to break out of it: each attempt is made in a process of its own that has entered the
- * jail, and must fail or end it. */
+/* The jail, by code that tries to break out of it: each attempt is made in a process of its own that has
+ * entered the jail, and must fail or end it. */
 #include "jail/sandbox.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* Thumbhash and dominant colour. The hashes are those of the author's own implementation (npm thumbhash 0.1.1). */
+/* Thumbhash and dominant colour. The hashes are those of the author's own implementation (npm thumbhash
+ * 0.1.1). */
 #include "jail/thumbhash.h"
 
 #include "base/encode.h"

@@ -1,5 +1,5 @@
-/* What a nursery of real processes forks in place of decoders: it says in the output that it has started, and is done when
- * the input says so, by a first byte of 1. */
+/* What a nursery of real processes forks in place of decoders: it says in the output that it has started, and
+ * is done when the input says so, by a first byte of 1. */
 #include "jail/image.h"
 #include "jail/sandbox.h"
 #include "jail/video.h"

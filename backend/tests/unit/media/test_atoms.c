@@ -288,7 +288,8 @@ static void data_before_the_index_is_noted(void **state)
     assert_false(atoms.moov_first);
 }
 
-/* Wherever the file ends too soon, or a size is wrong, it is refused or read on within its bounds (read_film() checks). */
+/* Wherever the file ends too soon, or a size is wrong, it is refused or read on within its bounds
+ * (read_film() checks). */
 static void damage_is_refused_or_harmless(void **state)
 {
     struct film whole, film;

@@ -446,7 +446,8 @@ int main(void)
         cmocka_unit_test(a_system_that_forbids_the_jail_is_told_so),
     };
 
-    /* The pool has our threads; those of the workers are their libraries', which the thread sanitizer cannot see. */
+    /* The pool has our threads; those of the workers are their libraries', which the thread sanitizer cannot
+     * see. */
     setenv("TSAN_OPTIONS", "report_bugs=0", 1);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
