@@ -53,7 +53,7 @@ int vb_origin_fetch(struct vb_s3_client *s3, struct vb_cache *cache, const char 
                     struct vb_cache_entry **ret_entry, bool *ret_keep, struct vb_error *err)
 {
     struct vb_s3_object object = {0};
-    struct vb_strbuf body VB_CLEANUP(vb_strbuf_release);
+    struct vb_strbuf body VB_CLEANUP(vb_strbuf_release) = {0};
     char *whole = NULL;
 
     *ret_keep = vb_cache_has_room(cache, vb_cache_body_max(cache));
