@@ -21,31 +21,36 @@ struct values {
 };
 
 /* "-" for what is not there; names may hold anything that is no control character. */
-static const char *text_or_dash(const PGresult *rows, int row, int column)
+static const char *text_or_dash(const char *text)
 {
-    return PQgetisnull(rows, row, column) ? "-" : PQgetvalue(rows, row, column);
+    return text ? text : "-";
+}
+
+static int print_user(void *context, const struct vb_listed_user *user)
+{
+    int *count = context;
+
+    if (*count == 0)
+        printf("%-36s  %-20s  %-20s  %-16s  %s\n", "id", "created", "disabled", "signs in with",
+               "e-mail, name");
+    if (++*count > LIST_MAX) {
+        printf("… and more: narrow it with --search TEXT\n");
+        return 0;
+    }
+    printf("%-36s  %-20s  %-20s  %-16s  %s, %s\n", user->id, text_or_dash(user->created_at),
+           text_or_dash(user->disabled_at), text_or_dash(user->signs_in_with), text_or_dash(user->email),
+           text_or_dash(user->name));
+    return 0;
 }
 
 static int list(struct vb_db *db, const struct values *values, struct vb_error *err)
 {
-    PGresult *rows VB_CLEANUP(vb_pgresult_clearp) = NULL;
-    int r = vb_operator_list_users(db, values->search, LIST_MAX + 1, &rows, err);
-    int count = r < 0 ? 0 : PQntuples(rows);
+    int count = 0;
+    int r = vb_operator_list_users(db, values->search, LIST_MAX + 1, print_user, &count, err);
 
-    if (r < 0)
-        return r;
-    if (count == 0) {
+    if (r == 0 && count == 0)
         printf("no users%s\n", values->search ? " match" : "");
-        return 0;
-    }
-    printf("%-36s  %-20s  %-20s  %-16s  %s\n", "id", "created", "disabled", "signs in with", "e-mail, name");
-    for (int row = 0; row < count && row < LIST_MAX; row++)
-        printf("%-36s  %-20s  %-20s  %-16s  %s, %s\n", PQgetvalue(rows, row, 0), text_or_dash(rows, row, 3),
-               text_or_dash(rows, row, 4), text_or_dash(rows, row, 5), text_or_dash(rows, row, 1),
-               text_or_dash(rows, row, 2));
-    if (count > LIST_MAX)
-        printf("… and more: narrow it with --search TEXT\n");
-    return 0;
+    return r;
 }
 
 static int find(struct vb_db *db, const char *who, struct vb_user *ret_user, struct vb_error *err)

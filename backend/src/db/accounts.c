@@ -2,14 +2,12 @@
 #include "db/accounts.h"
 
 #include "base/cleanup.h"
+#include "db/query.h"
 #include "db/tokens.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
-
-#define RESETS_KEPT "interval '1 day'" /* for whoever asks later what happened */
 
 int vb_accounts_end_sessions(struct vb_db *db, const char *user_id, int64_t revoked_ms, struct vb_error *err)
 {
@@ -27,19 +25,25 @@ int vb_accounts_end_sessions(struct vb_db *db, const char *user_id, int64_t revo
     return r < 0 ? r : vb_db_execute(db, access, 2, (const char *[]){user_id, time}, NULL, err);
 }
 
-int vb_accounts_list_revocations(struct vb_db *db, unsigned max_age_s, unsigned limit, PGresult **ret_rows,
-                                 struct vb_error *err)
+int vb_accounts_list_revocations(struct vb_db *db, unsigned max_age_s, unsigned limit,
+                                 vb_revocation_visit *visit, void *context, struct vb_error *err)
 {
     static const char sql[] = "SELECT user_id, (extract(epoch FROM revoked_at) * 1000)::bigint\n"
                               "FROM access_revocations\n"
                               "WHERE revoked_at > now() - make_interval(secs => $1)\n"
                               "ORDER BY revoked_at DESC\n"
                               "LIMIT $2";
+    enum column { USER_ID, REVOKED_MS };
     char age[16], most[16];
+    PGresult *rows VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    int r;
 
     snprintf(age, sizeof(age), "%u", max_age_s);
     snprintf(most, sizeof(most), "%u", limit);
-    return vb_db_query(db, sql, 2, (const char *[]){age, most}, ret_rows, err);
+    r = vb_db_query(db, sql, 2, (const char *[]){age, most}, &rows, err);
+    for (int row = 0; r == 0 && row < PQntuples(rows); row++)
+        r = visit(context, vb_db_text(rows, row, USER_ID), vb_db_int(rows, row, REVOKED_MS));
+    return r;
 }
 
 int vb_accounts_forget_revocations(struct vb_db *db, unsigned max_age_s, struct vb_error *err)
@@ -52,18 +56,6 @@ int vb_accounts_forget_revocations(struct vb_db *db, unsigned max_age_s, struct 
     return vb_db_execute(db, sql, 1, (const char *[]){age}, NULL, err);
 }
 
-/* Runs a statement that must touch a user. */
-static int change_user(struct vb_db *db, const char *sql, size_t param_count, const char *const *params,
-                       struct vb_error *err)
-{
-    int64_t affected = 0;
-    int r = vb_db_execute(db, sql, param_count, params, &affected, err);
-
-    if (r == -EDOM || (r == 0 && affected == 0))
-        return vb_error_set(err, ENOENT, "there is no such user");
-    return r;
-}
-
 int vb_accounts_set_password(struct vb_db *db, const char *user_id, const char *password_hash, bool mailed,
                              struct vb_error *err)
 {
@@ -73,7 +65,8 @@ int vb_accounts_set_password(struct vb_db *db, const char *user_id, const char *
         "    email_verified_at = CASE WHEN $3::boolean THEN now() ELSE email_verified_at END\n"
         "WHERE id = $1";
 
-    return change_user(db, sql, 3, (const char *[]){user_id, password_hash, mailed ? "t" : "f"}, err);
+    return vb_db_change_row(db, sql, 3, (const char *[]){user_id, password_hash, mailed ? "t" : "f"}, "user",
+                            err);
 }
 
 int vb_accounts_set_disabled(struct vb_db *db, const char *user_id, bool disabled, struct vb_error *err)
@@ -85,7 +78,7 @@ int vb_accounts_set_disabled(struct vb_db *db, const char *user_id, bool disable
                                  "SET disabled_at = NULL, updated_at = now()\n"
                                  "WHERE id = $1";
 
-    return change_user(db, disabled ? disable : enable, 1, (const char *[]){user_id}, err);
+    return vb_db_change_row(db, disabled ? disable : enable, 1, (const char *[]){user_id}, "user", err);
 }
 
 /* Whether the account has had its share of mailed tokens. */
@@ -116,8 +109,9 @@ int vb_accounts_insert_reset(struct vb_db *db, const char *user_id,
                              const unsigned char token_hash[VB_SHA256_SIZE], bool mailed,
                              struct vb_error *err)
 {
+    /* Ended ones are kept for a day, for those who ask later what happened. */
     static const char forget[] = "DELETE FROM password_resets\n"
-                                 "WHERE user_id = $1 AND created_at < now() - " RESETS_KEPT;
+                                 "WHERE user_id = $1 AND created_at < now() - interval '1 day'";
     static const char insert[] = "INSERT INTO password_resets (user_id, token_hash, mailed, expires_at)\n"
                                  "VALUES ($1, $2, $3, now() + make_interval(secs => $4))";
     char hash[VB_TOKEN_BYTEA_SIZE], lifetime[16];
@@ -155,7 +149,7 @@ int vb_accounts_find_reset(struct vb_db *db, const unsigned char token_hash[VB_S
     if (r == 0 && PQntuples(owner) == 0)
         return vb_error_set(err, ENOENT, "there is no such reset token");
     if (r == 0)
-        r = vb_users_lock(db, PQgetvalue(owner, 0, 0), &user, err);
+        r = vb_users_lock(db, vb_db_text(owner, 0, 0), &user, err);
     /* Asked only now that nobody else can be using it. */
     if (r == 0)
         r = vb_db_query(db, check, 1, (const char *[]){hash}, &valid, err);
@@ -163,7 +157,7 @@ int vb_accounts_find_reset(struct vb_db *db, const unsigned char token_hash[VB_S
         return vb_error_set(err, ENOENT, "this reset token is of no use any more");
     if (r < 0)
         return r;
-    ret_reset->mailed = *PQgetvalue(valid, 0, 0) == 't';
+    ret_reset->mailed = vb_db_bool(valid, 0, 0);
     ret_reset->user = user;
     user = (struct vb_user){0};
     return 0;

@@ -1,6 +1,6 @@
 /*
  * What changes an account as a whole: ended sessions, passwords and their resets, Apple's name for a user,
- * disabling. Errors are those of vb_db_query() and the ones named.
+ * disabling. Errors are those of vb_db_execute() and the ones named.
  *
  * Whatever ends sessions holds vb_users_lock() of the user in the same transaction, and takes its time after
  * that: so no session that began before survives it.
@@ -15,10 +15,11 @@
  * revoked_ms. */
 int vb_accounts_end_sessions(struct vb_db *db, const char *user_id, int64_t revoked_ms, struct vb_error *err);
 
-/* Voided access tokens: rows of (user_id, revoked_ms), newest first, that are at most max_age_s old. To be
- * freed with PQclear. */
-int vb_accounts_list_revocations(struct vb_db *db, unsigned max_age_s, unsigned limit, PGresult **ret_rows,
-                                 struct vb_error *err);
+/* That the user's access tokens issued before revoked_ms are void. */
+typedef int vb_revocation_visit(void *context, const char *user_id, int64_t revoked_ms);
+/* Visits those that are at most max_age_s old, newest first. */
+int vb_accounts_list_revocations(struct vb_db *db, unsigned max_age_s, unsigned limit,
+                                 vb_revocation_visit *visit, void *context, struct vb_error *err);
 int vb_accounts_forget_revocations(struct vb_db *db, unsigned max_age_s, struct vb_error *err);
 
 /* mailed: it came by way of the user's address, which is thereby known to be the user's. -ENOENT. */

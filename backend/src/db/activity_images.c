@@ -2,6 +2,7 @@
 #include "db/activity_images.h"
 
 #include "base/cleanup.h"
+#include "db/query.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,6 +24,8 @@ int vb_activity_images_owned(struct vb_db *db, const char *activity_id, const ch
                                         "FROM activities\n"
                                         "WHERE id = $1\n"
                                         "FOR NO KEY UPDATE";
+    enum column { ID, OWNED };
+    const char *id;
     PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
     int r =
         vb_db_query(db, lock ? look_and_lock : look, 2, (const char *[]){activity_id, user_id}, &row, err);
@@ -31,11 +34,12 @@ int vb_activity_images_owned(struct vb_db *db, const char *activity_id, const ch
         return none(err);
     if (r < 0)
         return r;
-    if (*PQgetvalue(row, 0, 1) != 't')
+    if (!vb_db_bool(row, 0, OWNED))
         return vb_error_set(err, EACCES, "the activity is somebody else's");
-    if (strlen(PQgetvalue(row, 0, 0)) >= VB_OWNED_ID_SIZE)
+    id = vb_db_text(row, 0, ID);
+    if (strlen(id) >= VB_OWNED_ID_SIZE)
         return none(err);
-    strcpy(ret_id, PQgetvalue(row, 0, 0));
+    strcpy(ret_id, id);
     return 0;
 }
 

@@ -1,6 +1,6 @@
 /*
  * The pictures of an activity: the hero and the gallery in the table activities. Errors are those of
- * vb_db_query() and the ones named; -ENXIO: there is no such activity.
+ * vb_db_execute() and the ones named; -ENXIO: there is no such activity.
  */
 #ifndef VB_DB_ACTIVITY_IMAGES_H
 #define VB_DB_ACTIVITY_IMAGES_H

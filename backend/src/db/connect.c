@@ -1,5 +1,6 @@
 /* Opening PostgreSQL connections: see connect.h. */
 #include "db/connect.h"
+#include "db/pool.h"
 
 #include "base/memory.h"
 #include "base/strbuf.h"
@@ -120,4 +121,13 @@ int vb_db_connect(const char *url, unsigned statement_timeout_ms, PGconn **ret_c
     PQsetNoticeReceiver(connection, ignore_notice, NULL);
     *ret_connection = connection;
     return 0;
+}
+
+int vb_db_check_login(const char *url, struct vb_error *err)
+{
+    PGconn *connection = NULL;
+    int r = vb_db_connect(url, 0, &connection, err);
+
+    PQfinish(connection);
+    return r;
 }

@@ -1,5 +1,6 @@
 /*
- * Opening one PostgreSQL connection, the same way for the pool and for migrations. Blocking. Thread-safe.
+ * Opening one PostgreSQL connection, the same way for the pool and for migrations. Blocking. Thread-safe. No other folder
+ * includes this header.
  */
 #ifndef VB_DB_CONNECT_H
 #define VB_DB_CONNECT_H
@@ -13,8 +14,5 @@
  */
 int vb_db_connect(const char *url, unsigned statement_timeout_ms, PGconn **ret_connection,
                   struct vb_error *err);
-
-/* Copies PostgreSQL's or libpq's words as one line, without its severity and final full stop. */
-void vb_db_one_line(const char *message, char *buffer, size_t size);
 
 #endif

@@ -2,7 +2,7 @@
 #include "db/garbage.h"
 
 #include "base/cleanup.h"
-#include "db/internal.h"
+#include "db/query.h"
 
 #include <stdio.h>
 

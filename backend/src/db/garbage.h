@@ -1,5 +1,5 @@
 /*
- * Which objects of the bucket are of no more use, for `vibe media gc`. Errors are those of vb_db_query().
+ * Which objects of the bucket are of no more use, for `vibe media gc`. Errors are those of vb_db_execute().
  */
 #ifndef VB_DB_GARBAGE_H
 #define VB_DB_GARBAGE_H

@@ -2,10 +2,10 @@
 #include "db/idempotency.h"
 
 #include "base/cleanup.h"
+#include "db/query.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 _Static_assert(VB_IDEMPOTENCY_LIFETIME_H == 24, "the statements below say so too");
 
@@ -30,6 +30,7 @@ int vb_idempotency_take(struct vb_db *db, const char *user_id, const char *key, 
     static const char look[] = "SELECT operation, request_hash, status, body\n"
                                "FROM idempotency_keys\n"
                                "WHERE user_id = $1 AND key = $2";
+    enum column { OPERATION, REQUEST_HASH, STATUS, BODY };
     PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
     int64_t affected = 0;
     int r =
@@ -43,10 +44,10 @@ int vb_idempotency_take(struct vb_db *db, const char *user_id, const char *key, 
     if (PQntuples(row) == 0) /* its lifetime has ended between the two statements */
         return vb_error_set(err, EAGAIN, "the idempotency key has just ended");
     *ret_before = (struct vb_idempotency){
-        .operation = PQgetvalue(row, 0, 0),
-        .request_hash = PQgetvalue(row, 0, 1),
-        .status = atoi(PQgetvalue(row, 0, 2)),
-        .body = PQgetvalue(row, 0, 3),
+        .operation = vb_db_text(row, 0, OPERATION),
+        .request_hash = vb_db_text(row, 0, REQUEST_HASH),
+        .status = (int)vb_db_int(row, 0, STATUS),
+        .body = vb_db_text(row, 0, BODY),
     };
     ret_before->row = VB_TAKE(row);
     return vb_error_set(err, EALREADY, "the idempotency key was used before");

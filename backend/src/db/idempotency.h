@@ -1,6 +1,6 @@
 /*
  * The table idempotency_keys: what was answered to requests that carried an Idempotency-Key. Errors are those
- * of vb_db_query() and the ones named.
+ * of vb_db_execute() and the ones named.
  */
 #ifndef VB_DB_IDEMPOTENCY_H
 #define VB_DB_IDEMPOTENCY_H
@@ -9,9 +9,9 @@
 
 #define VB_IDEMPOTENCY_LIFETIME_H 24
 
-/* An answer that was given before. The strings belong to `row`. */
+/* An answer that was given before. */
 struct vb_idempotency {
-    PGresult *row;
+    struct pg_result *row; /* holds the strings */
     const char *operation, *request_hash, *body;
     int status;
 };

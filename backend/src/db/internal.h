@@ -1,13 +1,11 @@
 /*
- * What the pool (pool.c) and the statements run on its connections (query.c) share. Of no concern outside
- * this folder.
+ * A connection, as the pool (pool.c) and the statements that run on it (query.c) share it. Nothing else includes this
+ * header.
  */
 #ifndef VB_DB_INTERNAL_H
 #define VB_DB_INTERNAL_H
 
-#include "db/pool.h"
-
-#include <stdlib.h>
+#include "db/query.h"
 
 #define VB_DB_STATEMENT_SLOTS 512 /* a power of two */
 #define VB_DB_STATEMENTS_MAX  256 /* further statements are run unprepared */
@@ -29,21 +27,5 @@ struct vb_db {
     unsigned statement_count, last_number;
     struct vb_db_statement statements[VB_DB_STATEMENT_SLOTS];
 };
-
-/* Values of a result's rows. The strings belong to the result; NULL: SQL's NULL, or a column that this result lacks. */
-static inline const char *vb_db_text(const PGresult *rows, int row, int column)
-{
-    return column >= PQnfields(rows) || PQgetisnull(rows, row, column) ? NULL : PQgetvalue(rows, row, column);
-}
-/* 0 for NULL. */
-static inline int64_t vb_db_int(const PGresult *rows, int row, int column)
-{
-    return strtoll(PQgetvalue(rows, row, column), NULL, 10);
-}
-/* false for NULL. */
-static inline bool vb_db_bool(const PGresult *rows, int row, int column)
-{
-    return *PQgetvalue(rows, row, column) == 't';
-}
 
 #endif

@@ -2,6 +2,7 @@
 #include "db/media.h"
 
 #include "base/cleanup.h"
+#include "db/query.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -15,17 +16,6 @@ void vb_media_release(struct vb_media *media)
     *media = (struct vb_media){0};
 }
 
-static const char *text_or_null(const PGresult *row, int column)
-{
-    return PQgetisnull(row, 0, column) ? NULL : PQgetvalue(row, 0, column);
-}
-
-/* 0 for NULL, which PQgetvalue gives as "". */
-static int64_t number(const PGresult *row, int column)
-{
-    return strtoll(PQgetvalue(row, 0, column), NULL, 10);
-}
-
 int vb_media_find_by_upload(struct vb_db *db, const char *upload_id, struct vb_media *ret_media,
                             struct vb_error *err)
 {
@@ -35,35 +25,54 @@ int vb_media_find_by_upload(struct vb_db *db, const char *upload_id, struct vb_m
         "       slot, slot_index, published_at IS NOT NULL, dominant_color, poster_key, duration_ms\n"
         "FROM media\n"
         "WHERE upload_id = $1";
-    PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
-    int r = vb_db_query(db, sql, 1, (const char *[]){upload_id}, &row, err);
+    enum column {
+        ID,
+        UPLOAD_ID,
+        USER_ID,
+        KEY,
+        CONTENT_TYPE,
+        STATUS,
+        THUMBHASH,
+        BYTES,
+        WIDTH,
+        HEIGHT,
+        PURPOSE,
+        ACTIVITY_ID,
+        STORY_ID,
+        SLOT,
+        SLOT_INDEX,
+        PUBLISHED,
+        DOMINANT_COLOR,
+        POSTER_KEY,
+        DURATION_MS
+    };
+    PGresult *row = NULL;
+    int r = vb_db_query_row(db, sql, 1, (const char *[]){upload_id}, "upload", &row, err);
 
     if (r < 0)
         return r;
-    if (PQntuples(row) == 0)
-        return vb_error_set(err, ENOENT, "there is no media of this upload");
     *ret_media = (struct vb_media){
-        .id = PQgetvalue(row, 0, 0),
-        .upload_id = PQgetvalue(row, 0, 1),
-        .user_id = text_or_null(row, 2),
-        .key = PQgetvalue(row, 0, 3),
-        .content_type = PQgetvalue(row, 0, 4),
-        .status = PQgetvalue(row, 0, 5),
-        .thumbhash = text_or_null(row, 6),
-        .bytes = number(row, 7),
-        .width = number(row, 8),
-        .height = number(row, 9),
-        .purpose = PQgetvalue(row, 0, 10),
-        .activity_id = text_or_null(row, 11),
-        .story_id = text_or_null(row, 12),
-        .slot = text_or_null(row, 13),
-        .slot_index = (int)number(row, 14),
-        .published = *PQgetvalue(row, 0, 15) == 't',
-        .dominant_color = text_or_null(row, 16),
-        .poster_key = text_or_null(row, 17),
-        .duration_ms = number(row, 18),
+        .row = row,
+        .id = vb_db_text(row, 0, ID),
+        .upload_id = vb_db_text(row, 0, UPLOAD_ID),
+        .user_id = vb_db_text(row, 0, USER_ID),
+        .key = vb_db_text(row, 0, KEY),
+        .content_type = vb_db_text(row, 0, CONTENT_TYPE),
+        .status = vb_db_text(row, 0, STATUS),
+        .thumbhash = vb_db_text(row, 0, THUMBHASH),
+        .bytes = vb_db_int(row, 0, BYTES),
+        .width = vb_db_int(row, 0, WIDTH),
+        .height = vb_db_int(row, 0, HEIGHT),
+        .purpose = vb_db_text(row, 0, PURPOSE),
+        .activity_id = vb_db_text(row, 0, ACTIVITY_ID),
+        .story_id = vb_db_text(row, 0, STORY_ID),
+        .slot = vb_db_text(row, 0, SLOT),
+        .slot_index = (int)vb_db_int(row, 0, SLOT_INDEX),
+        .published = vb_db_bool(row, 0, PUBLISHED),
+        .dominant_color = vb_db_text(row, 0, DOMINANT_COLOR),
+        .poster_key = vb_db_text(row, 0, POSTER_KEY),
+        .duration_ms = vb_db_int(row, 0, DURATION_MS),
     };
-    ret_media->row = VB_TAKE(row);
     return 0;
 }
 
@@ -148,18 +157,18 @@ int vb_media_mark_ready(struct vb_db *db, const char *id, struct vb_error *err)
     return r;
 }
 
-/* Of two rows, other and mine: that they are for one place. Upload ids sort by the time of their ticket. */
-#define SAME_PLACE                                                                                           \
-    "other.user_id = mine.user_id AND other.purpose = mine.purpose AND other.status = 'ready'\n"             \
-    "  AND other.activity_id IS NOT DISTINCT FROM mine.activity_id\n"                                        \
-    "  AND other.story_id IS NOT DISTINCT FROM mine.story_id\n"                                              \
-    "  AND other.slot IS NOT DISTINCT FROM mine.slot\n"                                                      \
-    "  AND other.slot_index IS NOT DISTINCT FROM mine.slot_index\n"
-
+/* Two rows, other and mine, are for one place. Upload ids sort by the time of their ticket. */
 int vb_media_is_outdated(struct vb_db *db, const char *id, bool *ret_outdated, struct vb_error *err)
 {
-    static const char sql[] = "SELECT FROM media AS other, media AS mine\n"
-                              "WHERE mine.id = $1 AND " SAME_PLACE "  AND other.upload_id > mine.upload_id\n"
+    static const char sql[] = "SELECT\n"
+                              "FROM media AS other, media AS mine\n"
+                              "WHERE mine.id = $1\n"
+                              "  AND other.user_id = mine.user_id AND other.purpose = mine.purpose\n"
+                              "  AND other.activity_id IS NOT DISTINCT FROM mine.activity_id\n"
+                              "  AND other.story_id IS NOT DISTINCT FROM mine.story_id\n"
+                              "  AND other.slot IS NOT DISTINCT FROM mine.slot\n"
+                              "  AND other.slot_index IS NOT DISTINCT FROM mine.slot_index\n"
+                              "  AND other.status = 'ready' AND other.upload_id > mine.upload_id\n"
                               "LIMIT 1";
     PGresult *found VB_CLEANUP(vb_pgresult_clearp) = NULL;
     int r = vb_db_query(db, sql, 1, (const char *[]){id}, &found, err);
@@ -174,7 +183,13 @@ int vb_media_retire_older(struct vb_db *db, const char *id, struct vb_error *err
     static const char sql[] = "UPDATE media AS other\n"
                               "SET status = 'deleting', updated_at = now()\n"
                               "FROM media AS mine\n"
-                              "WHERE mine.id = $1 AND " SAME_PLACE "  AND other.upload_id < mine.upload_id";
+                              "WHERE mine.id = $1\n"
+                              "  AND other.user_id = mine.user_id AND other.purpose = mine.purpose\n"
+                              "  AND other.activity_id IS NOT DISTINCT FROM mine.activity_id\n"
+                              "  AND other.story_id IS NOT DISTINCT FROM mine.story_id\n"
+                              "  AND other.slot IS NOT DISTINCT FROM mine.slot\n"
+                              "  AND other.slot_index IS NOT DISTINCT FROM mine.slot_index\n"
+                              "  AND other.status = 'ready' AND other.upload_id < mine.upload_id";
 
     return vb_db_execute(db, sql, 1, (const char *[]){id}, NULL, err);
 }
@@ -234,13 +249,37 @@ int vb_media_mark_user_deleting(struct vb_db *db, const char *user_id, struct vb
     return vb_db_execute(db, sql, 1, (const char *[]){user_id}, NULL, err);
 }
 
-int vb_media_keys_of_user(struct vb_db *db, const char *user_id, PGresult **ret_keys, struct vb_error *err)
+void vb_media_objects_release(struct vb_media_objects *objects)
+{
+    PQclear(objects->rows);
+    free(objects->objects);
+    *objects = (struct vb_media_objects){0};
+}
+
+int vb_media_objects_of_user(struct vb_db *db, const char *user_id, struct vb_media_objects *ret_objects,
+                             struct vb_error *err)
 {
     static const char sql[] = "SELECT key, poster_key\n"
                               "FROM media\n"
                               "WHERE user_id = $1 AND status = 'deleting'";
+    enum column { KEY, POSTER_KEY };
+    struct vb_media_object *objects;
+    PGresult *rows = NULL;
+    int r = vb_db_query(db, sql, 1, (const char *[]){user_id}, &rows, err);
 
-    return vb_db_query(db, sql, 1, (const char *[]){user_id}, ret_keys, err);
+    if (r < 0)
+        return r;
+    objects = calloc((size_t)PQntuples(rows) + 1, sizeof(*objects));
+    if (!objects) {
+        PQclear(rows);
+        return vb_error_set(err, ENOMEM, "out of memory for %d media", PQntuples(rows));
+    }
+    for (int row = 0; row < PQntuples(rows); row++)
+        objects[row] = (struct vb_media_object){.key = vb_db_text(rows, row, KEY),
+                                                .poster_key = vb_db_text(rows, row, POSTER_KEY)};
+    *ret_objects =
+        (struct vb_media_objects){.rows = rows, .objects = objects, .count = (size_t)PQntuples(rows)};
+    return 0;
 }
 
 int vb_media_forget(struct vb_db *db, const char *key, struct vb_error *err)

@@ -8,16 +8,16 @@
  * from here ready     the object is at its key and its owner's row names it deleting  it was replaced or
  * cancelled, or the owner is gone; the row says which object is still to be deleted
  *
- * Errors are those of vb_db_query() and the ones named.
+ * Errors are those of vb_db_execute() and the ones named.
  */
 #ifndef VB_DB_MEDIA_H
 #define VB_DB_MEDIA_H
 
 #include "db/pool.h"
 
-/* A row. The strings belong to `row`. */
+/* A row. */
 struct vb_media {
-    PGresult *row;
+    struct pg_result *row; /* holds the strings */
     const char *id, *upload_id, *key, *content_type, *status;
     const char *purpose;
     const char *user_id;                /* NULL: deleted */
@@ -79,8 +79,15 @@ int vb_media_cancel(struct vb_db *db, const struct vb_media_new *media, unsigned
                     struct vb_error *err);
 /* All of a user's rows to deleting. */
 int vb_media_mark_user_deleting(struct vb_db *db, const char *user_id, struct vb_error *err);
-/* The keys of the user's rows that are deleting, and those of their posters (NULL: none): two columns, to be freed with PQclear. */
-int vb_media_keys_of_user(struct vb_db *db, const char *user_id, PGresult **ret_keys, struct vb_error *err);
+/* What is to be deleted of a user: those of the user's rows that are deleting. */
+struct vb_media_objects {
+    struct pg_result *rows; /* hold the strings */
+    struct vb_media_object *objects;
+    size_t count;
+};
+void vb_media_objects_release(struct vb_media_objects *objects); /* a zeroed struct is fine */
+int vb_media_objects_of_user(struct vb_db *db, const char *user_id, struct vb_media_objects *ret_objects,
+                             struct vb_error *err);
 /* The object is gone: forgets its row, which must be deleting. */
 int vb_media_forget(struct vb_db *db, const char *key, struct vb_error *err);
 

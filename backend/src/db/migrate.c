@@ -5,7 +5,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "db/connect.h"
-#include "db/pool.h"
+#include "db/query.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -4,12 +4,13 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "db/user_row.h"
 
 #include <errno.h>
 #include <stdio.h>
 
-int vb_operator_list_users(struct vb_db *db, const char *search, unsigned limit, PGresult **ret_rows,
-                           struct vb_error *err)
+int vb_operator_list_users(struct vb_db *db, const char *search, unsigned limit, vb_user_visit *visit,
+                           void *context, struct vb_error *err)
 {
     static const char sql[] =
         "SELECT id::text, email, name,\n"
@@ -22,19 +23,33 @@ int vb_operator_list_users(struct vb_db *db, const char *search, unsigned limit,
         "   OR position(lower($1) IN lower(name)) > 0 OR position(lower($1) IN lower(id::text)) > 0\n"
         "ORDER BY created_at DESC, id\n"
         "LIMIT $2";
+    enum column { ID, EMAIL, NAME, CREATED_AT, DISABLED_AT, SIGNS_IN_WITH };
     char most[16];
+    PGresult *rows VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    int r;
 
     snprintf(most, sizeof(most), "%u", limit);
-    return vb_db_query(db, sql, 2, (const char *[]){search, most}, ret_rows, err);
+    r = vb_db_query(db, sql, 2, (const char *[]){search, most}, &rows, err);
+    for (int row = 0; r == 0 && row < PQntuples(rows); row++)
+        r = visit(context, &(struct vb_listed_user){.id = vb_db_text(rows, row, ID),
+                                                    .email = vb_db_text(rows, row, EMAIL),
+                                                    .name = vb_db_text(rows, row, NAME),
+                                                    .created_at = vb_db_text(rows, row, CREATED_AT),
+                                                    .disabled_at = vb_db_text(rows, row, DISABLED_AT),
+                                                    .signs_in_with = vb_db_text(rows, row, SIGNS_IN_WITH)});
+    return r;
 }
 
 int vb_operator_find_user(struct vb_db *db, const char *id_or_email, struct vb_user *ret_user,
                           struct vb_error *err)
 {
-    static const char sql[] = "SELECT " VB_USER_COLUMNS "\n"
-                              "FROM users\n"
-                              "WHERE lower(email) = lower($1)\n"
-                              "LIMIT 2";
+    static const char sql[] =
+        "SELECT id::text, email, name, profile_picture, profile_picture_s3_key, profile_picture_cdn_url,\n"
+        "       password_hash, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'),\n"
+        "       disabled_at IS NOT NULL\n"
+        "FROM users\n"
+        "WHERE lower(email) = lower($1)\n"
+        "LIMIT 2";
     struct vb_user user VB_CLEANUP(vb_user_release) = {0};
     int r = vb_users_find(db, id_or_email, ret_user, err);
 
@@ -106,7 +121,7 @@ static int has_table(struct vb_db *db, const char *name, bool *ret_has, struct v
     int r = vb_db_query(db, sql, 1, (const char *[]){name}, &row, err);
 
     if (r == 0)
-        *ret_has = *PQgetvalue(row, 0, 0) == 't';
+        *ret_has = vb_db_bool(row, 0, 0);
     return r;
 }
 
@@ -123,6 +138,7 @@ int vb_operator_export_user(struct vb_db *db, const char *user_id, struct vb_str
     vb_json_object_begin(&json);
     for (size_t i = 0; i < VB_ARRAY_SIZE(parts); i++) {
         PGresult *rows VB_CLEANUP(vb_pgresult_clearp) = NULL;
+        const char *value;
         bool has = false;
         int r = has_table(db, parts[i].table, &has, err);
 
@@ -133,7 +149,8 @@ int vb_operator_export_user(struct vb_db *db, const char *user_id, struct vb_str
         if (!has)
             continue;
         vb_json_key(&json, parts[i].key);
-        vb_json_raw(&json, PQgetisnull(rows, 0, 0) ? "[]" : PQgetvalue(rows, 0, 0));
+        value = vb_db_text(rows, 0, 0);
+        vb_json_raw(&json, value ? value : "[]");
     }
     vb_json_object_end(&json);
     return vb_strbuf_failed(out) ? vb_error_set(err, EFBIG, "there is more of this user than can be exported")

@@ -1,6 +1,6 @@
 /*
  * What operators ask of accounts: who there is, and everything the database holds of one person. Errors are those
- * of vb_db_query() and the ones named.
+ * of vb_db_execute() and the ones named.
  */
 #ifndef VB_DB_OPERATOR_H
 #define VB_DB_OPERATOR_H
@@ -8,11 +8,15 @@
 #include "base/strbuf.h"
 #include "db/users.h"
 
-/* Rows of (id, email, name, created_at, disabled_at, how: "password", "apple", both or NULL), newest first;
- * limit at most. search: what id, address or name must hold, in any case; NULL: everybody. Freed with
- * PQclear. */
-int vb_operator_list_users(struct vb_db *db, const char *search, unsigned limit, PGresult **ret_rows,
-                           struct vb_error *err);
+struct vb_listed_user {
+    const char *id, *email, *name;
+    const char *created_at, *disabled_at; /* "2026-11-25T18:00:00Z" */
+    const char *signs_in_with;            /* "password", "apple" or "password, apple"; NULL: nothing */
+};
+typedef int vb_user_visit(void *context, const struct vb_listed_user *user);
+/* Visits users, newest first, `limit` at most. search: a part of the id, address or name, in any case; NULL: everybody. */
+int vb_operator_list_users(struct vb_db *db, const char *search, unsigned limit, vb_user_visit *visit,
+                           void *context, struct vb_error *err);
 /* The user of this id, or else of this address (in any case). -ENOENT; -EMLINK: several rows have the address,
  * so only an id will do. */
 int vb_operator_find_user(struct vb_db *db, const char *id_or_email, struct vb_user *ret_user,

@@ -2,10 +2,11 @@
 #include "db/participants.h"
 
 #include "base/cleanup.h"
+#include "db/person_rows.h"
+#include "db/query.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 /* Why nobody was let in: the first that holds. */
 static int find_reason(struct vb_db *db, const char *activity_id, const char *user_id, struct vb_error *err)
@@ -16,16 +17,17 @@ static int find_reason(struct vb_db *db, const char *activity_id, const char *us
         "       coalesce(ends_at, starts_at, 'infinity') <= now()\n"
         "FROM activities\n"
         "WHERE id = $1";
+    enum column { JOINED, HAS_USER, OVER };
     PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
-    int r = vb_db_query(db, sql, 2, (const char *[]){activity_id, user_id}, &row, err);
+    int r = vb_db_query_row(db, sql, 2, (const char *[]){activity_id, user_id}, "activity", &row, err);
 
     if (r < 0)
-        return r == -EDOM ? vb_error_set(err, ENOENT, "there is no such activity") : r;
-    if (PQntuples(row) == 0 || strcmp(PQgetvalue(row, 0, 1), "t") != 0)
-        return vb_error_set(err, ENOENT, "there is no such activity, or no such user");
-    if (strcmp(PQgetvalue(row, 0, 0), "t") == 0)
+        return r;
+    if (!vb_db_bool(row, 0, HAS_USER))
+        return vb_error_set(err, ENOENT, "there is no such user");
+    if (vb_db_bool(row, 0, JOINED))
         return 0;
-    if (strcmp(PQgetvalue(row, 0, 2), "t") == 0)
+    if (vb_db_bool(row, 0, OVER))
         return vb_error_set(err, ETIME, "the activity is over");
     return vb_error_set(err, ENOSPC, "the activity is full");
 }
@@ -69,18 +71,23 @@ int vb_participants_leave(struct vb_db *db, const char *activity_id, const char 
 }
 
 int vb_participants_among(struct vb_db *db, const char *user_ids, const char *activity_ids,
-                          PGresult **ret_rows, struct vb_error *err)
+                          vb_participation_visit *visit, void *context, struct vb_error *err)
 {
     static const char sql[] = "SELECT user_id::text, activity_id::text\n"
                               "FROM activity_participants\n"
                               "WHERE user_id = ANY ($1) AND activity_id = ANY ($2)";
+    enum column { USER_ID, ACTIVITY_ID };
+    PGresult *rows VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    int r = vb_db_query(db, sql, 2, (const char *[]){user_ids, activity_ids}, &rows, err);
 
-    return vb_db_query(db, sql, 2, (const char *[]){user_ids, activity_ids}, ret_rows, err);
+    for (int row = 0; r == 0 && row < PQntuples(rows); row++)
+        r = visit(context, vb_db_text(rows, row, USER_ID), vb_db_text(rows, row, ACTIVITY_ID));
+    return r;
 }
 
 int vb_participants_list(struct vb_db *db, const char *activity_id, unsigned limit,
-                         const char *after_joined_at, const char *after_id, PGresult **ret_rows,
-                         struct vb_error *err)
+                         const char *after_joined_at, const char *after_id, vb_person_visit *visit,
+                         void *context, struct vb_error *err)
 {
     static const char sql[] =
         "SELECT u.id::text, u.name, u.profile_picture_s3_key,\n"
@@ -91,9 +98,12 @@ int vb_participants_list(struct vb_db *db, const char *activity_id, unsigned lim
         "  AND ((p.joined_at, p.user_id) > ($3::timestamptz, $4) OR $3::timestamptz IS NULL)\n"
         "ORDER BY p.joined_at, p.user_id\n"
         "LIMIT $2";
-    char rows[16];
+    char most[16];
+    const char *const params[] = {activity_id, most, after_joined_at, after_id};
+    PGresult *rows VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    int r;
 
-    snprintf(rows, sizeof(rows), "%u", limit);
-    return vb_db_query_planned(db, sql, 4, (const char *[]){activity_id, rows, after_joined_at, after_id},
-                               ret_rows, err);
+    snprintf(most, sizeof(most), "%u", limit);
+    r = vb_db_query_planned(db, sql, 4, params, &rows, err);
+    return r < 0 ? r : vb_people_visit(rows, visit, context);
 }

@@ -1,9 +1,10 @@
 /*
- * The table activity_participants: who takes part in what. Errors are those of vb_db_query() and the ones named.
+ * The table activity_participants: who takes part in what. Errors are those of vb_db_execute() and the ones named.
  */
 #ifndef VB_DB_PARTICIPANTS_H
 #define VB_DB_PARTICIPANTS_H
 
+#include "db/person.h"
 #include "db/pool.h"
 
 /* Takes a place, if there is one: never more than the capacity, however many ask at once. In a transaction or
@@ -15,15 +16,16 @@ int vb_participants_join(struct vb_db *db, const char *activity_id, const char *
 int vb_participants_leave(struct vb_db *db, const char *activity_id, const char *user_id,
                           struct vb_error *err);
 
-/* Rows (user id, activity id): which of these users take part in which of these activities. Both are arrays
- * (text_array.h) of ids. */
+/* That a user takes part in an activity. */
+typedef int vb_participation_visit(void *context, const char *user_id, const char *activity_id);
+/* Visits who of these users takes part in which of these activities. Both are arrays (text_array.h) of ids. */
 int vb_participants_among(struct vb_db *db, const char *user_ids, const char *activity_ids,
-                          PGresult **ret_rows, struct vb_error *err);
+                          vb_participation_visit *visit, void *context, struct vb_error *err);
 
-/* Rows (id, name, profile picture's key, its address, joined_at) in the order in which they joined, after the one
- * named (both NULL: from the first). -EDOM: a parameter is not of its type. */
+/* Visits those who take part, in the order in which they joined; `at`: when. after_joined_at, after_id: of the last one
+ * before, or NULL. -EDOM: a parameter is not of its type. */
 int vb_participants_list(struct vb_db *db, const char *activity_id, unsigned limit,
-                         const char *after_joined_at, const char *after_id, PGresult **ret_rows,
-                         struct vb_error *err);
+                         const char *after_joined_at, const char *after_id, vb_person_visit *visit,
+                         void *context, struct vb_error *err);
 
 #endif

@@ -269,11 +269,6 @@ void vb_db_release(struct vb_db *db)
     close_list(outdated);
 }
 
-PGconn *vb_db_connection(struct vb_db *db)
-{
-    return db->connection;
-}
-
 void vb_db_pool_stats(struct vb_db_pool *pool, struct vb_db_stats *ret_stats)
 {
     pthread_mutex_lock(&pool->mutex);

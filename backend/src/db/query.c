@@ -1,4 +1,4 @@
-/* Statements and transactions on a borrowed connection, each with a deadline: see pool.h. */
+/* Statements and transactions on a borrowed connection, each with a deadline: see pool.h and query.h. */
 #include "db/connect.h"
 #include "db/internal.h"
 
@@ -255,6 +255,19 @@ int vb_db_query_planned(struct vb_db *db, const char *sql, size_t param_count, c
     return r;
 }
 
+int vb_db_query_row(struct vb_db *db, const char *sql, size_t param_count, const char *const *params,
+                    const char *thing, PGresult **ret_row, struct vb_error *err)
+{
+    PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    int r = vb_db_query(db, sql, param_count, params, &row, err);
+
+    if (r == -EDOM || (r == 0 && PQntuples(row) == 0))
+        return vb_error_set(err, ENOENT, "there is no such %s", thing);
+    if (r == 0)
+        *ret_row = VB_TAKE(row);
+    return r;
+}
+
 int vb_db_execute(struct vb_db *db, const char *sql, size_t param_count, const char *const *params,
                   int64_t *ret_affected, struct vb_error *err)
 {
@@ -263,6 +276,17 @@ int vb_db_execute(struct vb_db *db, const char *sql, size_t param_count, const c
 
     if (r == 0 && ret_affected)
         *ret_affected = strtoll(PQcmdTuples(result), NULL, 10);
+    return r;
+}
+
+int vb_db_change_row(struct vb_db *db, const char *sql, size_t param_count, const char *const *params,
+                     const char *thing, struct vb_error *err)
+{
+    int64_t affected = 0;
+    int r = vb_db_execute(db, sql, param_count, params, &affected, err);
+
+    if (r == -EDOM || (r == 0 && affected == 0))
+        return vb_error_set(err, ENOENT, "there is no such %s", thing);
     return r;
 }
 

@@ -2,21 +2,14 @@
 #include "db/stories.h"
 
 #include "base/cleanup.h"
+#include "base/memory.h"
+#include "db/person_rows.h"
+#include "db/query.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
-/* $1: who asks */
-#define COLUMNS                                                                                              \
-    "s.id::text, s.user_id::text, u.name, u.profile_picture_s3_key,\n"                                       \
-    "       coalesce(u.profile_picture_cdn_url, u.profile_picture), s.caption,\n"                            \
-    "       s.image_url, s.image_s3_key, s.image_cdn_url, s.video_url, s.video_s3_key, s.video_cdn_url,\n"   \
-    "       s.created_at, s.expires_at, s.seen_count,\n"                                                     \
-    "       EXISTS (SELECT FROM story_views v WHERE v.story_id = s.id AND v.user_id = $1)"
-
-#define HAS_MEDIA "(s.image_url IS NOT NULL OR s.video_url IS NOT NULL)"
-
+/* What each statement selects, in this order; that which finds one story ends before the cursor's value. */
 enum column {
     ID,
     USER_ID,
@@ -39,48 +32,65 @@ enum column {
 
 #define NUMBER_SIZE 16
 
-static const char *text_or_null(const PGresult *rows, int row, enum column column)
+void vb_story_release(struct vb_story *story)
 {
-    if ((int)column >= PQnfields(rows) || PQgetisnull(rows, row, (int)column))
-        return NULL;
-    return PQgetvalue(rows, row, (int)column);
+    PQclear(story->row);
+    *story = (struct vb_story){0};
 }
 
-void vb_story_read(const PGresult *rows, int row, struct vb_story *ret)
+static void read_story(const PGresult *rows, int row, struct vb_story *ret)
 {
     *ret = (struct vb_story){
-        .id = text_or_null(rows, row, ID),
-        .user_id = text_or_null(rows, row, USER_ID),
-        .user_name = text_or_null(rows, row, USER_NAME),
-        .user_picture_s3_key = text_or_null(rows, row, USER_PICTURE_S3_KEY),
-        .user_picture_cdn_url = text_or_null(rows, row, USER_PICTURE_CDN_URL),
-        .caption = text_or_null(rows, row, CAPTION),
-        .image_url = text_or_null(rows, row, IMAGE_URL),
-        .image_s3_key = text_or_null(rows, row, IMAGE_S3_KEY),
-        .image_cdn_url = text_or_null(rows, row, IMAGE_CDN_URL),
-        .video_url = text_or_null(rows, row, VIDEO_URL),
-        .video_s3_key = text_or_null(rows, row, VIDEO_S3_KEY),
-        .video_cdn_url = text_or_null(rows, row, VIDEO_CDN_URL),
-        .created_at = text_or_null(rows, row, CREATED_AT),
-        .expires_at = text_or_null(rows, row, EXPIRES_AT),
-        .seen_count = text_or_null(rows, row, SEEN_COUNT),
-        .seen = strcmp(PQgetvalue(rows, row, SEEN), "t") == 0,
-        .cursor_value = text_or_null(rows, row, CURSOR_VALUE),
+        .id = vb_db_text(rows, row, ID),
+        .user = {.id = vb_db_text(rows, row, USER_ID),
+                 .name = vb_db_text(rows, row, USER_NAME),
+                 .picture_s3_key = vb_db_text(rows, row, USER_PICTURE_S3_KEY),
+                 .picture_cdn_url = vb_db_text(rows, row, USER_PICTURE_CDN_URL)},
+        .caption = vb_db_text(rows, row, CAPTION),
+        .image = {.url = vb_db_text(rows, row, IMAGE_URL),
+                  .s3_key = vb_db_text(rows, row, IMAGE_S3_KEY),
+                  .cdn_url = vb_db_text(rows, row, IMAGE_CDN_URL)},
+        .video = {.url = vb_db_text(rows, row, VIDEO_URL),
+                  .s3_key = vb_db_text(rows, row, VIDEO_S3_KEY),
+                  .cdn_url = vb_db_text(rows, row, VIDEO_CDN_URL)},
+        .created_at = vb_db_text(rows, row, CREATED_AT),
+        .expires_at = vb_db_text(rows, row, EXPIRES_AT),
+        .seen_count = vb_db_int(rows, row, SEEN_COUNT),
+        .seen = vb_db_bool(rows, row, SEEN),
+        .cursor_value = vb_db_text(rows, row, CURSOR_VALUE),
     };
 }
 
-int vb_stories_list(struct vb_db *db, const char *viewer_id, unsigned limit, const char *after_value,
-                    const char *after_id, PGresult **ret_rows, struct vb_error *err)
+static int visit_all(const PGresult *rows, vb_story_visit *visit, void *context)
 {
-    /* Those that live are few beside those that were: they are found by when they end, then put in order. The
-     * cursor's value is the three that come before the id in that order, with unit separators between. */
+    int r = 0;
+
+    for (int row = 0; r == 0 && row < PQntuples(rows); row++) {
+        struct vb_story story;
+
+        read_story(rows, row, &story);
+        r = visit(context, &story);
+    }
+    return r;
+}
+
+/* Live stories are few beside those that ended: they are found by when they end, then put in order. The cursor's value is
+ * the three that come before the id in that order, with unit separators between. */
+int vb_stories_list(struct vb_db *db, const char *viewer_id, unsigned limit, const char *after_value,
+                    const char *after_id, vb_story_visit *visit, void *context, struct vb_error *err)
+{
     static const char sql[] =
         "WITH live AS (\n"
         "    SELECT s.*, max(s.created_at) OVER (PARTITION BY s.user_id) AS newest_at\n"
         "    FROM vibe_stories s\n"
-        "    WHERE s.expires_at > now() AND s.user_id IS NOT NULL AND " HAS_MEDIA "\n"
+        "    WHERE s.expires_at > now() AND s.user_id IS NOT NULL\n"
+        "      AND (s.image_url IS NOT NULL OR s.video_url IS NOT NULL)\n"
         ")\n"
-        "SELECT " COLUMNS ",\n"
+        "SELECT s.id::text, s.user_id::text, u.name, u.profile_picture_s3_key,\n"
+        "       coalesce(u.profile_picture_cdn_url, u.profile_picture), s.caption,\n"
+        "       s.image_url, s.image_s3_key, s.image_cdn_url, s.video_url, s.video_s3_key, s.video_cdn_url,\n"
+        "       s.created_at, s.expires_at, s.seen_count,\n"
+        "       EXISTS (SELECT FROM story_views v WHERE v.story_id = s.id AND v.user_id = $1),\n"
         "       s.newest_at || chr(31) || s.user_id::text || chr(31) || s.created_at\n"
         "FROM live s\n"
         "JOIN users u ON u.id = s.user_id\n"
@@ -90,77 +100,93 @@ int vb_stories_list(struct vb_db *db, const char *viewer_id, unsigned limit, con
         "         split_part($3::text, chr(31), 3)::timestamptz, $4::text)\n"
         "ORDER BY s.newest_at DESC, s.user_id::text DESC, s.created_at DESC, s.id::text DESC\n"
         "LIMIT $2";
-    char rows[NUMBER_SIZE];
+    char most[NUMBER_SIZE];
+    PGresult *rows VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    int r;
 
-    snprintf(rows, sizeof(rows), "%u", limit);
-    return vb_db_query_planned(db, sql, 4, (const char *[]){viewer_id, rows, after_value, after_id}, ret_rows,
-                               err);
+    snprintf(most, sizeof(most), "%u", limit);
+    r = vb_db_query_planned(db, sql, 4, (const char *[]){viewer_id, most, after_value, after_id}, &rows, err);
+    return r < 0 ? r : visit_all(rows, visit, context);
 }
 
 int vb_stories_list_of_user(struct vb_db *db, const char *viewer_id, const char *user_id, unsigned limit,
-                            const char *after_value, const char *after_id, PGresult **ret_rows,
-                            struct vb_error *err)
+                            const char *after_value, const char *after_id, vb_story_visit *visit,
+                            void *context, struct vb_error *err)
 {
     static const char sql[] =
-        "SELECT " COLUMNS ", s.created_at\n"
+        "SELECT s.id::text, s.user_id::text, u.name, u.profile_picture_s3_key,\n"
+        "       coalesce(u.profile_picture_cdn_url, u.profile_picture), s.caption,\n"
+        "       s.image_url, s.image_s3_key, s.image_cdn_url, s.video_url, s.video_s3_key, s.video_cdn_url,\n"
+        "       s.created_at, s.expires_at, s.seen_count,\n"
+        "       EXISTS (SELECT FROM story_views v WHERE v.story_id = s.id AND v.user_id = $1),\n"
+        "       s.created_at\n"
         "FROM vibe_stories s\n"
         "JOIN users u ON u.id = s.user_id\n"
-        "WHERE s.user_id = $3 AND s.expires_at > now() AND (s.user_id = $1 OR " HAS_MEDIA ")\n"
+        "WHERE s.user_id = $3 AND s.expires_at > now()\n"
+        "  AND (s.user_id = $1 OR s.image_url IS NOT NULL OR s.video_url IS NOT NULL)\n"
         "  AND ((s.created_at, s.id) < ($4::timestamptz, $5) OR $4::timestamptz IS NULL)\n"
         "ORDER BY s.created_at DESC, s.id DESC\n"
         "LIMIT $2";
-    char rows[NUMBER_SIZE];
+    char most[NUMBER_SIZE];
+    const char *const params[] = {viewer_id, most, user_id, after_value, after_id};
+    PGresult *rows VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    int r;
 
-    snprintf(rows, sizeof(rows), "%u", limit);
-    return vb_db_query_planned(db, sql, 5, (const char *[]){viewer_id, rows, user_id, after_value, after_id},
-                               ret_rows, err);
+    snprintf(most, sizeof(most), "%u", limit);
+    r = vb_db_query_planned(db, sql, 5, params, &rows, err);
+    return r < 0 ? r : visit_all(rows, visit, context);
 }
 
-int vb_stories_find(struct vb_db *db, const char *viewer_id, const char *id, PGresult **ret_row,
+int vb_stories_find(struct vb_db *db, const char *viewer_id, const char *id, struct vb_story *ret_story,
                     struct vb_error *err)
 {
     static const char sql[] =
-        "SELECT " COLUMNS "\n"
+        "SELECT s.id::text, s.user_id::text, u.name, u.profile_picture_s3_key,\n"
+        "       coalesce(u.profile_picture_cdn_url, u.profile_picture), s.caption,\n"
+        "       s.image_url, s.image_s3_key, s.image_cdn_url, s.video_url, s.video_s3_key, s.video_cdn_url,\n"
+        "       s.created_at, s.expires_at, s.seen_count,\n"
+        "       EXISTS (SELECT FROM story_views v WHERE v.story_id = s.id AND v.user_id = $1)\n"
         "FROM vibe_stories s\n"
         "JOIN users u ON u.id = s.user_id\n"
-        "WHERE s.id = $2 AND s.expires_at > now() AND (s.user_id = $1 OR " HAS_MEDIA ")";
-    PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
-    int r = vb_db_query(db, sql, 2, (const char *[]){viewer_id, id}, &row, err);
+        "WHERE s.id = $2 AND s.expires_at > now()\n"
+        "  AND (s.user_id = $1 OR s.image_url IS NOT NULL OR s.video_url IS NOT NULL)";
+    PGresult *row = NULL;
+    int r = vb_db_query_row(db, sql, 2, (const char *[]){viewer_id, id}, "story", &row, err);
 
-    if (r == -EDOM || (r == 0 && PQntuples(row) == 0))
-        return vb_error_set(err, ENOENT, "there is no such story");
-    if (r == 0)
-        *ret_row = VB_TAKE(row);
-    return r;
+    if (r < 0)
+        return r;
+    read_story(row, 0, ret_story);
+    ret_story->row = row;
+    return 0;
 }
 
-int vb_stories_insert(struct vb_db *db, const char *user_id, const char *caption, PGresult **ret_id,
+int vb_stories_insert(struct vb_db *db, const char *user_id, const char *caption, char **ret_id,
                       struct vb_error *err)
 {
     static const char sql[] = "INSERT INTO vibe_stories (user_id, caption)\n"
                               "VALUES ($1, $2)\n"
                               "RETURNING id::text";
+    PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    int r = vb_db_query(db, sql, 2, (const char *[]){user_id, caption}, &row, err);
 
-    return vb_db_query(db, sql, 2, (const char *[]){user_id, caption}, ret_id, err);
+    if (r == 0)
+        *ret_id = vb_xstrdup(vb_db_text(row, 0, 0));
+    return r;
 }
 
 int vb_stories_delete(struct vb_db *db, const char *id, struct vb_error *err)
 {
-    static const char mark_media[] = "UPDATE media\n"
-                                     "SET status = 'deleting', updated_at = now()\n"
-                                     "FROM vibe_stories s\n"
-                                     "WHERE s.id = $1 AND status <> 'deleting'\n"
-                                     "  AND key IN (s.image_s3_key, s.video_s3_key)";
-    static const char delete_row[] = "DELETE FROM vibe_stories\n"
-                                     "WHERE id = $1";
-    int64_t affected = 0;
-    int r = vb_db_execute(db, mark_media, 1, (const char *[]){id}, NULL, err);
+    static const char sql[] = "WITH marked AS (\n"
+                              "    UPDATE media\n"
+                              "    SET status = 'deleting', updated_at = now()\n"
+                              "    FROM vibe_stories s\n"
+                              "    WHERE s.id = $1 AND status <> 'deleting'\n"
+                              "      AND key IN (s.image_s3_key, s.video_s3_key)\n"
+                              ")\n"
+                              "DELETE FROM vibe_stories\n"
+                              "WHERE id = $1";
 
-    if (r == 0)
-        r = vb_db_execute(db, delete_row, 1, (const char *[]){id}, &affected, err);
-    if (r == -EDOM || (r == 0 && affected == 0))
-        return vb_error_set(err, ENOENT, "there is no such story");
-    return r;
+    return vb_db_change_row(db, sql, 1, (const char *[]){id}, "story", err);
 }
 
 int vb_stories_mark_seen(struct vb_db *db, const char *id, const char *user_id, struct vb_error *err)
@@ -182,7 +208,7 @@ int vb_stories_mark_seen(struct vb_db *db, const char *id, const char *user_id, 
 }
 
 int vb_stories_seen_by(struct vb_db *db, const char *id, unsigned limit, const char *after_seen_at,
-                       const char *after_id, PGresult **ret_rows, struct vb_error *err)
+                       const char *after_id, vb_person_visit *visit, void *context, struct vb_error *err)
 {
     static const char sql[] =
         "SELECT u.id::text, u.name, u.profile_picture_s3_key,\n"
@@ -193,9 +219,11 @@ int vb_stories_seen_by(struct vb_db *db, const char *id, unsigned limit, const c
         "  AND ((v.seen_at, v.user_id) < ($3::timestamptz, $4) OR $3::timestamptz IS NULL)\n"
         "ORDER BY v.seen_at DESC, v.user_id DESC\n"
         "LIMIT $2";
-    char rows[NUMBER_SIZE];
+    char most[NUMBER_SIZE];
+    PGresult *rows VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    int r;
 
-    snprintf(rows, sizeof(rows), "%u", limit);
-    return vb_db_query_planned(db, sql, 4, (const char *[]){id, rows, after_seen_at, after_id}, ret_rows,
-                               err);
+    snprintf(most, sizeof(most), "%u", limit);
+    r = vb_db_query_planned(db, sql, 4, (const char *[]){id, most, after_seen_at, after_id}, &rows, err);
+    return r < 0 ? r : vb_people_visit(rows, visit, context);
 }

@@ -2,6 +2,7 @@
 #include "db/story_media.h"
 
 #include "base/cleanup.h"
+#include "db/query.h"
 
 #include <errno.h>
 #include <string.h>
@@ -13,9 +14,11 @@ static int none(struct vb_error *err)
 
 static int keep_id(const PGresult *row, char ret_id[VB_OWNED_ID_SIZE], struct vb_error *err)
 {
-    if (strlen(PQgetvalue(row, 0, 0)) >= VB_OWNED_ID_SIZE)
+    const char *id = vb_db_text(row, 0, 0);
+
+    if (strlen(id) >= VB_OWNED_ID_SIZE)
         return none(err);
-    strcpy(ret_id, PQgetvalue(row, 0, 0));
+    strcpy(ret_id, id);
     return 0;
 }
 
@@ -42,6 +45,7 @@ int vb_story_media_owned(struct vb_db *db, const char *story_id, const char *use
                                         "FROM vibe_stories\n"
                                         "WHERE id = $1 AND (expires_at IS NULL OR expires_at > now())\n"
                                         "FOR NO KEY UPDATE";
+    enum column { ID, OWNED };
     PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
     int r = vb_db_query(db, lock ? look_and_lock : look, 2, (const char *[]){story_id, user_id}, &row, err);
 
@@ -49,7 +53,7 @@ int vb_story_media_owned(struct vb_db *db, const char *story_id, const char *use
         return none(err);
     if (r < 0)
         return r;
-    if (*PQgetvalue(row, 0, 1) != 't')
+    if (!vb_db_bool(row, 0, OWNED))
         return vb_error_set(err, EACCES, "the story is somebody else's");
     return keep_id(row, ret_id, err);
 }

@@ -1,5 +1,5 @@
 /*
- * The photo and the video of a story in the table vibe_stories. Errors are those of vb_db_query() and the
+ * The photo and the video of a story in the table vibe_stories. Errors are those of vb_db_execute() and the
  * ones named; -ENXIO: there is no such story (any more: it may have ended).
  */
 #ifndef VB_DB_STORY_MEDIA_H

@@ -2,28 +2,28 @@
 #include "db/sweep.h"
 
 #include "base/cleanup.h"
-#include "db/internal.h"
+#include "db/query.h"
 
 #include <errno.h>
 #include <stdio.h>
 
-#define LOCK "7593268145231" /* any number, but for ever the same */
 _Static_assert(VB_SWEEP_BATCH == 100, "the statements below say so too");
 
+/* The lock's number is any, but for ever the same. */
 int vb_sweep_lock(struct vb_db *db, struct vb_error *err)
 {
-    static const char sql[] = "SELECT pg_try_advisory_lock(" LOCK ")";
+    static const char sql[] = "SELECT pg_try_advisory_lock(7593268145231)";
     PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
     int r = vb_db_query(db, sql, 0, NULL, &row, err);
 
-    if (r == 0 && *PQgetvalue(row, 0, 0) != 't')
+    if (r == 0 && !vb_db_bool(row, 0, 0))
         return vb_error_set(err, EBUSY, "another copy of the service is sweeping");
     return r;
 }
 
 void vb_sweep_unlock(struct vb_db *db)
 {
-    static const char sql[] = "SELECT pg_advisory_unlock(" LOCK ")";
+    static const char sql[] = "SELECT pg_advisory_unlock(7593268145231)";
 
     (void)vb_db_execute(db, sql, 0, NULL, NULL, NULL); /* a connection that fails here is closed: unlocked */
 }
@@ -34,7 +34,7 @@ static int turn_page(struct vb_db *db, const char *sql, unsigned age_s, const ch
                      struct vb_error *err)
 {
     PGresult *next = NULL;
-    const char *after = *page ? PQgetvalue(*page, PQntuples(*page) - 1, 0) : first;
+    const char *after = *page ? vb_db_text(*page, PQntuples(*page) - 1, 0) : first;
     char age[16];
     int r;
 

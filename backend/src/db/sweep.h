@@ -1,6 +1,6 @@
 /*
  * What the sweeper asks the database: which work has been left undone, in batches of bounded size. Errors are
- * those of vb_db_query() and the ones named.
+ * those of vb_db_execute() and the ones named.
  */
 #ifndef VB_DB_SWEEP_H
 #define VB_DB_SWEEP_H

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/encode.h"
+#include "db/query.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -42,9 +43,12 @@ int vb_tokens_insert(struct vb_db *db, const char *user_id, const char *family_i
                          (const char *[]){user_id, family_id, bytea(token_hash, hash), lifetime}, NULL, err);
 }
 
+/* Of the two statements of vb_tokens_use(); the first ends with the family. */
+enum column { USER_ID, FAMILY_ID, USED, REVOKED };
+
 static int read_owner(const PGresult *row, struct vb_token_owner *ret_owner, struct vb_error *err)
 {
-    const char *user_id = PQgetvalue(row, 0, 0), *family_id = PQgetvalue(row, 0, 1);
+    const char *user_id = vb_db_text(row, 0, USER_ID), *family_id = vb_db_text(row, 0, FAMILY_ID);
 
     if (strlen(user_id) >= sizeof(ret_owner->user_id) || strlen(family_id) >= sizeof(ret_owner->family_id))
         return vb_error_set(err, EIO, "the id of a user is longer than %d bytes", VB_TOKEN_USER_SIZE - 1);
@@ -80,9 +84,9 @@ int vb_tokens_use(struct vb_db *db, const unsigned char token_hash[VB_SHA256_SIZ
     r = vb_db_query(db, explain, 1, (const char *[]){hash}, &found, err);
     if (r < 0)
         return r;
-    if (PQntuples(found) == 0 || *PQgetvalue(found, 0, 3) == 't')
+    if (PQntuples(found) == 0 || vb_db_bool(found, 0, REVOKED))
         return vb_error_set(err, ENOENT, "there is no such refresh token, or it was revoked");
-    if (*PQgetvalue(found, 0, 2) == 't') {
+    if (vb_db_bool(found, 0, USED)) {
         r = read_owner(found, ret_owner, err);
         return r < 0 ? r : vb_error_set(err, EKEYREVOKED, "this refresh token has been used before");
     }
@@ -120,14 +124,12 @@ int vb_tokens_lock_owner(struct vb_db *db, const unsigned char token_hash[VB_SHA
                               "FOR SHARE";
     PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
     char hash[BYTEA_SIZE];
-    int r = vb_db_query(db, sql, 1, (const char *[]){bytea(token_hash, hash)}, &row, err);
+    int r =
+        vb_db_query_row(db, sql, 1, (const char *[]){bytea(token_hash, hash)}, "refresh token", &row, err);
 
-    if (r < 0)
-        return r;
-    if (PQntuples(row) == 0)
-        return vb_error_set(err, ENOENT, "there is no such refresh token");
-    *ret_disabled = *PQgetvalue(row, 0, 0) == 't';
-    return 0;
+    if (r == 0)
+        *ret_disabled = vb_db_bool(row, 0, 0);
+    return r;
 }
 
 int vb_tokens_revoke_family(struct vb_db *db, const char *family_id, struct vb_error *err)

@@ -1,5 +1,5 @@
 /*
- * The table refresh_tokens. Tokens are known by their SHA-256 alone. Errors are those of vb_db_query() and
+ * The table refresh_tokens. Tokens are known by their SHA-256 alone. Errors are those of vb_db_execute() and
  * the ones named.
  */
 #ifndef VB_DB_TOKENS_H

@@ -1,5 +1,5 @@
 /*
- * The table users. Ids are text here, whatever type the column has. Errors are those of vb_db_query(), and
+ * The table users. Ids are text here, whatever type the column has. Errors are those of vb_db_execute(), and
  * -ENOENT where there is no such user (or the text cannot be an id).
  */
 #ifndef VB_DB_USERS_H
@@ -7,9 +7,9 @@
 
 #include "db/pool.h"
 
-/* A row. The strings belong to `row`; those that may be NULL in the database are NULL here. */
+/* A row. */
 struct vb_user {
-    PGresult *row;
+    struct pg_result *row; /* holds the strings */
     const char *id;
     const char *email, *name;
     const char *profile_picture, *profile_picture_s3_key, *profile_picture_cdn_url;
@@ -18,15 +18,6 @@ struct vb_user {
     bool disabled;          /* by an operator: may not log in */
 };
 void vb_user_release(struct vb_user *user); /* a zeroed struct is fine */
-
-/* For queries elsewhere in db/: the columns of a struct vb_user, and how a statement is run that gives them
- * for one row or for none (-ENOENT). */
-#define VB_USER_COLUMNS                                                                                      \
-    "id::text, email, name, profile_picture, profile_picture_s3_key, profile_picture_cdn_url, "              \
-    "password_hash, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), "           \
-    "disabled_at IS NOT NULL"
-int vb_users_query(struct vb_db *db, const char *sql, size_t param_count, const char *const *params,
-                   struct vb_user *ret_user, struct vb_error *err);
 
 /* -EEXIST: somebody who can log in has this address, in any case. */
 int vb_users_insert(struct vb_db *db, const char *email, const char *password_hash, const char *name,

@@ -27,13 +27,10 @@ static int write_activity(struct vb_http_request *request, struct vb_db *db, con
 {
     struct vb_activity_page page VB_CLEANUP(vb_activity_page_release) = {0};
     bool joined[1][VB_ACTIVITY_PAGE_ROWS];
-    PGresult *row = NULL;
-    int r = vb_activities_find(db, id, &row, err);
+    int r = vb_activity_page_read_one(request, db, id, &page, err);
 
-    if (r < 0)
-        return r;
-    vb_activity_page_write_one(request, row, &page);
-    r = vb_activity_page_joined(db, &page, &user_id, 1, joined, err);
+    if (r == 0)
+        r = vb_activity_page_joined(db, &page, &user_id, 1, joined, err);
     if (r == 0)
         vb_activity_page_fill(&page, joined[0], body);
     return r;
@@ -129,11 +126,10 @@ struct new_activity {
 static int insert(struct vb_db *db, void *context, struct vb_strbuf *ret_body, struct vb_error *err)
 {
     const struct new_activity *wanted = context;
-    PGresult *id VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    char *id VB_CLEANUP(vb_freep) = NULL;
     int r = vb_activities_insert(db, wanted->user_id, &wanted->fields, &id, err);
 
-    return r < 0 ? r
-                 : write_activity(wanted->request, db, wanted->user_id, PQgetvalue(id, 0, 0), ret_body, err);
+    return r < 0 ? r : write_activity(wanted->request, db, wanted->user_id, id, ret_body, err);
 }
 
 void vb_api_create_activity(struct vb_http_request *request)
@@ -182,18 +178,16 @@ static bool keep_fields(struct vb_http_request *request, const struct vb_activit
 static int apply(struct vb_db *db, void *context, struct vb_error *err)
 {
     struct change *change = context;
-    PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    struct vb_activity activity VB_CLEANUP(vb_activity_release) = {0};
     struct vb_activity_fields fields;
-    struct vb_activity activity;
     struct vb_user user VB_CLEANUP(vb_user_release) = {0};
     int r = vb_users_lock(db, change->user_id, &user, err); /* first: see there */
 
     if (r == 0)
-        r = vb_activities_lock(db, change->id, &row, err);
+        r = vb_activities_lock(db, change->id, &activity, err);
     if (r < 0)
         return r;
-    vb_activity_read(row, 0, &activity);
-    change->forbidden = !activity.owner_id || strcmp(activity.owner_id, change->user_id) != 0;
+    change->forbidden = !activity.owner.id || strcmp(activity.owner.id, change->user_id) != 0;
     if (change->forbidden)
         return vb_error_set(err, EPERM, "the activity is another user's");
     if (!change->json)

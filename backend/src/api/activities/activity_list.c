@@ -122,22 +122,15 @@ static int make_page(struct vb_http_request *request, const char *user_id, const
 {
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
     struct vb_activity_page page VB_CLEANUP(vb_activity_page_release) = {0};
-    struct vb_activity_filter one_more = *filter;
     bool joined[1][VB_ACTIVITY_PAGE_ROWS];
-    PGresult *rows = NULL;
     int r = vb_db_acquire(vb_api_of(request)->db, &db, err);
 
-    one_more.limit++;
     if (r == 0)
-        r = vb_activities_list(db, &one_more, &rows, err);
-    if (r == -EDOM && !filter->after_value) { /* an owner who cannot be: no activities */
-        rows = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
-        r = rows ? 0 : -ENOMEM;
-    }
-    if (r < 0)
-        return r;
-    vb_activity_page_write(request, rows, filter->limit, list, filter->sort, &page);
-    r = vb_activity_page_joined(db, &page, &user_id, 1, joined, err);
+        r = vb_activity_page_read(request, db, list, filter, &page, err);
+    if (r == -EDOM && !filter->after_value) /* an owner who cannot be: no activities */
+        r = 0;
+    if (r == 0)
+        r = vb_activity_page_joined(db, &page, &user_id, 1, joined, err);
     if (r == 0)
         vb_activity_page_fill(&page, joined[0], out);
     return r;

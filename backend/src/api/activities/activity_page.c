@@ -4,6 +4,7 @@
 #include "api/cursor.h"
 #include "api/time_text.h"
 #include "api/users/users.h"
+#include "base/memory.h"
 #include "db/participants.h"
 #include "db/text_array.h"
 
@@ -15,7 +16,8 @@
 
 void vb_activity_page_release(struct vb_activity_page *page)
 {
-    PQclear(page->rows);
+    for (unsigned i = 0; i < page->count; i++)
+        free(page->ids[i]);
     if (page->text.max)
         vb_strbuf_release(&page->text);
     *page = (struct vb_activity_page){0};
@@ -77,8 +79,11 @@ static void write_gallery(struct vb_http_request *request, struct vb_json *json,
         if (url_text || key_text) {
             vb_json_object_begin(json);
             vb_json_key_int(json, "index", index);
-            vb_api_write_image_fields(request, json, url_text, key_text,
-                                      cdn_url.length > 0 && !no_cdn_url ? cdn_url.data : NULL);
+            vb_api_write_image_fields(
+                request, json,
+                &(struct vb_media_names){.url = url_text,
+                                         .s3_key = key_text,
+                                         .cdn_url = cdn_url.length > 0 && !no_cdn_url ? cdn_url.data : NULL});
             vb_json_object_end(json);
         }
         if (!more_urls && !more_keys && !more_cdn_urls)
@@ -94,8 +99,7 @@ static void write_activity(struct vb_http_request *request, struct vb_json *json
     vb_json_object_begin(json);
     vb_json_key_string(json, "id", activity->id);
     vb_json_key(json, "owner");
-    vb_api_write_person(request, json, activity->owner_id, activity->owner_name,
-                        activity->owner_picture_s3_key, activity->owner_picture_cdn_url);
+    vb_api_write_person(request, json, &activity->owner);
     vb_json_key_string(json, "title", activity->title);
     vb_json_key_string(json, "description", activity->description);
     write_place(json, activity);
@@ -107,7 +111,7 @@ static void write_activity(struct vb_http_request *request, struct vb_json *json
     vb_json_raw(json, "");
     *ret_gap = json->out->length;
     vb_json_key(json, "heroImage");
-    vb_api_write_image(request, json, activity->hero_url, activity->hero_s3_key, activity->hero_cdn_url);
+    vb_api_write_image(request, json, &activity->hero);
     write_gallery(request, json, activity);
     if (activity->distance_m)
         write_number(json, "distanceMeters", activity->distance_m);
@@ -123,57 +127,111 @@ static const char *sort_value(const struct vb_activity *activity, enum vb_activi
                                            : activity->distance_m;
 }
 
-void vb_activity_page_write(struct vb_http_request *request, PGresult *rows, unsigned limit, const char *list,
-                            enum vb_activity_sort sort, struct vb_activity_page *ret)
+/* Adds an activity to the page, with a gap where "joined" is to stand. */
+static void add_activity(struct vb_http_request *request, struct vb_json *json,
+                         const struct vb_activity *activity, struct vb_activity_page *page)
 {
-    struct vb_activity activity = {0};
-    struct vb_json json;
-
-    *ret = (struct vb_activity_page){.rows = rows, .count = (unsigned)PQntuples(rows)};
-    if (ret->count > limit)
-        ret->count = limit;
-    vb_strbuf_init(&ret->text, TEXT_MAX);
-    vb_json_init(&json, &ret->text);
-    vb_json_object_begin(&json);
-    vb_json_key(&json, "activities");
-    vb_json_array_begin(&json);
-    for (unsigned i = 0; i < ret->count; i++) {
-        vb_activity_read(rows, (int)i, &activity);
-        write_activity(request, &json, &activity, &ret->gaps[i]);
-    }
-    vb_json_array_end(&json);
-    vb_json_key_string(&json, "nextCursor",
-                       (unsigned)PQntuples(rows) > limit
-                           ? vb_cursor_make(request, list, sort_value(&activity, sort), activity.id)
-                           : NULL);
-    vb_json_object_end(&json);
+    vb_assert(page->count < VB_ACTIVITY_PAGE_ROWS);
+    write_activity(request, json, activity, &page->gaps[page->count]);
+    page->ids[page->count++] = vb_xstrdup(activity->id);
 }
 
-void vb_activity_page_write_one(struct vb_http_request *request, PGresult *row, struct vb_activity_page *ret)
-{
-    struct vb_activity activity;
+struct list_writer {
+    struct vb_http_request *request;
+    const char *list; /* of the cursor */
+    const struct vb_activity_filter *filter;
+    struct vb_activity_page *page;
     struct vb_json json;
+    const char *last_value; /* what the list is sorted by, of the last one written */
+    const char *next_cursor;
+};
 
-    *ret = (struct vb_activity_page){.rows = row, .count = 1};
-    vb_strbuf_init(&ret->text, TEXT_MAX);
-    vb_json_init(&json, &ret->text);
-    vb_activity_read(row, 0, &activity);
+/* The row after the last one of the page is not written: it tells that there is a next page. */
+static int write_row(void *context, const struct vb_activity *activity)
+{
+    struct list_writer *writer = context;
+    struct vb_activity_page *page = writer->page;
+
+    if (page->count == writer->filter->limit) {
+        writer->next_cursor =
+            vb_cursor_make(writer->request, writer->list, writer->last_value, page->ids[page->count - 1]);
+        return 0;
+    }
+    add_activity(writer->request, &writer->json, activity, page);
+    writer->last_value = sort_value(activity, writer->filter->sort);
+    return 0;
+}
+
+int vb_activity_page_read(struct vb_http_request *request, struct vb_db *db, const char *list,
+                          const struct vb_activity_filter *filter, struct vb_activity_page *ret_page,
+                          struct vb_error *err)
+{
+    struct list_writer writer = {.request = request, .list = list, .filter = filter, .page = ret_page};
+    struct vb_activity_filter one_more = *filter;
+    int r;
+
+    one_more.limit++;
+    *ret_page = (struct vb_activity_page){0};
+    vb_strbuf_init(&ret_page->text, TEXT_MAX);
+    vb_json_init(&writer.json, &ret_page->text);
+    vb_json_object_begin(&writer.json);
+    vb_json_key(&writer.json, "activities");
+    vb_json_array_begin(&writer.json);
+    r = vb_activities_list(db, &one_more, write_row, &writer, err);
+    vb_json_array_end(&writer.json);
+    vb_json_key_string(&writer.json, "nextCursor", writer.next_cursor);
+    vb_json_object_end(&writer.json);
+    return r;
+}
+
+int vb_activity_page_read_one(struct vb_http_request *request, struct vb_db *db, const char *id,
+                              struct vb_activity_page *ret_page, struct vb_error *err)
+{
+    struct vb_activity activity VB_CLEANUP(vb_activity_release) = {0};
+    struct vb_json json;
+    int r = vb_activities_find(db, id, &activity, err);
+
+    *ret_page = (struct vb_activity_page){0};
+    if (r < 0)
+        return r;
+    vb_strbuf_init(&ret_page->text, TEXT_MAX);
+    vb_json_init(&json, &ret_page->text);
     vb_json_object_begin(&json);
     vb_json_key(&json, "activity");
-    write_activity(request, &json, &activity, &ret->gaps[0]);
+    add_activity(request, &json, &activity, ret_page);
     vb_json_object_end(&json);
+    return 0;
 }
 
-static void note_joined(const struct vb_activity_page *page, const char *const *user_ids, unsigned user_count,
-                        const char *user_id, const char *activity_id, bool (*joined)[VB_ACTIVITY_PAGE_ROWS])
+/* What is asked of the participants of a page. */
+struct question {
+    const struct vb_activity_page *page;
+    const char *const *user_ids;
+    unsigned user_count;
+    bool (*joined)[VB_ACTIVITY_PAGE_ROWS];
+};
+
+static int note_joined(void *context, const char *user_id, const char *activity_id)
 {
-    for (unsigned row = 0; row < page->count; row++) {
-        if (strcmp(PQgetvalue(page->rows, (int)row, 0), activity_id) != 0)
+    const struct question *question = context;
+
+    for (unsigned row = 0; row < question->page->count; row++) {
+        if (strcmp(question->page->ids[row], activity_id) != 0)
             continue;
-        for (unsigned user = 0; user < user_count; user++)
-            if (strcmp(user_ids[user], user_id) == 0)
-                joined[user][row] = true;
+        for (unsigned user = 0; user < question->user_count; user++)
+            if (strcmp(question->user_ids[user], user_id) == 0)
+                question->joined[user][row] = true;
     }
+    return 0;
+}
+
+static void add_array(const char *const *elements, unsigned count, struct vb_strbuf *out)
+{
+    vb_strbuf_init(out, TEXT_MAX);
+    vb_text_array_begin(out);
+    for (unsigned i = 0; i < count; i++)
+        vb_text_array_add(out, elements[i]);
+    vb_text_array_end(out);
 }
 
 int vb_activity_page_joined(struct vb_db *db, const struct vb_activity_page *page,
@@ -181,26 +239,14 @@ int vb_activity_page_joined(struct vb_db *db, const struct vb_activity_page *pag
                             bool (*joined)[VB_ACTIVITY_PAGE_ROWS], struct vb_error *err)
 {
     struct vb_strbuf users VB_CLEANUP(vb_strbuf_release), activities VB_CLEANUP(vb_strbuf_release);
-    PGresult *rows VB_CLEANUP(vb_pgresult_clearp) = NULL;
-    int r;
+    struct question question = {page, user_ids, user_count, joined};
 
-    vb_strbuf_init(&users, TEXT_MAX);
-    vb_strbuf_init(&activities, TEXT_MAX);
     memset(joined, 0, user_count * sizeof(*joined));
+    add_array(user_ids, user_count, &users);
+    add_array((const char *const *)page->ids, page->count, &activities);
     if (page->count == 0)
         return 0;
-    vb_text_array_begin(&users);
-    for (unsigned i = 0; i < user_count; i++)
-        vb_text_array_add(&users, user_ids[i]);
-    vb_text_array_end(&users);
-    vb_text_array_begin(&activities);
-    for (unsigned i = 0; i < page->count; i++)
-        vb_text_array_add(&activities, PQgetvalue(page->rows, (int)i, 0));
-    vb_text_array_end(&activities);
-    r = vb_participants_among(db, users.data, activities.data, &rows, err);
-    for (int i = 0; r == 0 && i < PQntuples(rows); i++)
-        note_joined(page, user_ids, user_count, PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1), joined);
-    return r;
+    return vb_participants_among(db, users.data, activities.data, note_joined, &question, err);
 }
 
 void vb_activity_page_fill(const struct vb_activity_page *page, const bool joined[VB_ACTIVITY_PAGE_ROWS],

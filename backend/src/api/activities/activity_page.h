@@ -13,19 +13,20 @@
 struct vb_activity_page {
     struct vb_strbuf text; /* {"activities":[…],"nextCursor":…}, or {"activity":{…}} */
     unsigned count;
+    char *ids[VB_ACTIVITY_PAGE_ROWS];
     size_t gaps[VB_ACTIVITY_PAGE_ROWS]; /* offsets in text */
-    PGresult *rows;                     /* where the ids are */
 };
 
 void vb_activity_page_release(struct vb_activity_page *page); /* a zeroed struct is fine */
 
-/* Takes rows of vb_activities_list(), which was asked for one more than limit, so that one sees whether there is a
- * next page. list, sort: of the cursor. */
-void vb_activity_page_write(struct vb_http_request *request, PGresult *rows, unsigned limit, const char *list,
-                            enum vb_activity_sort sort, struct vb_activity_page *ret_page);
-/* Takes one row. */
-void vb_activity_page_write_one(struct vb_http_request *request, PGresult *row,
-                                struct vb_activity_page *ret_page);
+/* Reads a page of a list. list: of its cursor. Returns 0 or what vb_activities_list() said: then the page is an empty one,
+ * which is to be released as well. */
+int vb_activity_page_read(struct vb_http_request *request, struct vb_db *db, const char *list,
+                          const struct vb_activity_filter *filter, struct vb_activity_page *ret_page,
+                          struct vb_error *err);
+/* Reads one activity. Returns 0 or what vb_activities_find() said. */
+int vb_activity_page_read_one(struct vb_http_request *request, struct vb_db *db, const char *id,
+                              struct vb_activity_page *ret_page, struct vb_error *err);
 
 /* Which of the page's activities these users take part in: joined[user][row]. Returns 0 or what the database said. */
 int vb_activity_page_joined(struct vb_db *db, const struct vb_activity_page *page,

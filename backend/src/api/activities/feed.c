@@ -94,18 +94,13 @@ static void make_page(struct vb_http_request *request, const char *list,
                       const struct vb_activity_filter *filter, struct batch *batch)
 {
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
-    struct vb_activity_filter one_more = *filter;
-    PGresult *rows = NULL;
 
-    one_more.limit++;
     batch->result = vb_db_acquire(vb_api_of(request)->db, &db, &batch->err);
     if (batch->result == 0)
-        batch->result = vb_activities_list(db, &one_more, &rows, &batch->err);
-    if (batch->result < 0)
-        return;
-    vb_activity_page_write(request, rows, filter->limit, list, filter->sort, &batch->page);
-    batch->result = vb_activity_page_joined(db, &batch->page, batch->viewers, batch->viewer_count,
-                                            batch->joined, &batch->err);
+        batch->result = vb_activity_page_read(request, db, list, filter, &batch->page, &batch->err);
+    if (batch->result == 0)
+        batch->result = vb_activity_page_joined(db, &batch->page, batch->viewers, batch->viewer_count,
+                                                batch->joined, &batch->err);
 }
 
 /* With the lock: the first of a batch waits until the one before has ended, and makes the page for all who have

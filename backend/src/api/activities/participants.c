@@ -51,9 +51,9 @@ void vb_api_leave_activity(struct vb_http_request *request)
 
 static bool activity_exists(struct vb_http_request *request, struct vb_db *db, const char *id)
 {
-    PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    struct vb_activity activity VB_CLEANUP(vb_activity_release) = {0};
     struct vb_error err = {0};
-    int r = vb_activities_find(db, id, &row, &err);
+    int r = vb_activities_find(db, id, &activity, &err);
 
     return !vb_api_failed(request, r, &err, -ENOENT, vb_api_activity_not_found);
 }
@@ -63,7 +63,7 @@ void vb_api_list_participants(struct vb_http_request *request)
     static const struct vb_people_list shape = {"participants", "joinedAt"};
     const char *user_id = vb_api_authenticate(request), *id = vb_api_id(request), *after_joined_at, *after_id;
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
-    PGresult *rows VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    struct vb_people_page page;
     char list[VB_CURSOR_LIST_SIZE];
     struct vb_error err = {0};
     unsigned limit;
@@ -76,6 +76,7 @@ void vb_api_list_participants(struct vb_http_request *request)
     db = vb_api_acquire_db(request);
     if (!db || !activity_exists(request, db, id))
         return;
-    r = vb_participants_list(db, id, limit + 1, after_joined_at, after_id, &rows, &err);
-    vb_api_answer_people(request, r, &err, rows, limit, list, &shape);
+    vb_people_page_begin(&page, request, &shape, list, limit);
+    r = vb_participants_list(db, id, limit + 1, after_joined_at, after_id, vb_people_page_add, &page, &err);
+    vb_people_page_answer(&page, r, &err);
 }

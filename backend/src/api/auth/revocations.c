@@ -151,17 +151,17 @@ static int forget(struct vb_revocations *revocations, struct vb_db *db, struct v
     return vb_accounts_forget_revocations(db, revocations->config.lifetime_s, err);
 }
 
+static int note(void *context, const char *user_id, int64_t revoked_ms)
+{
+    vb_revocations_add(context, user_id, revoked_ms);
+    return 0;
+}
+
 /* Adds what the database has. One row more than fits is asked for, as it tells of an overflow. */
 static int read_rows(struct vb_revocations *revocations, struct vb_db *db, struct vb_error *err)
 {
-    PGresult *rows VB_CLEANUP(vb_pgresult_clearp) = NULL;
-    int r = vb_accounts_list_revocations(db, revocations->config.lifetime_s, revocations->config.max + 1,
-                                         &rows, err);
-
-    for (int row = 0; r == 0 && row < PQntuples(rows); row++)
-        vb_revocations_add(revocations, PQgetvalue(rows, row, 0),
-                           strtoll(PQgetvalue(rows, row, 1), NULL, 10));
-    return r;
+    return vb_accounts_list_revocations(db, revocations->config.lifetime_s, revocations->config.max + 1, note,
+                                        revocations, err);
 }
 
 static int read_database(struct vb_revocations *revocations, struct vb_error *err)

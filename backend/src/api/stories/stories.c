@@ -37,18 +37,17 @@ static void write_story(struct vb_http_request *request, struct vb_json *json, c
     vb_json_object_begin(json);
     vb_json_key_string(json, "id", story->id);
     vb_json_key(json, "user");
-    vb_api_write_person(request, json, story->user_id, story->user_name, story->user_picture_s3_key,
-                        story->user_picture_cdn_url);
+    vb_api_write_person(request, json, &story->user);
     vb_json_key_string(json, "caption", story->caption);
     vb_json_key(json, "image");
-    vb_api_write_image(request, json, story->image_url, story->image_s3_key, story->image_cdn_url);
+    vb_api_write_image(request, json, &story->image);
     vb_json_key(json, "video");
-    vb_api_write_image(request, json, story->video_url, story->video_s3_key, story->video_cdn_url);
+    vb_api_write_image(request, json, &story->video);
     write_time(json, "createdAt", story->created_at);
     write_time(json, "expiresAt", story->expires_at);
     vb_json_key_bool(json, "seen", story->seen);
-    if (strcmp(story->user_id, viewer_id) == 0)
-        vb_json_key_int(json, "seenCount", strtoll(story->seen_count, NULL, 10));
+    if (strcmp(story->user.id, viewer_id) == 0)
+        vb_json_key_int(json, "seenCount", story->seen_count);
     vb_json_object_end(json);
 }
 
@@ -56,14 +55,12 @@ static void write_story(struct vb_http_request *request, struct vb_json *json, c
 static int write_one(struct vb_http_request *request, struct vb_db *db, const char *viewer_id, const char *id,
                      struct vb_strbuf *body, struct vb_error *err)
 {
-    PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
-    struct vb_story story;
+    struct vb_story story VB_CLEANUP(vb_story_release) = {0};
     struct vb_json json;
-    int r = vb_stories_find(db, viewer_id, id, &row, err);
+    int r = vb_stories_find(db, viewer_id, id, &story, err);
 
     if (r < 0)
         return r;
-    vb_story_read(row, 0, &story);
     vb_strbuf_init(body, PAGE_MAX);
     vb_json_init(&json, body);
     vb_json_object_begin(&json);
@@ -101,10 +98,10 @@ struct new_story {
 static int insert(struct vb_db *db, void *context, struct vb_strbuf *ret_body, struct vb_error *err)
 {
     const struct new_story *wanted = context;
-    PGresult *id VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    char *id VB_CLEANUP(vb_freep) = NULL;
     int r = vb_stories_insert(db, wanted->user_id, wanted->caption, &id, err);
 
-    return r < 0 ? r : write_one(wanted->request, db, wanted->user_id, PQgetvalue(id, 0, 0), ret_body, err);
+    return r < 0 ? r : write_one(wanted->request, db, wanted->user_id, id, ret_body, err);
 }
 
 void vb_api_create_story(struct vb_http_request *request)
@@ -144,36 +141,62 @@ static bool read_list(struct vb_http_request *request, struct story_list *list)
            vb_cursor_read(request, list->list, &list->after_value, &list->after_id);
 }
 
-static void answer_list(struct vb_http_request *request, const PGresult *rows, const struct story_list *list)
-{
-    int count = rows ? PQntuples(rows) : 0, shown = count > (int)list->limit ? (int)list->limit : count;
-    struct vb_story story = {0};
-    struct vb_strbuf body;
+struct list_writer {
+    struct vb_http_request *request;
+    const struct story_list *list;
     struct vb_json json;
+    unsigned count;
+    const char *last_value, *last_id; /* of the last one written */
+    const char *next_cursor;
+};
 
-    vb_strbuf_init(&body, PAGE_MAX);
-    vb_json_init(&json, &body);
-    vb_json_object_begin(&json);
-    vb_json_key(&json, "stories");
-    vb_json_array_begin(&json);
-    for (int i = 0; i < shown; i++) {
-        vb_story_read(rows, i, &story);
-        write_story(request, &json, &story, list->viewer_id);
+/* The row after the last one of the page is not written: it tells that there is a next page. */
+static int write_row(void *context, const struct vb_story *story)
+{
+    struct list_writer *writer = context;
+
+    if (writer->count == writer->list->limit) {
+        writer->next_cursor =
+            vb_cursor_make(writer->request, writer->list->list, writer->last_value, writer->last_id);
+        return 0;
     }
-    vb_json_array_end(&json);
-    vb_json_key_string(&json, "nextCursor",
-                       count > shown ? vb_cursor_make(request, list->list, story.cursor_value, story.id)
-                                     : NULL);
-    vb_json_object_end(&json);
-    vb_api_answer_json(request, 200, &body);
+    write_story(writer->request, &writer->json, story, writer->list->viewer_id);
+    writer->count++;
+    writer->last_value = story->cursor_value;
+    writer->last_id = story->id;
+    return 0;
+}
+
+/* Writes a page, to be released. Returns 0 or what the database said. */
+static int write_list(struct vb_http_request *request, struct vb_db *db, const struct story_list *list,
+                      struct vb_strbuf *body, struct vb_error *err)
+{
+    struct list_writer writer = {.request = request, .list = list};
+    int r;
+
+    vb_strbuf_init(body, PAGE_MAX);
+    vb_json_init(&writer.json, body);
+    vb_json_object_begin(&writer.json);
+    vb_json_key(&writer.json, "stories");
+    vb_json_array_begin(&writer.json);
+    if (list->user)
+        r = vb_stories_list_of_user(db, list->viewer_id, list->user, list->limit + 1, list->after_value,
+                                    list->after_id, write_row, &writer, err);
+    else
+        r = vb_stories_list(db, list->viewer_id, list->limit + 1, list->after_value, list->after_id,
+                            write_row, &writer, err);
+    vb_json_array_end(&writer.json);
+    vb_json_key_string(&writer.json, "nextCursor", writer.next_cursor);
+    vb_json_object_end(&writer.json);
+    return r == -EDOM && !list->after_value ? 0 : r; /* a user who cannot be: no stories */
 }
 
 void vb_api_list_stories(struct vb_http_request *request)
 {
     struct story_list list = {.viewer_id = vb_api_authenticate(request)};
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
-    PGresult *rows VB_CLEANUP(vb_pgresult_clearp) = NULL;
     struct vb_error err = {0};
+    struct vb_strbuf body;
     int r;
 
     if (!list.viewer_id || !read_list(request, &list))
@@ -181,29 +204,24 @@ void vb_api_list_stories(struct vb_http_request *request)
     db = vb_api_acquire_db(request);
     if (!db)
         return;
-    r = list.user ? vb_stories_list_of_user(db, list.viewer_id, list.user, list.limit + 1, list.after_value,
-                                            list.after_id, &rows, &err)
-                  : vb_stories_list(db, list.viewer_id, list.limit + 1, list.after_value, list.after_id,
-                                    &rows, &err);
-    if (r == -EDOM && !list.after_value) /* a user who cannot be: no stories */
-        r = 0;
+    r = write_list(request, db, &list, &body, &err);
     if (!vb_api_failed(request, r, &err, -EDOM, vb_cursor_problem))
-        answer_list(request, rows, &list);
+        vb_api_answer_json(request, 200, &body);
+    else
+        vb_strbuf_release(&body);
 }
 
 /* Whether the story is there and this user's; false having answered. */
 static bool is_own(struct vb_http_request *request, struct vb_db *db, const char *user_id, const char *id,
                    const char *otherwise)
 {
-    PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    struct vb_story story VB_CLEANUP(vb_story_release) = {0};
     struct vb_error err = {0};
-    struct vb_story story;
-    int r = vb_stories_find(db, user_id, id, &row, &err);
+    int r = vb_stories_find(db, user_id, id, &story, &err);
 
     if (vb_api_failed(request, r, &err, -ENOENT, not_found))
         return false;
-    vb_story_read(row, 0, &story);
-    if (strcmp(story.user_id, user_id) == 0)
+    if (strcmp(story.user.id, user_id) == 0)
         return true;
     vb_problem(request, 403, "forbidden", "%s", otherwise);
     return false;
@@ -241,13 +259,13 @@ void vb_api_see_story(struct vb_http_request *request)
 {
     const char *user_id = vb_api_authenticate(request), *id = vb_api_id(request);
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = user_id ? vb_api_acquire_db(request) : NULL;
-    PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    struct vb_story story VB_CLEANUP(vb_story_release) = {0};
     struct vb_error err = {0};
     int r;
 
     if (!db)
         return;
-    r = vb_stories_find(db, user_id, id, &row, &err);
+    r = vb_stories_find(db, user_id, id, &story, &err);
     if (r == 0)
         r = vb_stories_mark_seen(db, id, user_id, &err);
     if (!vb_api_failed(request, r, &err, -ENOENT, not_found))
@@ -259,7 +277,7 @@ void vb_api_list_story_views(struct vb_http_request *request)
     static const struct vb_people_list shape = {"seenBy", "seenAt"};
     const char *user_id = vb_api_authenticate(request), *id = vb_api_id(request);
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
-    PGresult *rows VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    struct vb_people_page page;
     const char *after_seen_at, *after_id;
     char list[VB_CURSOR_LIST_SIZE];
     struct vb_error err = {0};
@@ -273,6 +291,7 @@ void vb_api_list_story_views(struct vb_http_request *request)
     db = vb_api_acquire_db(request);
     if (!db || !is_own(request, db, user_id, id, "Only who made a story may see who has seen it"))
         return;
-    r = vb_stories_seen_by(db, id, limit + 1, after_seen_at, after_id, &rows, &err);
-    vb_api_answer_people(request, r, &err, rows, limit, list, &shape);
+    vb_people_page_begin(&page, request, &shape, list, limit);
+    r = vb_stories_seen_by(db, id, limit + 1, after_seen_at, after_id, vb_people_page_add, &page, &err);
+    vb_people_page_answer(&page, r, &err);
 }

@@ -3,51 +3,49 @@
 
 #include "api/cursor.h"
 #include "api/time_text.h"
+#include "api/users/users.h"
 
 #include <errno.h>
 
-static const char *text_or_null(const PGresult *rows, int row, int column)
+#define PAGE_MAX ((size_t)1024 * 1024)
+
+void vb_people_page_begin(struct vb_people_page *page, struct vb_http_request *request,
+                          const struct vb_people_list *shape, const char *list, unsigned limit)
 {
-    return PQgetisnull(rows, row, column) ? NULL : PQgetvalue(rows, row, column);
+    *page = (struct vb_people_page){.request = request, .shape = shape, .list = list, .limit = limit};
+    vb_strbuf_init(&page->body, PAGE_MAX);
+    vb_json_init(&page->json, &page->body);
+    vb_json_object_begin(&page->json);
+    vb_json_key(&page->json, shape->name);
+    vb_json_array_begin(&page->json);
 }
 
-static void write_people(struct vb_http_request *request, struct vb_json *json, const PGresult *rows,
-                         int count, const char *when)
+int vb_people_page_add(void *context, const struct vb_listed_person *listed)
 {
+    struct vb_people_page *page = context;
     char time[VB_CLOCK_ISO8601_SIZE];
 
-    vb_json_array_begin(json);
-    for (int i = 0; i < count; i++) {
-        vb_json_object_begin(json);
-        vb_json_key_string(json, "id", text_or_null(rows, i, 0));
-        vb_json_key_string(json, "name", text_or_null(rows, i, 1));
-        vb_json_key_string(json, "profilePictureCdnUrl",
-                           vb_api_cdn_url(request, text_or_null(rows, i, 2), text_or_null(rows, i, 3)));
-        vb_json_key_string(json, when, vb_api_time(text_or_null(rows, i, 4), time));
-        vb_json_object_end(json);
+    if (page->count == page->limit) { /* one more than fits: there is a next page */
+        page->next_cursor = vb_cursor_make(page->request, page->list, page->last.at, page->last.person.id);
+        return 0;
     }
-    vb_json_array_end(json);
+    vb_json_object_begin(&page->json);
+    vb_api_write_person_fields(page->request, &page->json, &listed->person);
+    vb_json_key_string(&page->json, page->shape->when, vb_api_time(listed->at, time));
+    vb_json_object_end(&page->json);
+    page->count++;
+    page->last = *listed;
+    return 0;
 }
 
-void vb_api_answer_people(struct vb_http_request *request, int r, const struct vb_error *err,
-                          const PGresult *rows, unsigned limit, const char *list,
-                          const struct vb_people_list *shape)
+void vb_people_page_answer(struct vb_people_page *page, int r, const struct vb_error *err)
 {
-    int count = r == 0 ? PQntuples(rows) : 0, shown = count > (int)limit ? (int)limit : count;
-    struct vb_strbuf body;
-    struct vb_json json;
-
-    if (vb_api_failed(request, r, err, -EDOM, vb_cursor_problem))
+    if (vb_api_failed(page->request, r, err, -EDOM, vb_cursor_problem)) {
+        vb_strbuf_release(&page->body);
         return;
-    vb_strbuf_init(&body, (size_t)1024 * 1024);
-    vb_json_init(&json, &body);
-    vb_json_object_begin(&json);
-    vb_json_key(&json, shape->name);
-    write_people(request, &json, rows, shown, shape->when);
-    vb_json_key_string(&json, "nextCursor",
-                       count > shown ? vb_cursor_make(request, list, PQgetvalue(rows, shown - 1, 4),
-                                                      PQgetvalue(rows, shown - 1, 0))
-                                     : NULL);
-    vb_json_object_end(&json);
-    vb_api_answer_json(request, 200, &body);
+    }
+    vb_json_array_end(&page->json);
+    vb_json_key_string(&page->json, "nextCursor", page->next_cursor);
+    vb_json_object_end(&page->json);
+    vb_api_answer_json(page->request, 200, &page->body);
 }

@@ -5,16 +5,31 @@
 #define VB_API_USERS_PEOPLE_H
 
 #include "api/request.h"
+#include "db/person.h"
 
 struct vb_people_list {
     const char *name; /* of the array */
     const char *when; /* of the time that each has beside id, name and picture */
 };
 
-/* Answers for rows (id, name, picture's key, its address, time) that were asked for with limit + 1, or for
- * what the query said instead. */
-void vb_api_answer_people(struct vb_http_request *request, int r, const struct vb_error *err,
-                          const PGresult *rows, unsigned limit, const char *list,
-                          const struct vb_people_list *shape);
+/* A page of such a list. */
+struct vb_people_page {
+    struct vb_http_request *request;
+    const struct vb_people_list *shape;
+    const char *list; /* of the cursor */
+    unsigned limit, count;
+    struct vb_strbuf body;
+    struct vb_json json;
+    struct vb_listed_person last; /* the last one written */
+    const char *next_cursor;
+};
+
+/* Begins a page of up to limit people; shape and list stay the caller's. vb_people_page_answer() must follow. */
+void vb_people_page_begin(struct vb_people_page *page, struct vb_http_request *request,
+                          const struct vb_people_list *shape, const char *list, unsigned limit);
+/* A vb_person_visit of a query that is asked for limit + 1. The context is the page. */
+int vb_people_page_add(void *context, const struct vb_listed_person *listed);
+/* Answers with the page, or for what the query returned instead of 0. */
+void vb_people_page_answer(struct vb_people_page *page, int r, const struct vb_error *err);
 
 #endif

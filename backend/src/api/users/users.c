@@ -31,37 +31,45 @@ void vb_api_write_user(struct vb_http_request *request, struct vb_json *json, co
     vb_json_object_end(json);
 }
 
-void vb_api_write_person(struct vb_http_request *request, struct vb_json *json, const char *id,
-                         const char *name, const char *picture_key, const char *picture_cdn_url)
+void vb_api_write_person_fields(struct vb_http_request *request, struct vb_json *json,
+                                const struct vb_person *person)
 {
-    if (!id) {
+    vb_json_key_string(json, "id", person->id);
+    vb_json_key_string(json, "name", person->name);
+    vb_json_key_string(json, "profilePictureCdnUrl",
+                       vb_api_cdn_url(request, person->picture_s3_key, person->picture_cdn_url));
+}
+
+void vb_api_write_person(struct vb_http_request *request, struct vb_json *json,
+                         const struct vb_person *person)
+{
+    if (!person->id) {
         vb_json_null(json);
         return;
     }
     vb_json_object_begin(json);
-    vb_json_key_string(json, "id", id);
-    vb_json_key_string(json, "name", name);
-    vb_json_key_string(json, "profilePictureCdnUrl", vb_api_cdn_url(request, picture_key, picture_cdn_url));
+    vb_api_write_person_fields(request, json, person);
     vb_json_object_end(json);
 }
 
-void vb_api_write_image_fields(struct vb_http_request *request, struct vb_json *json, const char *url,
-                               const char *key, const char *cdn_url)
+void vb_api_write_image_fields(struct vb_http_request *request, struct vb_json *json,
+                               const struct vb_media_names *image)
 {
-    vb_json_key_string(json, "url", url);
-    vb_json_key_string(json, "s3Key", key);
-    vb_json_key_string(json, "cdnUrl", vb_api_cdn_url(request, key, cdn_url ? cdn_url : url));
+    vb_json_key_string(json, "url", image->url);
+    vb_json_key_string(json, "s3Key", image->s3_key);
+    vb_json_key_string(json, "cdnUrl",
+                       vb_api_cdn_url(request, image->s3_key, image->cdn_url ? image->cdn_url : image->url));
 }
 
-void vb_api_write_image(struct vb_http_request *request, struct vb_json *json, const char *url,
-                        const char *key, const char *cdn_url)
+void vb_api_write_image(struct vb_http_request *request, struct vb_json *json,
+                        const struct vb_media_names *image)
 {
-    if (!url && !key) {
+    if (!image->url && !image->s3_key) {
         vb_json_null(json);
         return;
     }
     vb_json_object_begin(json);
-    vb_api_write_image_fields(request, json, url, key, cdn_url);
+    vb_api_write_image_fields(request, json, image);
     vb_json_object_end(json);
 }
 
@@ -144,30 +152,31 @@ void vb_api_get_user(struct vb_http_request *request)
 
 struct deletion {
     const char *id;
-    PGresult *keys; /* of the objects that are to follow */
+    struct vb_media_objects objects; /* that are to follow */
     int64_t revoked_ms;
 };
+
+static int list_objects(struct vb_db *db, struct deletion *deletion, struct vb_error *err)
+{
+    vb_media_objects_release(&deletion->objects); /* of an attempt that the transaction retries */
+    return vb_media_objects_of_user(db, deletion->id, &deletion->objects, err);
+}
 
 /* Deletes the rows. Their media rows remember the objects until they are gone. */
 static int delete_rows(struct vb_db *db, void *context, struct vb_error *err)
 {
     struct deletion *deletion = context;
     struct vb_user user VB_CLEANUP(vb_user_release) = {0};
-    PGresult *keys VB_CLEANUP(vb_pgresult_clearp) = NULL;
     int r = vb_users_lock(db, deletion->id, &user, err);
 
     if (r == 0)
         r = vb_media_mark_user_deleting(db, deletion->id, err);
     if (r == 0)
-        r = vb_media_keys_of_user(db, deletion->id, &keys, err);
+        r = list_objects(db, deletion, err);
     if (r == 0)
         r = vb_session_end_all(db, deletion->id, &deletion->revoked_ms, err);
     if (r == 0)
         r = vb_users_delete(db, deletion->id, err);
-    if (r == 0) {
-        PQclear(deletion->keys); /* of a run that another transaction came in the way of */
-        deletion->keys = VB_TAKE(keys);
-    }
     return r == -EDOM ? -ENOENT : r;
 }
 
@@ -182,18 +191,18 @@ static int delete_listed(void *context, const struct vb_s3_listed *object)
  * end with the bucket's own rule for user-uploads/: so a failure here loses nothing, and the account is gone
  * all the same. */
 static void delete_objects(struct vb_http_request *request, struct vb_db *db, const char *id,
-                           const PGresult *keys)
+                           const struct vb_media_objects *objects)
 {
     struct vb_api *api = vb_api_of(request);
     char *prefix = vb_arena_printf(&request->arena, "user-uploads/%s/", id);
     struct vb_error err = {0};
     int r = 0;
 
-    for (int row = 0; row < PQntuples(keys) && r == 0; row++) {
-        const char *key = PQgetvalue(keys, row, 0), *poster = PQgetvalue(keys, row, 1);
+    for (size_t i = 0; i < objects->count && r == 0; i++) {
+        const char *key = objects->objects[i].key, *poster_key = objects->objects[i].poster_key;
 
-        if (*poster)
-            r = vb_ingest_delete(api->ingest, poster, &err);
+        if (poster_key)
+            r = vb_ingest_delete(api->ingest, poster_key, &err);
         if (r == 0)
             r = vb_ingest_delete(api->ingest, key, &err);
         if (r == 0)
@@ -217,8 +226,8 @@ void vb_api_delete_me(struct vb_http_request *request)
     if (db && !vb_api_failed(request, vb_db_transact(db, delete_rows, &deletion, &err), &err, -ENOENT,
                              vb_api_account_gone)) {
         vb_session_revoke(vb_api_of(request), id, deletion.revoked_ms);
-        delete_objects(request, db, id, deletion.keys);
+        delete_objects(request, db, id, &deletion.objects);
         vb_api_answer_done(request);
     }
-    PQclear(deletion.keys);
+    vb_media_objects_release(&deletion.objects);
 }

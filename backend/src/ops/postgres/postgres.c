@@ -7,7 +7,7 @@
 #include "base/encode.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "db/connect.h"
+#include "db/pool.h"
 #include "ops/postgres/cluster.h"
 
 #include <arpa/inet.h>
@@ -282,17 +282,12 @@ static char *make_url(const char *password, uint16_t port)
 /* One login: the cluster may be of another password. */
 static int check_login(const struct vb_postgres *postgres, struct vb_error *err)
 {
-    PGconn *connection = NULL;
-    int r = vb_db_connect(postgres->url, 0, &connection, err);
-
-    if (r < 0) {
-        vb_error_prefix(err, "the private PostgreSQL in %s does not let us in", postgres->cluster.data);
-        return vb_error_hint(
-            err, "its password is made on the first start and kept beside it: restore it, or move the "
-                 "folder away to start with an empty database");
-    }
-    PQfinish(connection);
-    return 0;
+    if (vb_db_check_login(postgres->url, err) == 0)
+        return 0;
+    vb_error_prefix(err, "the private PostgreSQL in %s does not let us in", postgres->cluster.data);
+    return vb_error_hint(
+        err, "its password is made on the first start and kept beside it: restore it, or move the "
+             "folder away to start with an empty database");
 }
 
 static int start(struct vb_postgres *postgres, const struct vb_postgres_config *config, struct vb_error *err)

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "db/migrate.h"
+#include "db/query.h"
 #include "postgres_fixture.h"
 
 #include <errno.h>
@@ -48,14 +49,8 @@ static int setup(void **state)
         char *url VB_CLEANUP(vb_freep) = vb_test_postgres_database(*state, kinds[i].name);
         struct vb_error err = {0};
 
-        if (url && kinds[i].tables) {
-            PGconn *connection = PQconnectdb(url);
-            PGresult *result = PQexec(connection, kinds[i].tables);
-
-            assert_int_equal(PQresultStatus(result), PGRES_COMMAND_OK);
-            PQclear(result);
-            PQfinish(connection);
-        }
+        if (url && kinds[i].tables && vb_test_postgres_run(url, kinds[i].tables) < 0)
+            return -1;
         if (!url || vb_db_migrate(url, NULL, NULL, &err) < 0) {
             fprintf(stderr, "%s\n", err.message);
             return -1;

@@ -4,7 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/memory.h"
-#include "db/pool.h"
+#include "db/query.h"
 #include "postgres_fixture.h"
 
 #include <errno.h>
@@ -30,14 +30,7 @@ static char *database(void **state, const char *name)
 
 static void run_sql(const char *url, const char *sql)
 {
-    PGconn *connection = PQconnectdb(url);
-    PGresult *result = PQexec(connection, sql);
-    ExecStatusType status = PQresultStatus(result);
-
-    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
-        fail_msg("%s: %s", sql, PQerrorMessage(connection));
-    PQclear(result);
-    PQfinish(connection);
+    assert_int_equal(vb_test_postgres_run(url, sql), 0);
 }
 
 /* The first field of the first row ("NULL" for SQL NULL), to be freed. */

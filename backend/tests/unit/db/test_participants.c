@@ -44,12 +44,7 @@ static struct {
 
 static void run_sql(const char *url, const char *sql)
 {
-    PGconn *connection = PQconnectdb(url);
-    PGresult *result = PQexec(connection, sql);
-
-    assert_int_equal(PQresultStatus(result), PGRES_COMMAND_OK);
-    PQclear(result);
-    PQfinish(connection);
+    assert_int_equal(vb_test_postgres_run(url, sql), 0);
 }
 
 static int fill(size_t i, const char *url)
@@ -106,25 +101,33 @@ static char *plan(size_t i, const char *capacity, const char *starts_at, const c
 {
     const struct vb_activity_fields fields = {
         .title = "Swim", .starts_at = starts_at, .ends_at = ends_at, .capacity = capacity};
-    PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
     struct vb_error err = {0};
+    char *id = NULL;
 
-    if (vb_activities_insert(databases[i].db, databases[i].people[0], &fields, &row, &err) < 0)
+    if (vb_activities_insert(databases[i].db, databases[i].people[0], &fields, &id, &err) < 0)
         fail_msg("%s: %s", kinds[i].name, err.message);
-    return vb_xstrdup(PQgetvalue(row, 0, 0));
+    return id;
+}
+
+static int count_person(void *context, const struct vb_listed_person *listed)
+{
+    unsigned *count = context;
+
+    assert_string_equal(listed->person.name, "P");
+    (*count)++;
+    return 0;
 }
 
 static void assert_count(size_t i, const char *activity_id, unsigned expected)
 {
-    PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
-    PGresult *people VB_CLEANUP(vb_pgresult_clearp) = NULL;
-    struct vb_activity activity;
+    struct vb_activity activity VB_CLEANUP(vb_activity_release) = {0};
+    unsigned count = 0;
 
-    assert_int_equal(vb_activities_find(databases[i].db, activity_id, &row, NULL), 0);
-    vb_activity_read(row, 0, &activity);
+    assert_int_equal(vb_activities_find(databases[i].db, activity_id, &activity, NULL), 0);
     assert_int_equal(atoi(activity.participant_count), expected);
-    assert_int_equal(vb_participants_list(databases[i].db, activity_id, 100, NULL, NULL, &people, NULL), 0);
-    assert_int_equal(PQntuples(people), expected);
+    assert_int_equal(
+        vb_participants_list(databases[i].db, activity_id, 100, NULL, NULL, count_person, &count, NULL), 0);
+    assert_int_equal(count, expected);
 }
 
 static int join(size_t i, const char *activity_id, const char *user_id)
@@ -190,13 +193,28 @@ static void unknown_ids_are_said_to_be_so(void **state)
     }
 }
 
+struct participation {
+    char *user_id, *activity_id;
+    int count;
+};
+
+static int note(void *context, const char *user_id, const char *activity_id)
+{
+    struct participation *only = context;
+
+    only->user_id = vb_xstrdup(user_id);
+    only->activity_id = vb_xstrdup(activity_id);
+    only->count++;
+    return 0;
+}
+
 static void among_tells_who_takes_part_in_what(void **state)
 {
     (void)state;
     for (size_t i = 0; i < VB_ARRAY_SIZE(kinds); i++) {
         char *first VB_CLEANUP(vb_freep) = plan(i, NULL, FUTURE, NULL);
         char *second VB_CLEANUP(vb_freep) = plan(i, NULL, FUTURE, NULL);
-        PGresult *rows VB_CLEANUP(vb_pgresult_clearp) = NULL;
+        struct participation only = {0};
         struct vb_strbuf users, activities;
 
         assert_int_equal(join(i, first, databases[i].people[1]), 0);
@@ -211,10 +229,13 @@ static void among_tells_who_takes_part_in_what(void **state)
         vb_text_array_add(&activities, first);
         vb_text_array_add(&activities, second);
         vb_text_array_end(&activities);
-        assert_int_equal(vb_participants_among(databases[i].db, users.data, activities.data, &rows, NULL), 0);
-        assert_int_equal(PQntuples(rows), 1);
-        assert_string_equal(PQgetvalue(rows, 0, 0), databases[i].people[1]);
-        assert_string_equal(PQgetvalue(rows, 0, 1), first);
+        assert_int_equal(
+            vb_participants_among(databases[i].db, users.data, activities.data, note, &only, NULL), 0);
+        assert_int_equal(only.count, 1);
+        assert_string_equal(only.user_id, databases[i].people[1]);
+        assert_string_equal(only.activity_id, first);
+        free(only.user_id);
+        free(only.activity_id);
         vb_strbuf_release(&users);
         vb_strbuf_release(&activities);
     }

@@ -1,6 +1,6 @@
 /* The connection pool against a real PostgreSQL: limits, errors, and a database that goes away and comes
  * back. */
-#include "db/pool.h"
+#include "db/internal.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -237,7 +237,7 @@ static void a_transaction_left_open_is_rolled_back(void **state)
     vb_db_release(db);
 
     db = borrow(pool);
-    assert_int_equal(PQtransactionStatus(vb_db_connection(db)), PQTRANS_IDLE);
+    assert_int_equal(PQtransactionStatus(db->connection), PQTRANS_IDLE);
     assert_answer(db, "SELECT count(*) FROM rows_kept", "0");
     assert_int_equal(vb_db_begin(db, NULL), 0);
     assert_int_equal(execute(db, "INSERT INTO rows_kept VALUES (2)"), 0);
@@ -471,7 +471,7 @@ static void a_server_that_hangs_is_given_up_in_time(void **state)
     struct vb_test_postgres *postgres = *state;
     struct vb_db_pool *pool = pool_of(state, 3);
     struct vb_db *db = borrow(pool), *idle = borrow(pool), *none = NULL;
-    pid_t server = vb_postgres_pid(postgres->server), backend = PQbackendPID(vb_db_connection(db));
+    pid_t server = vb_postgres_pid(postgres->server), backend = PQbackendPID(db->connection);
     struct vb_error err = {0};
     struct vb_db_stats stats;
     int64_t start_ms;

@@ -1,4 +1,5 @@
 /* Transactions against a real PostgreSQL: as a whole or not at all, and again when another came in the way. */
+#include "db/query.h"
 #include "db/transaction.h"
 
 #include "base/cleanup.h"

@@ -38,12 +38,7 @@ static struct {
 
 static void run_sql(const char *url, const char *sql)
 {
-    PGconn *connection = PQconnectdb(url);
-    PGresult *result = PQexec(connection, sql);
-
-    assert_int_equal(PQresultStatus(result), PGRES_COMMAND_OK);
-    PQclear(result);
-    PQfinish(connection);
+    assert_int_equal(vb_test_postgres_run(url, sql), 0);
 }
 
 static int setup(void **state)
@@ -245,7 +240,7 @@ static void media_of_a_deleted_user_remember_what_is_left_to_delete(void **state
         struct vb_db *db = databases[i].db;
         struct vb_user user VB_CLEANUP(vb_user_release) = insert_user(db, "fritz@example.com");
         struct vb_media found VB_CLEANUP(vb_media_release) = {0};
-        PGresult *keys VB_CLEANUP(vb_pgresult_clearp) = NULL;
+        struct vb_media_objects objects VB_CLEANUP(vb_media_objects_release) = {0};
         char upload[VB_UUID_SIZE];
         struct vb_media_new media;
 
@@ -254,9 +249,10 @@ static void media_of_a_deleted_user_remember_what_is_left_to_delete(void **state
         assert_int_equal(vb_media_reserve(db, &media, NULL), 0);
         assert_int_equal(vb_media_forget(db, media.key, NULL), 0); /* not deleting: stays */
         assert_int_equal(vb_media_mark_user_deleting(db, user.id, NULL), 0);
-        assert_int_equal(vb_media_keys_of_user(db, user.id, &keys, NULL), 0);
-        assert_int_equal(PQntuples(keys), 1);
-        assert_string_equal(PQgetvalue(keys, 0, 0), media.key);
+        assert_int_equal(vb_media_objects_of_user(db, user.id, &objects, NULL), 0);
+        assert_int_equal(objects.count, 1);
+        assert_string_equal(objects.objects[0].key, media.key);
+        assert_null(objects.objects[0].poster_key);
         assert_int_equal(vb_users_delete(db, user.id, NULL), 0);
         assert_int_equal(vb_media_find_by_upload(db, upload, &found, NULL), 0);
         assert_string_equal(found.status, "deleting");

@@ -1,10 +1,11 @@
 /* The PostgreSQL of tests: see postgres_fixture.h. */
 #include "postgres_fixture.h"
 
+#include "base/cleanup.h"
 #include "base/memory.h"
+#include "db/query.h"
 
 #include <ftw.h>
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,17 +73,35 @@ int vb_test_postgres_teardown(void **state)
 char *vb_test_postgres_database(struct vb_test_postgres *postgres, const char *name)
 {
     const char *url = vb_postgres_url(postgres->server);
-    PGconn *connection = PQconnectdb(url);
-    char sql[128], *made = NULL;
-    PGresult *result;
+    char sql[128];
 
     snprintf(sql, sizeof(sql), "CREATE DATABASE \"%s\"", name);
-    result = PQexec(connection, sql);
-    if (PQresultStatus(result) == PGRES_COMMAND_OK)
-        made = vb_xasprintf("%.*s%s", (int)(strrchr(url, '/') + 1 - url), url, name);
-    else
+    if (vb_test_postgres_run(url, sql) < 0)
+        return NULL;
+    return vb_xasprintf("%.*s%s", (int)(strrchr(url, '/') + 1 - url), url, name);
+}
+
+int vb_test_postgres_run(const char *url, const char *sql)
+{
+    PGconn *connection = PQconnectdb(url);
+    PGresult *result = PQexec(connection, sql);
+    ExecStatusType status = PQresultStatus(result);
+    bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+
+    if (!good)
         fprintf(stderr, "%s: %s\n", sql, PQerrorMessage(connection));
     PQclear(result);
     PQfinish(connection);
-    return made;
+    return good ? 0 : -1;
+}
+
+char *vb_test_postgres_ask(struct vb_db *db, const char *sql, const char *param)
+{
+    PGresult *row VB_CLEANUP(vb_pgresult_clearp) = NULL;
+    struct vb_error err = {0};
+
+    if (vb_db_query_row(db, sql, param ? 1 : 0, &param, "row", &row, &err) == 0)
+        return vb_xstrdup(PQgetvalue(row, 0, 0));
+    fprintf(stderr, "%s: %s\n", sql, err.message);
+    return NULL;
 }

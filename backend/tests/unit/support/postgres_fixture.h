@@ -4,6 +4,7 @@
 #ifndef VB_TESTS_POSTGRES_FIXTURE_H
 #define VB_TESTS_POSTGRES_FIXTURE_H
 
+#include "db/pool.h"
 #include "ops/postgres/postgres.h"
 
 #include <stddef.h>
@@ -25,6 +26,12 @@ void vb_test_postgres_stop(struct vb_test_postgres *postgres);
 
 /* Makes an empty database and returns its URL, to be freed with free(); NULL after saying why on stderr. */
 char *vb_test_postgres_database(struct vb_test_postgres *postgres, const char *name);
+
+/* Runs statements on a connection of its own. Returns 0, or -1 after saying why on stderr. */
+int vb_test_postgres_run(const char *url, const char *sql);
+/* The first value of a statement's only row, on a borrowed connection; param (NULL: none) is its $1. To be freed with
+ * free(); NULL after saying why on stderr. */
+char *vb_test_postgres_ask(struct vb_db *db, const char *sql, const char *param);
 
 /* Removes a folder and what is in it. */
 void vb_test_remove_tree(const char *path);
