@@ -5,6 +5,7 @@ EDGES holds the includes that really exist. An include that is not in it fails, 
 any more: the table stays the drawing of the house."""
 
 import argparse
+import functools
 import pathlib
 import re
 import sys
@@ -57,16 +58,47 @@ OWNERS = {
 }
 # The wall: decoders read strangers' bytes, so they run in vibe-media alone, and the service links none of them.
 JAIL = "jail"
+# What only these folders may say: a library's words elsewhere mean that it has leaked.
+WORDS = {"db": re.compile(r"\b(PGresult|PGconn|PQ[a-z]\w*)\b")}
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)
 SOURCE = pathlib.Path(__file__).resolve().parent.parent / "src"
 
 
-def includes_of(folder):
-    """(where, quote, name) of each #include in the files of a folder, not of those below it."""
+def files_of(folder):
+    """(path, text) of the files of a folder, not of those below it."""
     for path in sorted([*(SOURCE / folder).glob("*.c"), *(SOURCE / folder).glob("*.h")]):
-        text = path.read_text(encoding="utf-8", errors="replace")
+        yield path, path.read_text(encoding="utf-8", errors="replace")
+
+
+def includes_of(folder):
+    """(where, quote, name) of each #include in the files of a folder."""
+    for path, text in files_of(folder):
         for match in INCLUDE.finditer(text):
             yield f"{path}:{text.count(chr(10), 0, match.start()) + 1}", *match.groups()
+
+
+@functools.cache
+def libraries_of(header):
+    """The libraries of OWNERS that a header of src/ brings in, itself or by way of others."""
+    found = set()
+    path = SOURCE / header
+    for quote, name in INCLUDE.findall(path.read_text(encoding="utf-8") if path.exists() else ""):
+        found |= libraries_of(name) if quote == '"' else {name} & set(OWNERS)
+    return found
+
+
+def leaks_of(folder):
+    """Words of a library that another folder hides, and headers that bring one in."""
+    for where, quote, name in includes_of(folder):
+        for library in sorted(libraries_of(name) if quote == '"' else ()):
+            if folder not in OWNERS[library]:
+                yield f'{where}: "{name}" brings in <{library}>: it is for {" and ".join(sorted(OWNERS[library]))} alone'
+    for owner, words in WORDS.items():
+        if folder == owner:
+            continue
+        for path, text in files_of(folder):
+            for match in words.finditer(text):
+                yield f"{path}:{text.count(chr(10), 0, match.start()) + 1}: {match[0]} is for {owner} alone"
 
 
 def problems_of(folder):
@@ -105,7 +137,7 @@ def main():
     checks = {"journeys_name_files_that_exist": list(problems_of_journeys())}
     for folder in sorted({str(p.parent.relative_to(SOURCE)) for p in SOURCE.rglob("*.[ch]")} | set(EDGES)):
         checks[re.sub(r"\W", "_", folder) + "_includes_only_downward"] = (
-            list(problems_of(folder)) if folder in EDGES else
+            [*problems_of(folder), *leaks_of(folder)] if folder in EDGES else
             [f"{SOURCE / folder}: not a folder of the house; name it in DESIGN and in {__file__}"])
     all_problems = [line for problems in checks.values() for line in problems]
     cases = [f'<testcase classname="layers" name="{name}">'
