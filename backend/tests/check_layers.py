@@ -32,7 +32,7 @@ EDGES = {
     # sends a request, and users, for how a person is shown.
     "api": {"api/auth", "api/users", "api/activities", "api/stories", "api/upload", "ingest", "db", "s3", "http",
             "base"},
-    "api/users": {"api", "api/auth", "db", "http", "base"},
+    "api/users": {"api", "api/auth", "ingest", "db", "http", "base"},
     "api/auth": {"api", "api/users", "mail", "db", "http", "base"},
     "api/activities": {"api", "api/auth", "api/users", "db", "http", "base"},
     "api/stories": {"api", "api/auth", "api/users", "db", "http", "base"},

@@ -42,8 +42,8 @@ bool vb_api_integer_field(struct vb_http_request *request, const json_t *json, c
 #define vb_api_invalid_field(request, field, ...)                                                            \
     vb_problem_field((request), 422, "validation_failed", (field), __VA_ARGS__)
 
-/* Answers for a failed call of the database or S3, and logs it: 503 when the service is away, 500 for what should
- * not happen. -ESRCH, the user who asks is gone: 401. */
+/* Answers for a failed call of the database or S3, and logs it: 503 when the service is away, 500 for what
+ * should not happen. -ESRCH, the user who asks is gone: 401. */
 void vb_api_database_problem(struct vb_http_request *request, int r, const struct vb_error *err);
 void vb_api_storage_problem(struct vb_http_request *request, int r, const struct vb_error *err);
 
@@ -58,16 +58,14 @@ struct vb_db *vb_api_acquire_db(struct vb_http_request *request);
 /* The {id} of the route. "", which nothing has, for one that cannot be decoded. */
 const char *vb_api_id(struct vb_http_request *request);
 
+/* Reads a query parameter that names a user by an id or as "me". *ret_user_id is NULL if it is absent.
+ * Returns false after a 422. */
+bool vb_api_user_query(struct vb_http_request *request, const char *name, const char *me,
+                       const char **ret_user_id);
+
 /* Answers with JSON that no cache may keep. A failed builder answers 500. */
 void vb_api_answer_json(struct vb_http_request *request, int status, struct vb_strbuf *body);
 /* 204: it is done, and there is nothing to say. */
 void vb_api_answer_done(struct vb_http_request *request);
-
-/* With `vibe up`: "HOST:port" with the host that the client used, in the arena. NULL: use the configured
- * host. */
-const char *vb_api_follow_host(struct vb_http_request *request, uint16_t port);
-/* The URL at which the app finds a key: below CDN_BASE_URL, or on the host that the client used. Without a
- * key (an adopted row) it is `stored`, the URL in the database. In the arena; NULL if there is neither. */
-const char *vb_api_cdn_url(struct vb_http_request *request, const char *key, const char *stored);
 
 #endif

@@ -30,3 +30,10 @@ const char *vb_api_time(const char *text, char buffer[VB_CLOCK_ISO8601_SIZE])
     memcpy(buffer + SECONDS_LENGTH + 4, "Z", 2);
     return buffer;
 }
+
+void vb_api_write_time(struct vb_json *json, const char *key, const char *text)
+{
+    char buffer[VB_CLOCK_ISO8601_SIZE];
+
+    vb_json_key_string(json, key, vb_api_time(text, buffer));
+}

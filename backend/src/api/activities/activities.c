@@ -1,4 +1,4 @@
-/* Activities: plan, find, change and delete one. */
+/* Activities: create, show, change and delete one. */
 #include "api/activities/activity_page.h"
 #include "api/activities/routes.h"
 #include "api/auth/authenticate.h"
@@ -21,7 +21,8 @@ void vb_api_activity_not_found(struct vb_http_request *request)
     vb_problem(request, 404, "activity_not_found", "There is no activity with this id");
 }
 
-/* Writes one activity as this user sees it, to be released. Returns 0, -ENOENT or what the database said. */
+/* Writes one activity as this user sees it into body, which the caller releases. Returns 0, -ENOENT or
+ * another error of the database. */
 static int write_activity(struct vb_http_request *request, struct vb_db *db, const char *user_id,
                           const char *id, struct vb_strbuf *body, struct vb_error *err)
 {
@@ -83,7 +84,7 @@ static bool read_place(struct vb_http_request *request, const json_t *json, stru
     return true;
 }
 
-/* 0 for a time that is not known. */
+/* Milliseconds since 1970; 0 for an unknown time. */
 static int64_t time_of(const char *text)
 {
     int64_t time_ms = 0;
@@ -91,7 +92,7 @@ static int64_t time_of(const char *text)
     return text && vb_clock_parse_iso8601(text, &time_ms) == 0 ? time_ms : 0;
 }
 
-/* Reads the body over what there was, and checks what comes out. */
+/* Reads the body over the values that the activity has, and checks the result. */
 static bool read_fields(struct vb_http_request *request, const json_t *json,
                         struct vb_activity_fields *fields)
 {
@@ -146,15 +147,15 @@ void vb_api_create_activity(struct vb_http_request *request)
         vb_api_create_once(request, db, &(struct vb_api_creation){user_id, insert, &wanted});
 }
 
-/* A change of one that only its owner may make. */
+/* A change of an activity, which only its owner may make. */
 struct change {
     struct vb_http_request *request;
     const char *user_id, *id;
-    const json_t *json; /* NULL: it is to be deleted */
+    const json_t *json; /* the fields to change; NULL: delete it */
     bool forbidden, refused;
 };
 
-/* What the database has, as parameters. */
+/* The activity's values in the database, as parameters. */
 static bool keep_fields(struct vb_http_request *request, const struct vb_activity *activity,
                         struct vb_activity_fields *ret)
 {
@@ -181,7 +182,7 @@ static int apply(struct vb_db *db, void *context, struct vb_error *err)
     struct vb_activity activity VB_CLEANUP(vb_activity_release) = {0};
     struct vb_activity_fields fields;
     struct vb_user user VB_CLEANUP(vb_user_release) = {0};
-    int r = vb_users_lock(db, change->user_id, &user, err); /* first: see there */
+    int r = vb_users_lock(db, change->user_id, &user, err); /* the user first, as its header says */
 
     if (r == 0)
         r = vb_activities_lock(db, change->id, &activity, err);
@@ -199,7 +200,7 @@ static int apply(struct vb_db *db, void *context, struct vb_error *err)
     return vb_activities_update(db, change->id, &fields, err);
 }
 
-/* Returns whether it was done; false having answered. */
+/* Makes the change. False after an answer that says why not. */
 static bool change_activity(struct vb_http_request *request, struct vb_db *db, struct change *change)
 {
     struct vb_error err = {0};

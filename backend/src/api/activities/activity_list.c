@@ -1,4 +1,5 @@
-/* GET /api/activities: newest, soonest or nearest first, by owner, by who takes part, by words, by place. */
+/* GET /api/activities: sorted as newest, soonest or nearest; filtered by owner, participation, words and
+ * place. */
 #include "api/activities/activity_page.h"
 #include "api/activities/routes.h"
 #include "api/auth/authenticate.h"
@@ -35,7 +36,7 @@ static bool read_sort(struct vb_http_request *request, enum vb_activity_sort *re
     return false;
 }
 
-/* A plain decimal number up to `most` away from 0, and what follows it. */
+/* Reads a plain decimal number from -most to most. *ret_rest: the text after it. */
 static bool read_number(const char *text, double most, double *ret_value, const char **ret_rest)
 {
     size_t length = strspn(text, "+-.0123456789");
@@ -53,8 +54,7 @@ static bool read_near(struct vb_http_request *request, struct vb_activity_filter
 
     filter->near = near != NULL;
     if (!near && (radius || filter->sort == VB_ACTIVITIES_NEAREST)) {
-        vb_api_invalid_field(request, "near",
-                             "\"near\" is missing: LATITUDE,LONGITUDE of the place to be near");
+        vb_api_invalid_field(request, "near", "\"near\" is missing: send LATITUDE,LONGITUDE of a place");
         return false;
     }
     if (near && (!read_number(near, 90, &filter->latitude, &rest) || *rest != ',' ||
@@ -87,22 +87,19 @@ static bool read_words(struct vb_http_request *request, struct vb_activity_filte
 static bool read_people(struct vb_http_request *request, const char *user_id,
                         struct vb_activity_filter *filter)
 {
-    const char *owner = vb_http_query(request, "owner"), *joined = vb_http_query(request, "joined");
+    const char *joined = vb_http_query(request, "joined");
 
-    if (owner && (!*owner || !vb_utf8_valid(owner, strlen(owner)))) {
-        vb_api_invalid_field(request, "owner", "\"owner\" must be the id of a user, or me");
+    if (!vb_api_user_query(request, "owner", user_id, &filter->owner))
         return false;
-    }
     if (joined && strcmp(joined, "true") != 0 && strcmp(joined, "false") != 0) {
         vb_api_invalid_field(request, "joined", "\"joined\" must be true or false");
         return false;
     }
-    filter->owner = owner && strcmp(owner, "me") == 0 ? user_id : owner;
     filter->joined_by = joined && strcmp(joined, "true") == 0 ? user_id : NULL;
     return true;
 }
 
-/* What the cursor of this list is bound to: everything but limit and cursor. */
+/* The list that a cursor belongs to: sort and filters, without limit and cursor. */
 static void name_list(struct vb_http_request *request, const struct vb_activity_filter *filter,
                       char ret_list[VB_CURSOR_LIST_SIZE])
 {
@@ -116,7 +113,7 @@ static void name_list(struct vb_http_request *request, const struct vb_activity_
                    ret_list);
 }
 
-/* A list of one's own: with filters, which few others have at the same time. */
+/* Makes the page for this request alone: few others have the same filters at the same time. */
 static int make_page(struct vb_http_request *request, const char *user_id, const char *list,
                      const struct vb_activity_filter *filter, struct vb_strbuf *out, struct vb_error *err)
 {
@@ -127,7 +124,7 @@ static int make_page(struct vb_http_request *request, const char *user_id, const
 
     if (r == 0)
         r = vb_activity_page_read(request, db, list, filter, &page, err);
-    if (r == -EDOM && !filter->after_value) /* an owner who cannot be: no activities */
+    if (r == -EDOM && !filter->after_value) /* an id that no owner can have: no activities */
         r = 0;
     if (r == 0)
         r = vb_activity_page_joined(db, &page, &user_id, 1, joined, err);

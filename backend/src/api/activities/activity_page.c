@@ -1,9 +1,10 @@
 /* Activities in JSON: see activity_page.h. */
 #include "api/activities/activity_page.h"
 
-#include "api/cursor.h"
+#include "api/page.h"
+#include "api/picture.h"
 #include "api/time_text.h"
-#include "api/users/users.h"
+#include "api/users/person.h"
 #include "base/memory.h"
 #include "db/participants.h"
 #include "db/text_array.h"
@@ -23,14 +24,7 @@ void vb_activity_page_release(struct vb_activity_page *page)
     *page = (struct vb_activity_page){0};
 }
 
-static void write_time(struct vb_json *json, const char *key, const char *text)
-{
-    char buffer[VB_CLOCK_ISO8601_SIZE];
-
-    vb_json_key_string(json, key, vb_api_time(text, buffer));
-}
-
-/* A number as PostgreSQL writes it; not finite ones are null. */
+/* A number as PostgreSQL writes it. NaN and infinity are null. */
 static void write_number(struct vb_json *json, const char *key, const char *text)
 {
     vb_json_key(json, key);
@@ -51,7 +45,7 @@ static void write_place(struct vb_json *json, const struct vb_activity *activity
     vb_json_object_end(json);
 }
 
-/* Goes through the three arrays side by side and leaves out the gaps. */
+/* Writes the three arrays side by side, without their empty places. */
 static void write_gallery(struct vb_http_request *request, struct vb_json *json,
                           const struct vb_activity *activity)
 {
@@ -69,7 +63,7 @@ static void write_gallery(struct vb_http_request *request, struct vb_json *json,
     vb_json_key(json, "gallery");
     vb_json_array_begin(json);
     for (int64_t index = 0;; index++) {
-        /* not one expression: each of them goes on */
+        /* three statements: every array must advance */
         more_urls = vb_text_array_next(&urls, &url, &no_url);
         more_keys = vb_text_array_next(&keys, &key, &no_key);
         more_cdn_urls = vb_text_array_next(&cdn_urls, &cdn_url, &no_cdn_url);
@@ -92,7 +86,7 @@ static void write_gallery(struct vb_http_request *request, struct vb_json *json,
     vb_json_array_end(json);
 }
 
-/* Writes one with a gap where "joined" is to stand. */
+/* Writes an activity with a gap for the value of "joined". */
 static void write_activity(struct vb_http_request *request, struct vb_json *json,
                            const struct vb_activity *activity, size_t *ret_gap)
 {
@@ -103,8 +97,8 @@ static void write_activity(struct vb_http_request *request, struct vb_json *json
     vb_json_key_string(json, "title", activity->title);
     vb_json_key_string(json, "description", activity->description);
     write_place(json, activity);
-    write_time(json, "startsAt", activity->starts_at);
-    write_time(json, "endsAt", activity->ends_at);
+    vb_api_write_time(json, "startsAt", activity->starts_at);
+    vb_api_write_time(json, "endsAt", activity->ends_at);
     write_number(json, "capacity", activity->capacity);
     write_number(json, "participantCount", activity->participant_count);
     vb_json_key(json, "joined");
@@ -115,8 +109,8 @@ static void write_activity(struct vb_http_request *request, struct vb_json *json
     write_gallery(request, json, activity);
     if (activity->distance_m)
         write_number(json, "distanceMeters", activity->distance_m);
-    write_time(json, "createdAt", activity->created_at);
-    write_time(json, "updatedAt", activity->updated_at);
+    vb_api_write_time(json, "createdAt", activity->created_at);
+    vb_api_write_time(json, "updatedAt", activity->updated_at);
     vb_json_object_end(json);
 }
 
@@ -127,7 +121,7 @@ static const char *sort_value(const struct vb_activity *activity, enum vb_activi
                                            : activity->distance_m;
 }
 
-/* Adds an activity to the page, with a gap where "joined" is to stand. */
+/* Adds an activity to the page. */
 static void add_activity(struct vb_http_request *request, struct vb_json *json,
                          const struct vb_activity *activity, struct vb_activity_page *page)
 {
@@ -137,28 +131,20 @@ static void add_activity(struct vb_http_request *request, struct vb_json *json,
 }
 
 struct list_writer {
-    struct vb_http_request *request;
-    const char *list; /* of the cursor */
-    const struct vb_activity_filter *filter;
-    struct vb_activity_page *page;
-    struct vb_json json;
-    const char *last_value; /* what the list is sorted by, of the last one written */
-    const char *next_cursor;
+    struct vb_page page;
+    enum vb_activity_sort sort;
+    struct vb_activity_page *result;
 };
 
-/* The row after the last one of the page is not written: it tells that there is a next page. */
 static int write_row(void *context, const struct vb_activity *activity)
 {
     struct list_writer *writer = context;
-    struct vb_activity_page *page = writer->page;
+    struct vb_activity_page *result = writer->result;
 
-    if (page->count == writer->filter->limit) {
-        writer->next_cursor =
-            vb_cursor_make(writer->request, writer->list, writer->last_value, page->ids[page->count - 1]);
-        return 0;
+    if (vb_page_takes(&writer->page)) {
+        add_activity(writer->page.request, &writer->page.json, activity, result);
+        vb_page_wrote(&writer->page, sort_value(activity, writer->sort), result->ids[result->count - 1]);
     }
-    add_activity(writer->request, &writer->json, activity, page);
-    writer->last_value = sort_value(activity, writer->filter->sort);
     return 0;
 }
 
@@ -166,21 +152,16 @@ int vb_activity_page_read(struct vb_http_request *request, struct vb_db *db, con
                           const struct vb_activity_filter *filter, struct vb_activity_page *ret_page,
                           struct vb_error *err)
 {
-    struct list_writer writer = {.request = request, .list = list, .filter = filter, .page = ret_page};
+    struct list_writer writer = {.sort = filter->sort, .result = ret_page};
     struct vb_activity_filter one_more = *filter;
     int r;
 
     one_more.limit++;
     *ret_page = (struct vb_activity_page){0};
     vb_strbuf_init(&ret_page->text, TEXT_MAX);
-    vb_json_init(&writer.json, &ret_page->text);
-    vb_json_object_begin(&writer.json);
-    vb_json_key(&writer.json, "activities");
-    vb_json_array_begin(&writer.json);
+    vb_page_begin(&writer.page, request, "activities", list, filter->limit, &ret_page->text);
     r = vb_activities_list(db, &one_more, write_row, &writer, err);
-    vb_json_array_end(&writer.json);
-    vb_json_key_string(&writer.json, "nextCursor", writer.next_cursor);
-    vb_json_object_end(&writer.json);
+    vb_page_end(&writer.page);
     return r;
 }
 
@@ -203,7 +184,7 @@ int vb_activity_page_read_one(struct vb_http_request *request, struct vb_db *db,
     return 0;
 }
 
-/* What is asked of the participants of a page. */
+/* Which of these users take part in which activity of the page. */
 struct question {
     const struct vb_activity_page *page;
     const char *const *user_ids;

@@ -1,4 +1,4 @@
-/* Pages made once for all who ask at the same time: see feed.h. */
+/* Single flight for lists of activities: see feed.h. */
 #include "api/activities/feed.h"
 
 #include "api/activities/activity_page.h"
@@ -14,13 +14,13 @@ enum batch_state { GATHERING, RUNNING, DONE };
 
 struct batch {
     struct batch *next;
-    char *key; /* which page */
+    char *key; /* of the page */
     enum batch_state state;
     unsigned references;
     pthread_cond_t done;
-    const char *viewers[VIEWERS_MAX]; /* in the memory of their requests, which wait */
+    const char *viewers[VIEWERS_MAX]; /* user ids; their requests wait, so they live */
     unsigned viewer_count;
-    /* what came out */
+    /* the result */
     int result;
     struct vb_error err;
     struct vb_activity_page page;
@@ -28,8 +28,8 @@ struct batch {
 };
 
 struct vb_feed {
-    pthread_mutex_t lock;    /* over all of this and the states of batches */
-    pthread_cond_t finished; /* a batch is DONE: the next one of its key may run */
+    pthread_mutex_t lock;    /* guards all of this and the batches */
+    pthread_cond_t finished; /* a batch is DONE: the next batch of its key may run */
     struct batch *batches;   /* GATHERING or RUNNING */
 };
 
@@ -52,7 +52,7 @@ void vb_feed_destroy(struct vb_feed *feed)
     free(feed);
 }
 
-/* All that a page depends on but for who asks: addresses in it carry the host that a client has used. */
+/* All that a page depends on, without the user. The URLs in it have the host that the client used. */
 static char *make_key(const struct vb_http_request *request, const struct vb_activity_filter *filter)
 {
     return vb_xasprintf("%d %u %s %s %s", filter->sort, filter->limit,
@@ -89,7 +89,7 @@ static void remove_batch(struct vb_feed *feed, struct batch *batch)
     *link = batch->next;
 }
 
-/* Without the lock: the batch is RUNNING, and nobody else touches what came out. */
+/* Without the lock: while the batch is RUNNING, no other thread touches its result. */
 static void make_page(struct vb_http_request *request, const char *list,
                       const struct vb_activity_filter *filter, struct batch *batch)
 {
@@ -103,8 +103,8 @@ static void make_page(struct vb_http_request *request, const char *list,
                                                 batch->joined, &batch->err);
 }
 
-/* With the lock: the first of a batch waits until the one before has ended, and makes the page for all who have
- * come by then. */
+/* With the lock. The first request of a batch waits until the batch before is DONE, and makes the page for
+ * all requests that have gathered by then. */
 static void lead(struct vb_feed *feed, struct batch *batch, struct vb_http_request *request, const char *list,
                  const struct vb_activity_filter *filter)
 {

@@ -28,7 +28,7 @@ void vb_api_join_activity(struct vb_http_request *request)
     else if (r == -ENOSPC)
         vb_problem(request, 409, "activity_full", "All places of this activity are taken");
     else if (r == -ETIME)
-        vb_problem(request, 409, "activity_over", "This activity is over: nobody can join any more");
+        vb_problem(request, 409, "activity_over", "This activity is over: nobody can join it any more");
     else
         vb_api_database_problem(request, r, &err);
 }

@@ -4,6 +4,7 @@
 #include "api/auth/context.h"
 #include "api/auth/jwt.h"
 #include "api/auth/revocations.h"
+#include "api/users/person.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "db/accounts.h"

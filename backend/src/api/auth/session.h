@@ -6,7 +6,8 @@
 #define VB_API_AUTH_SESSION_H
 
 #include "api/auth/secret_token.h"
-#include "api/users/users.h"
+#include "api/request.h"
+#include "db/users.h"
 #include "base/keys.h"
 
 #define VB_ACCESS_TOKEN_LIFETIME_S  (15 * 60)

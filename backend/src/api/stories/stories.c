@@ -1,14 +1,15 @@
-/* Stories: begin, look at, say that one has seen it, delete. A story ends 24 hours after it was made. */
+/* Stories: create, show, mark as seen, delete. A story ends 24 hours after it was made. */
 #include "api/auth/authenticate.h"
-#include "api/cursor.h"
 #include "api/fields.h"
 #include "api/idempotency.h"
+#include "api/page.h"
+#include "api/picture.h"
 #include "api/stories/routes.h"
-#include "api/users/people.h"
 #include "api/time_text.h"
-#include "api/users/users.h"
+#include "api/users/people.h"
+#include "api/users/person.h"
 
-#include "base/encode.h"
+#include "base/cleanup.h"
 #include "db/stories.h"
 #include "db/transaction.h"
 #include "http/problem.h"
@@ -24,13 +25,6 @@ static void not_found(struct vb_http_request *request)
     vb_problem(request, 404, "story_not_found", "There is no story with this id, or it has ended");
 }
 
-static void write_time(struct vb_json *json, const char *key, const char *text)
-{
-    char buffer[VB_CLOCK_ISO8601_SIZE];
-
-    vb_json_key_string(json, key, vb_api_time(text, buffer));
-}
-
 static void write_story(struct vb_http_request *request, struct vb_json *json, const struct vb_story *story,
                         const char *viewer_id)
 {
@@ -43,15 +37,15 @@ static void write_story(struct vb_http_request *request, struct vb_json *json, c
     vb_api_write_image(request, json, &story->image);
     vb_json_key(json, "video");
     vb_api_write_image(request, json, &story->video);
-    write_time(json, "createdAt", story->created_at);
-    write_time(json, "expiresAt", story->expires_at);
+    vb_api_write_time(json, "createdAt", story->created_at);
+    vb_api_write_time(json, "expiresAt", story->expires_at);
     vb_json_key_bool(json, "seen", story->seen);
     if (strcmp(story->user.id, viewer_id) == 0)
         vb_json_key_int(json, "seenCount", story->seen_count);
     vb_json_object_end(json);
 }
 
-/* Writes one story, to be released. Returns 0, -ENOENT or what the database said. */
+/* Writes one story into body, which the caller releases. Returns 0, -ENOENT or another database error. */
 static int write_one(struct vb_http_request *request, struct vb_db *db, const char *viewer_id, const char *id,
                      struct vb_strbuf *body, struct vb_error *err)
 {
@@ -119,9 +113,9 @@ void vb_api_create_story(struct vb_http_request *request)
         vb_api_create_once(request, db, &(struct vb_api_creation){user_id, insert, &wanted});
 }
 
-/* What a list is of. */
+/* A list and the page of it that is wanted. */
 struct story_list {
-    const char *viewer_id, *user; /* user NULL: of all */
+    const char *viewer_id, *user; /* user NULL: stories of all users */
     const char *after_value, *after_id;
     unsigned limit;
     char list[VB_CURSOR_LIST_SIZE];
@@ -129,66 +123,46 @@ struct story_list {
 
 static bool read_list(struct vb_http_request *request, struct story_list *list)
 {
-    const char *user = vb_http_query(request, "user");
-
-    if (user && (!*user || !vb_utf8_valid(user, strlen(user)))) {
-        vb_api_invalid_field(request, "user", "\"user\" must be the id of a user, or me");
+    if (!vb_api_user_query(request, "user", list->viewer_id, &list->user))
         return false;
-    }
-    list->user = user && strcmp(user, "me") == 0 ? list->viewer_id : user;
     vb_cursor_list((const char *[]){"stories", list->user ? list->user : "", NULL}, list->list);
     return vb_cursor_read_limit(request, &list->limit) &&
            vb_cursor_read(request, list->list, &list->after_value, &list->after_id);
 }
 
 struct list_writer {
-    struct vb_http_request *request;
-    const struct story_list *list;
-    struct vb_json json;
-    unsigned count;
-    const char *last_value, *last_id; /* of the last one written */
-    const char *next_cursor;
+    struct vb_page page;
+    const char *viewer_id;
 };
 
-/* The row after the last one of the page is not written: it tells that there is a next page. */
 static int write_row(void *context, const struct vb_story *story)
 {
     struct list_writer *writer = context;
 
-    if (writer->count == writer->list->limit) {
-        writer->next_cursor =
-            vb_cursor_make(writer->request, writer->list->list, writer->last_value, writer->last_id);
-        return 0;
+    if (vb_page_takes(&writer->page)) {
+        write_story(writer->page.request, &writer->page.json, story, writer->viewer_id);
+        vb_page_wrote(&writer->page, story->cursor_value, story->id);
     }
-    write_story(writer->request, &writer->json, story, writer->list->viewer_id);
-    writer->count++;
-    writer->last_value = story->cursor_value;
-    writer->last_id = story->id;
     return 0;
 }
 
-/* Writes a page, to be released. Returns 0 or what the database said. */
+/* Writes a page, which the caller releases. Returns 0 or the error of the database. */
 static int write_list(struct vb_http_request *request, struct vb_db *db, const struct story_list *list,
                       struct vb_strbuf *body, struct vb_error *err)
 {
-    struct list_writer writer = {.request = request, .list = list};
+    struct list_writer writer = {.viewer_id = list->viewer_id};
     int r;
 
     vb_strbuf_init(body, PAGE_MAX);
-    vb_json_init(&writer.json, body);
-    vb_json_object_begin(&writer.json);
-    vb_json_key(&writer.json, "stories");
-    vb_json_array_begin(&writer.json);
+    vb_page_begin(&writer.page, request, "stories", list->list, list->limit, body);
     if (list->user)
         r = vb_stories_list_of_user(db, list->viewer_id, list->user, list->limit + 1, list->after_value,
                                     list->after_id, write_row, &writer, err);
     else
         r = vb_stories_list(db, list->viewer_id, list->limit + 1, list->after_value, list->after_id,
                             write_row, &writer, err);
-    vb_json_array_end(&writer.json);
-    vb_json_key_string(&writer.json, "nextCursor", writer.next_cursor);
-    vb_json_object_end(&writer.json);
-    return r == -EDOM && !list->after_value ? 0 : r; /* a user who cannot be: no stories */
+    vb_page_end(&writer.page);
+    return r == -EDOM && !list->after_value ? 0 : r; /* an id that no user can have: no stories */
 }
 
 void vb_api_list_stories(struct vb_http_request *request)
@@ -211,9 +185,9 @@ void vb_api_list_stories(struct vb_http_request *request)
         vb_strbuf_release(&body);
 }
 
-/* Whether the story is there and this user's; false having answered. */
+/* Whether the story exists and is this user's; false after a 404 or a 403 with that detail. */
 static bool is_own(struct vb_http_request *request, struct vb_db *db, const char *user_id, const char *id,
-                   const char *otherwise)
+                   const char *detail)
 {
     struct vb_story story VB_CLEANUP(vb_story_release) = {0};
     struct vb_error err = {0};
@@ -223,7 +197,7 @@ static bool is_own(struct vb_http_request *request, struct vb_db *db, const char
         return false;
     if (strcmp(story.user.id, user_id) == 0)
         return true;
-    vb_problem(request, 403, "forbidden", "%s", otherwise);
+    vb_problem(request, 403, "forbidden", "%s", detail);
     return false;
 }
 
@@ -235,7 +209,7 @@ static int delete_story(struct vb_db *db, void *context, struct vb_error *err)
 {
     const struct deletion *deletion = context;
     struct vb_user user VB_CLEANUP(vb_user_release) = {0};
-    int r = vb_users_lock(db, deletion->user_id, &user, err); /* first: see there */
+    int r = vb_users_lock(db, deletion->user_id, &user, err); /* the user first, as its header says */
 
     return r == 0 ? vb_stories_delete(db, deletion->id, err) : r;
 }
@@ -248,7 +222,7 @@ void vb_api_delete_story(struct vb_http_request *request)
     struct vb_error err = {0};
     int r;
 
-    if (!db || !is_own(request, db, user_id, deletion.id, "Only who made a story may delete it"))
+    if (!db || !is_own(request, db, user_id, deletion.id, "Only its owner may delete a story"))
         return;
     r = vb_db_transact(db, delete_story, &deletion, &err);
     if (!vb_api_failed(request, r, &err, -ENOENT, not_found))
@@ -289,7 +263,7 @@ void vb_api_list_story_views(struct vb_http_request *request)
         !vb_cursor_read(request, list, &after_seen_at, &after_id))
         return;
     db = vb_api_acquire_db(request);
-    if (!db || !is_own(request, db, user_id, id, "Only who made a story may see who has seen it"))
+    if (!db || !is_own(request, db, user_id, id, "Only its owner may see who has seen a story"))
         return;
     vb_people_page_begin(&page, request, &shape, list, limit);
     r = vb_stories_seen_by(db, id, limit + 1, after_seen_at, after_id, vb_people_page_add, &page, &err);

@@ -6,6 +6,7 @@
 #include "api/upload/context.h"
 #include "api/upload/routes.h"
 #include "api/upload/staged.h"
+#include "api/urls.h"
 #include "ingest/promote.h"
 
 #include "base/log.h"

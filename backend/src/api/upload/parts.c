@@ -1,6 +1,7 @@
 /* The parts of a file, as answers list them: see parts.h. */
 #include "api/upload/parts.h"
 
+#include "api/urls.h"
 #include "base/cleanup.h"
 #include "base/encode.h"
 

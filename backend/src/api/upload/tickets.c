@@ -7,6 +7,7 @@
 #include "api/upload/parts.h"
 #include "api/upload/context.h"
 #include "api/upload/routes.h"
+#include "api/urls.h"
 #include "ingest/target.h"
 
 #include "base/clock.h"
