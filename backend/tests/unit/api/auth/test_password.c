@@ -1,8 +1,6 @@
 /* Passwords: argon2id with the promised parameters, bounded, and blind to whether a user exists. */
 #include "api/auth/password.h"
 
-#include "base/clock.h"
-
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -10,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 #include <cmocka.h>
 
 static struct vb_password_gate *gate;
@@ -43,16 +42,25 @@ static void a_hash_verifies_only_its_own_password(void **state)
     assert_int_equal(vb_password_verify(gate, "correct horse", "not a hash"), -EACCES);
 }
 
-/* The shortest of several measurements: a disturbance only adds time. */
+/* Of this thread's CPU: how long others keep the machine busy does not count. */
+static int64_t cpu_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* The shortest of several measurements: cold caches only add time. */
 static int64_t shortest_us(const char *hash)
 {
     int64_t shortest = INT64_MAX;
 
     for (int i = 0; i < 5; i++) {
-        int64_t begin = vb_clock_monotonic_us(), took;
+        int64_t begin = cpu_us(), took;
 
         assert_int_equal(vb_password_verify(gate, "wrong password", hash), -EACCES);
-        took = vb_clock_monotonic_us() - begin;
+        took = cpu_us() - begin;
         if (took < shortest)
             shortest = took;
     }
