@@ -125,11 +125,41 @@ static inline const struct request *request_of_const(const struct vb_http_reques
     return (const struct request *)http;
 }
 
-/* request.c: "GET"; NULL for a mask of several or none */
-const char *vb_http_method_name(unsigned method);
+/* connection.c */
+#define VB_HTTP_WATCHDOG_PERIOD_MS 500
+void vb_http_on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
+                           enum MHD_ConnectionNotificationCode code);
+/* Marks progress of a connection for the watchdog. */
+void vb_http_phase(struct connection *connection, enum connection_phase phase);
+/* Shuts down the sockets of all connections, or of those that are overdue; the event loops see their end. The server's
+ * lock is held. */
+void vb_http_close_connections(struct vb_http_server *server, bool all);
+/* The watchdog's run. */
+int64_t vb_http_watch(void *server);
 
-/* request.c: where a request's blocking callbacks run */
+/* listen.c: returns 0 with the socket and the port that was bound, or -errno */
+int vb_http_listen(const struct vb_http_config *config, int *ret_fd, uint16_t *ret_port,
+                   struct vb_error *err);
+
+/* head.c */
+/* "GET"; NULL for a mask of several methods or none */
+const char *vb_http_method_name(unsigned method);
+#define VB_HTTP_METHODS_SIZE 64
+/* "GET, HEAD" */
+void vb_http_list_methods(unsigned methods, char list[VB_HTTP_METHODS_SIZE]);
+/* Reads method, target, client and framing. Returns false having answered. */
+bool vb_http_read_head(struct request *request, const char *method, const char *version);
+
+/* body.c: takes what it can of a part of the body and returns how many bytes; the rest comes again once the chunk is
+ * empty */
+size_t vb_http_take_body(struct request *request, const char *data, size_t size);
+
+/* work.c */
+/* Where a request's blocking callbacks run. */
 struct vb_pool *vb_http_pool_of(const struct request *request);
+/* Suspends the connection and gives the request to a worker; the caller must not touch it again. With the queue full,
+ * the client gets 503. work: the handler; NULL: only the gathered part of the body. */
+void vb_http_hand_over(struct request *request, void (*work)(struct vb_http_request *request));
 
 /* request.c: libmicrohttpd's callbacks */
 void *vb_http_on_request_line(void *cls, const char *uri, struct MHD_Connection *connection);
@@ -138,8 +168,6 @@ enum MHD_Result vb_http_on_access(void *cls, struct MHD_Connection *connection, 
                                   size_t *upload_data_size, void **con_cls);
 void vb_http_on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
                           enum MHD_RequestTerminationCode toe);
-/* Marks progress of a connection for the watchdog. */
-void vb_http_phase(struct connection *connection, enum connection_phase phase);
 
 /* observe.c: metrics and access log of a finished request */
 void vb_http_observe(struct request *request, enum MHD_RequestTerminationCode toe);
@@ -147,7 +175,12 @@ void vb_http_operations_free(struct vb_http_server *server);
 char **vb_http_route_names(const struct vb_route *routes);
 void vb_http_route_names_free(char **names);
 
-/* answer.c: the server's own errors, through config.error */
+/* answer.c */
+/* Gives the response its headers and keeps it for the event loop to send. Takes the response; NULL: memory is out.
+ * size: of the body, for the log. */
+void vb_http_set_answer(struct request *request, int status, const char *content_type,
+                        struct MHD_Response *response, int64_t size);
+/* The server's own errors, through config.error. */
 void vb_http_error(struct request *request, int status, const char *code, const char *detail);
 
 /* limit.c: says in the headers of the response how the limits of the request stand */

@@ -1,4 +1,4 @@
-/* The server's life: listening, connections and their watchdog, draining, stopping. */
+/* The server's life: starting, another certificate, draining, stopping. */
 #include "http/internal.h"
 
 #include "base/clock.h"
@@ -8,9 +8,7 @@
 #include "base/metrics.h"
 #include "base/thread.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,16 +19,7 @@
 #define TLS_PRIORITIES                                                                                       \
     "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-CIPHER-ALL:"                \
     "+AES-128-GCM:+CHACHA20-POLY1305:+AES-256-GCM"
-#define WATCHDOG_PERIOD_MS 500
-#define ENDED_GRACE_MS     1000
-#define LISTEN_BACKLOG     1024
-#define EVENT_LOOP_STACK   ((size_t)512 * 1024)
-
-union address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
+#define EVENT_LOOP_STACK ((size_t)512 * 1024)
 
 static void log_microhttpd(void *cls, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 static void log_microhttpd(void *cls, const char *format, va_list args)
@@ -49,183 +38,6 @@ static size_t keep_encoding(void *cls, struct MHD_Connection *connection, char *
 {
     (void)cls, (void)connection;
     return strlen(text);
-}
-
-static void format_address(const struct sockaddr *address, char buffer[VB_HTTP_ADDRESS_SIZE])
-{
-    const union address *peer = (const void *)address;
-
-    buffer[0] = '\0';
-    if (address->sa_family == AF_INET)
-        inet_ntop(AF_INET, &peer->v4.sin_addr, buffer, VB_HTTP_ADDRESS_SIZE);
-    else if (address->sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&peer->v6.sin6_addr))
-        inet_ntop(AF_INET, peer->v6.sin6_addr.s6_addr + 12, buffer, VB_HTTP_ADDRESS_SIZE);
-    else if (address->sa_family == AF_INET6)
-        inet_ntop(AF_INET6, &peer->v6.sin6_addr, buffer, VB_HTTP_ADDRESS_SIZE);
-}
-
-static void connection_started(struct vb_http_server *server, struct MHD_Connection *mhd,
-                               void **socket_context)
-{
-    struct connection *connection = calloc(1, sizeof(*connection));
-
-    if (!connection)
-        return; /* vb_http_on_access() refuses requests without one */
-    connection->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    format_address(MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
-                   connection->address);
-    connection->trusted_proxy = vb_proxies_trusts(server->proxies, connection->address);
-    /* who never finishes the handshake is silent in a head */
-    vb_http_phase(connection, server->config.tls ? CONNECTION_HEAD : CONNECTION_IDLE);
-    pthread_mutex_lock(&server->lock);
-    connection->next = server->connections;
-    connection->link = &server->connections;
-    if (connection->next)
-        connection->next->link = &connection->next;
-    server->connections = connection;
-    pthread_mutex_unlock(&server->lock);
-    atomic_fetch_add(&server->connection_count, 1);
-    *socket_context = connection;
-}
-
-static void connection_closed(struct vb_http_server *server, void **socket_context)
-{
-    struct connection *connection = *socket_context;
-
-    if (!connection)
-        return;
-    /* libmicrohttpd closes the descriptor after this: the watchdog cannot meet one that has been reused */
-    pthread_mutex_lock(&server->lock);
-    *connection->link = connection->next;
-    if (connection->next)
-        connection->next->link = connection->link;
-    pthread_mutex_unlock(&server->lock);
-    atomic_fetch_sub(&server->connection_count, 1);
-    free(connection);
-    *socket_context = NULL;
-}
-
-static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_context,
-                          enum MHD_ConnectionNotificationCode code)
-{
-    if (code == MHD_CONNECTION_NOTIFY_STARTED)
-        connection_started(cls, mhd, socket_context);
-    else
-        connection_closed(cls, socket_context);
-}
-
-/*
- * libmicrohttpd waits for edges, and misses a client's end that comes together with its last bytes. When all of
- * it has been read and something is still missing after that time, it will not come any more.
- */
-static bool has_ended(const struct connection *connection, int64_t age_ms)
-{
-    char byte;
-
-    return age_ms > ENDED_GRACE_MS && recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
-}
-
-/*
- * The watchdog closes connections that are too long in a phase, however busily they trickle bytes. It only
- * shuts the socket down; the event loop then sees its end and cleans up.
- */
-static bool overdue(const struct vb_http_server *server, struct connection *connection, int64_t now_ms)
-{
-    enum connection_phase phase = atomic_load_explicit(&connection->phase, memory_order_acquire);
-    int64_t age_ms = now_ms - atomic_load_explicit(&connection->since_ms, memory_order_relaxed);
-
-    if (phase != CONNECTION_BUSY && has_ended(connection, age_ms))
-        return true;
-    switch (phase) {
-    case CONNECTION_IDLE:
-        return age_ms > (int64_t)server->config.idle_timeout_s * 1000 || atomic_load(&server->draining);
-    case CONNECTION_HEAD:
-        return age_ms > (int64_t)server->config.header_timeout_s * 1000;
-    case CONNECTION_BODY:
-        return age_ms > (int64_t)server->config.body_idle_timeout_s * 1000;
-    case CONNECTION_BUSY:
-        break;
-    }
-    return false;
-}
-
-static void close_connections(struct vb_http_server *server, bool all)
-{
-    int64_t now_ms = vb_clock_monotonic_ms();
-
-    for (struct connection *connection = server->connections; connection; connection = connection->next)
-        if (all || overdue(server, connection, now_ms))
-            shutdown(connection->fd, SHUT_RDWR);
-}
-
-static int64_t watch(void *context)
-{
-    struct vb_http_server *server = context;
-
-    pthread_mutex_lock(&server->lock);
-    close_connections(server, false);
-    pthread_mutex_unlock(&server->lock);
-    return WATCHDOG_PERIOD_MS;
-}
-
-static int parse_address(const struct vb_http_config *config, union address *address, socklen_t *ret_size,
-                         struct vb_error *err)
-{
-    memset(address, 0, sizeof(*address));
-    if (inet_pton(AF_INET, config->bind_address, &address->v4.sin_addr) == 1) {
-        address->v4.sin_family = AF_INET;
-        address->v4.sin_port = htons(config->port);
-        *ret_size = sizeof(address->v4);
-    } else if (inet_pton(AF_INET6, config->bind_address, &address->v6.sin6_addr) == 1) {
-        address->v6.sin6_family = AF_INET6;
-        address->v6.sin6_port = htons(config->port);
-        *ret_size = sizeof(address->v6);
-    } else {
-        vb_error_set(err, EINVAL, "'%s' is not an IP address to listen on", config->bind_address);
-        return vb_error_hint(err, "use 127.0.0.1 for this machine only, 0.0.0.0 for the whole network");
-    }
-    return 0;
-}
-
-static int bind_failed(const struct vb_http_config *config, int code, struct vb_error *err)
-{
-    if (code == EADDRINUSE) {
-        vb_error_set(err, code, "port %u of %s, wanted for the %s, is in use by another program",
-                     config->port, config->bind_address, config->name);
-        return vb_error_hint(err, "stop that program (ss -ltnp shows it) or choose another port");
-    }
-    if (code == EACCES) {
-        vb_error_set(err, code, "port %u, wanted for the %s, may not be used by this user", config->port,
-                     config->name);
-        return vb_error_hint(err, "choose a port above 1023");
-    }
-    return vb_error_set(err, code, "the %s cannot listen on %s port %u: %s", config->name,
-                        config->bind_address, config->port, strerror(code));
-}
-
-static int open_listener(const struct vb_http_config *config, int *ret_fd, uint16_t *ret_port,
-                         struct vb_error *err)
-{
-    const int on = 1;
-    union address address;
-    socklen_t size;
-    int fd, rc = parse_address(config, &address, &size, err);
-
-    if (rc < 0)
-        return rc;
-    fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return bind_failed(config, errno, err);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (bind(fd, &address.any, size) < 0 || listen(fd, LISTEN_BACKLOG) < 0 ||
-        getsockname(fd, &address.any, &size) < 0) {
-        rc = bind_failed(config, errno, err);
-        close(fd);
-        return rc;
-    }
-    *ret_port = ntohs(address.any.sa_family == AF_INET ? address.v4.sin_port : address.v6.sin6_port);
-    *ret_fd = fd;
-    return 0;
 }
 
 static struct MHD_Daemon *start_daemon(struct vb_http_server *server, int listener,
@@ -257,7 +69,7 @@ static struct MHD_Daemon *start_daemon(struct vb_http_server *server, int listen
                                                              : config->body_idle_timeout_s,
         MHD_OPTION_URI_LOG_CALLBACK, vb_http_on_request_line, server, MHD_OPTION_UNESCAPE_CALLBACK,
         keep_encoding, NULL, MHD_OPTION_NOTIFY_COMPLETED, vb_http_on_completed, server,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+        MHD_OPTION_NOTIFY_CONNECTION, vb_http_on_connection, server, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
         MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 
@@ -314,7 +126,7 @@ static int start_event_loops(struct vb_http_server *server, int listener, const 
 
 static void start_watchdog(struct vb_http_server *server)
 {
-    const struct vb_periodic_config config = {"watchdog", WATCHDOG_PERIOD_MS, watch, server};
+    const struct vb_periodic_config config = {"watchdog", VB_HTTP_WATCHDOG_PERIOD_MS, vb_http_watch, server};
 
     vb_assert(vb_periodic_start(&server->watchdog, &config) == 0);
 }
@@ -334,11 +146,11 @@ int vb_http_server_start(const struct vb_http_config *config, struct vb_http_ser
 {
     struct vb_http_server *server;
     struct vb_proxies *proxies;
-    int listener = -1, rc;
+    int listener = -1, r;
 
-    rc = vb_proxies_parse(config->trusted_proxies, &proxies, err);
-    if (rc < 0)
-        return rc;
+    r = vb_proxies_parse(config->trusted_proxies, &proxies, err);
+    if (r < 0)
+        return r;
     server = vb_xcalloc(1, sizeof(*server));
     server->config = *config;
     server->tls = config->tls;
@@ -347,14 +159,14 @@ int vb_http_server_start(const struct vb_http_config *config, struct vb_http_ser
     server->route_names = vb_http_route_names(config->routes);
     pthread_mutex_init(&server->lock, NULL);
     set_defaults(&server->config);
-    rc = open_listener(&server->config, &listener, &server->port, err);
-    if (rc == 0 && start_event_loops(server, listener, config->tls) < 0) {
+    r = vb_http_listen(&server->config, &listener, &server->port, err);
+    if (r == 0 && start_event_loops(server, listener, config->tls) < 0) {
         close(listener);
-        rc = vb_error_set(err, EIO, "the %s server cannot start its event loops", config->name);
+        r = vb_error_set(err, EIO, "the %s server cannot start its event loops", config->name);
     }
-    if (rc < 0) {
+    if (r < 0) {
         free_server(server);
-        return rc;
+        return r;
     }
     start_watchdog(server);
     set_gauges(server, true);
@@ -441,7 +253,7 @@ void vb_http_server_stop(struct vb_http_server *server)
      */
     for (;;) {
         pthread_mutex_lock(&server->lock);
-        close_connections(server, true);
+        vb_http_close_connections(server, true);
         pthread_mutex_unlock(&server->lock);
         if (wait_for_requests(server, 100))
             break;

@@ -1,24 +1,24 @@
 /*
  * HTTP/1.1 server (RFC 9110, RFC 9112). The only part of the program that knows libmicrohttpd.
  *
- * A server has a table of routes. A request to a route passes through up to three callbacks:
+ * A server has a table of routes. A request to a route passes through up to four callbacks:
  *
- *     head ──▶ body (any number of times, or collected) ──▶ handle ──▶ the answer is sent ──▶ done
+ *     head ──▶ body ──▶ handle ──▶ (the answer is sent) ──▶ done
  *
- *   head    The headers are in. Runs on the event loop: must not block. May answer (refuse) with
- * vb_http_answer(); the body is then not read. Checks that need no I/O (signature, length) belong here, so
- * that a client which sent `Expect: 100-continue` is refused before it sends a byte. body    A part of the
- * body is in (at most VB_HTTP_BODY_CHUNK bytes). Runs on a worker and may block; the connection is paused
- * meanwhile, so memory is bounded and a slow client holds no worker. For routes without `body`, the body is
- * collected into request->body, up to route->body_max bytes (413 beyond). If it answers, the rest of the body
- * is read and thrown away, and the answer is sent after it. handle  All of it is in. Runs on a worker and may
- * block, or on the event loop for VB_ROUTE_INLINE (must not block then). Must answer, or (VB_ROUTE_INLINE
- * only) call vb_http_defer() to go on on a worker. done    The request is over, answered or torn: frees what
- * the handler keeps in request->context. May run on the event loop or a worker, always exactly once if
- * request->context is not NULL.
+ *   head    The headers are in. Runs on the event loop: must not block. It may answer, to refuse the request; the body
+ *           is then not read. Checks that need no I/O (signature, length) belong here: a client that sent
+ *           `Expect: 100-continue` is refused before it sends a byte.
+ *   body    A part of the body is in, at most VB_HTTP_BODY_CHUNK bytes. Called any number of times. Runs on a worker
+ *           and may block; the connection is suspended meanwhile, so memory is bounded and a slow client holds no
+ *           worker. If it answers, the rest of the body is read and thrown away, and the answer is sent after that.
+ *           For a route without `body`, the server collects the body in request->body, up to route->body_max bytes
+ *           (413 beyond).
+ *   handle  The whole request is in. Runs on a worker and may block; on the event loop for VB_ROUTE_INLINE, where it
+ *           must not block. It must answer, or park the request, or (VB_ROUTE_INLINE only) defer to a worker.
+ *   done    The request is over, answered or torn: frees what the handler keeps in request->context. Runs on the event
+ *           loop, exactly once if request->context is not NULL.
  *
- * Callbacks of one request never run at the same time. All strings and arena memory live until the request is
- * over.
+ * Callbacks of one request never run at the same time. Strings and arena memory live until the request is over.
  */
 #ifndef VB_HTTP_SERVER_H
 #define VB_HTTP_SERVER_H
