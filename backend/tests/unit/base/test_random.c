@@ -58,20 +58,35 @@ static void uuids_of_later_milliseconds_sort_later(void **state)
 }
 
 enum { THREADS = 4, EACH = 20000 };
-static void uuids_microseconds_apart_sort_in_order(void **state)
+/* The wall clock, stopped where the test says; 0: it runs. A real one may be set back between two looks at it. */
+static int64_t stopped_at_ns;
+
+int __real_clock_gettime(clockid_t id, struct timespec *ret_now);
+int __wrap_clock_gettime(clockid_t id, struct timespec *ret_now);
+
+int __wrap_clock_gettime(clockid_t id, struct timespec *ret_now)
+{
+    if (id != CLOCK_REALTIME || stopped_at_ns == 0)
+        return __real_clock_gettime(id, ret_now);
+    ret_now->tv_sec = stopped_at_ns / 1000000000;
+    ret_now->tv_nsec = stopped_at_ns % 1000000000;
+    return 0;
+}
+
+static void uuids_a_quarter_of_a_microsecond_apart_sort_in_order(void **state)
 {
     char before[VB_UUID_SIZE], after[VB_UUID_SIZE];
 
     (void)state;
-    for (int round = 0; round < 1000; round++) {
-        int64_t start_us = vb_clock_monotonic_us();
-
-        vb_random_uuid(before);
-        while (vb_clock_monotonic_us() < start_us + 5)
-            ;
+    stopped_at_ns = INT64_C(1796143999999999000); /* the next microsecond is in the next second */
+    vb_random_uuid(before);
+    for (int round = 0; round < 20000; round++) {
+        stopped_at_ns += 250;
         vb_random_uuid(after);
         assert_true(strcmp(before, after) < 0);
+        strcpy(before, after);
     }
+    stopped_at_ns = 0;
 }
 
 static char uuids[THREADS * EACH][VB_UUID_SIZE];
@@ -213,7 +228,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_uuid_has_the_form_of_version_7_and_the_time_of_now),
         cmocka_unit_test(uuids_of_later_milliseconds_sort_later),
-        cmocka_unit_test(uuids_microseconds_apart_sort_in_order),
+        cmocka_unit_test(uuids_a_quarter_of_a_microsecond_apart_sort_in_order),
         cmocka_unit_test(uuids_of_many_threads_are_all_different),
         cmocka_unit_test(the_62_random_bits_are_all_random),
         cmocka_unit_test(a_child_gets_other_bytes_than_its_parent),
