@@ -1,4 +1,4 @@
-/* GetObjectAttributes: what is known of an object, as XML, without its bytes. */
+/* GetObjectAttributes: the metadata of an object, as XML. */
 #include "store/call.h"
 
 #include "base/clock.h"
@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Whether the comma-separated x-amz-object-attributes headers name this one. */
+/* Looks for one attribute in the x-amz-object-attributes headers, which hold comma-separated lists. */
 struct attribute_search {
     const char *name;
     bool found, any;

@@ -1,4 +1,4 @@
-/* Bodies on their way in: see body.h. */
+/* Receiving bodies: see body.h. */
 #include "store/body.h"
 
 #include "base/encode.h"
@@ -36,7 +36,7 @@ static bool begin_payload_hash(struct vb_store_call *call)
         return body->chunked != NULL;
     }
     vb_assert(vb_hex_decode(hash, strlen(hash), digest, sizeof(digest)) ==
-              0); /* vb_sigv4_verify lets no other pass */
+              0); /* vb_sigv4_verify() has checked its form */
     vb_hex_encode(digest, sizeof(digest), body->expected_sha256);
     body->want_sha256 = true;
     vb_hash_init(&body->sha256, VB_HASH_SHA256);
@@ -174,7 +174,7 @@ bool vb_store_body_begin(struct vb_store_call *call)
            (call->operation->body == VB_STORE_BODY_PARTS || begin_checksum(call));
 }
 
-/* Before the first byte is written. Returns false having answered. */
+/* Before the first byte is written. Returns false after answering. */
 static bool open_writer(struct vb_store_call *call)
 {
     struct vb_error err = {0};
@@ -188,7 +188,7 @@ static bool open_writer(struct vb_store_call *call)
     return r == 0;
 }
 
-/* Takes decoded bytes. Has answered when it returns an error. */
+/* Takes decoded bytes. Returns an error only after answering. */
 static int sink(void *context, const char *data, size_t size)
 {
     struct vb_store_call *call = context;
@@ -198,7 +198,7 @@ static int sink(void *context, const char *data, size_t size)
 
     if ((int64_t)size > body->expected_size - body->size) {
         vb_store_fail(call->http, VB_STORE_INCOMPLETE_BODY,
-                      "The body is longer than the %lld bytes that were announced",
+                      "The body is longer than the %lld bytes that the request announced",
                       (long long)body->expected_size);
         return -ECANCELED;
     }
@@ -228,7 +228,8 @@ static void fail_decoding(struct vb_store_call *call, int code)
     if (code == -EACCES)
         vb_store_fail(call->http, VB_STORE_SIGNATURE_MISMATCH, NULL);
     else
-        vb_store_fail(call->http, VB_STORE_INCOMPLETE_BODY, "The aws-chunked body is cut short or malformed");
+        vb_store_fail(call->http, VB_STORE_INCOMPLETE_BODY,
+                      "The aws-chunked body ends early or is malformed");
 }
 
 void vb_store_body_write(struct vb_store_call *call, const char *data, size_t size)
@@ -242,7 +243,7 @@ void vb_store_body_write(struct vb_store_call *call, const char *data, size_t si
         return;
     r = body->chunked ? vb_s3_chunked_decode(body->chunked, data, size, sink, call) : sink(call, data, size);
     if (r < 0)
-        fail_decoding(call, r); /* says nothing more when the sink has answered */
+        fail_decoding(call, r); /* no second answer if the sink has answered */
 }
 
 static bool finish_sha256(struct vb_store_call *call)

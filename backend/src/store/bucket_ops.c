@@ -1,4 +1,4 @@
-/* Buckets: list, create, head, delete, location. */
+/* Operations on buckets: list, create, head, delete, location. */
 #include "store/call.h"
 
 #include <errno.h>
@@ -58,7 +58,7 @@ static int on_create_end(void *context, const char *path, const char *text)
     return create->location ? 0 : -ENOMEM;
 }
 
-/* Returns false having answered. */
+/* Returns false after answering. */
 static bool read_location(struct vb_store_call *call, const char **ret_location)
 {
     struct create_request create = {.arena = &call->http->arena, .location = ""};

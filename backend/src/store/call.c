@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define DOCUMENT_MAX                                                                                         \
-    ((size_t)16 * 1024 * 1024) /* a thousand keys of 1024 bytes, escaped at their worst, and more */
+    ((size_t)16 * 1024 * 1024) /* holds a thousand keys of 1024 bytes in their longest escaped form */
 
 const char *vb_store_call_header(struct vb_store_call *call, const char *name)
 {
@@ -93,7 +93,7 @@ void vb_store_call_fail_at(struct vb_store_call *call, const struct vb_store_tar
         fields[0] =
             (struct vb_store_error_field){"Condition", code == -EEXIST ? "If-None-Match" : "If-Match"};
     else if (error == VB_STORE_INTERNAL_ERROR || error == VB_STORE_INSUFFICIENT_STORAGE)
-        vb_log(VB_LOG_ERROR, err && *err->message ? err->message : "the store failed",
+        vb_log(VB_LOG_ERROR, err && *err->message ? err->message : "the object store failed",
                VB_LOG_STR("requestId", call->http->id), VB_LOG_INT("errno", -code));
     vb_store_fail_fields(call->http, error, fields, NULL);
 }

@@ -1,6 +1,6 @@
 /*
- * One S3 call on its way through the store: what it names, who asked, its body, and the operations that
- * answer it. Internal to store/.
+ * One S3 request in the store: its target, who signed it, its body, and the operation that answers it.
+ * Internal to store/.
  */
 #ifndef VB_STORE_CALL_H
 #define VB_STORE_CALL_H
@@ -23,10 +23,9 @@ struct vb_store_server {
 };
 
 enum vb_store_body_kind {
-    VB_STORE_BODY_NONE,   /* ignored if one comes */
+    VB_STORE_BODY_NONE,   /* a body is ignored */
     VB_STORE_BODY_XML,    /* collected into call->body.collected */
-    VB_STORE_BODY_PARTS,  /* the same, but its x-amz-checksum-* headers are not the body's: they are the
-                             object's */
+    VB_STORE_BODY_PARTS,  /* the same, but x-amz-checksum-* headers are of the object, not of the body */
     VB_STORE_BODY_OBJECT, /* streamed into call->body.writer */
 };
 
@@ -39,7 +38,7 @@ struct vb_store_call {
     struct vb_sigv4_verified verified;
     struct vb_store_body body;
     bool cors_applied;
-    /* of a PUT, read before its body comes; strings are the request's */
+    /* of a PUT, read before the body; the request owns the strings */
     struct vb_engine_meta meta;
     struct vb_engine_condition condition;
 };
@@ -48,75 +47,74 @@ struct vb_store_call {
 struct vb_store_operation {
     unsigned method; /* of enum vb_http_method */
     enum vb_store_level { VB_STORE_SERVICE, VB_STORE_BUCKET, VB_STORE_OBJECT } level;
-    const char *parameter; /* query parameter that must be there; NULL: none needed */
-    const char *name;      /* S3's name for it */
+    const char *parameter; /* a query parameter that the request must have; NULL: any */
+    const char *name;      /* as S3 names it */
     void (*handle)(struct vb_store_call *call);
     enum vb_store_body_kind body;
-    const char *header; /* request header that must be there; NULL: none needed */
-    /* Two hooks that refuse a request early. Each returns false having answered, and may be NULL.
-     * prepare: before the body comes, on the event loop, without I/O. admit: before the first byte of an object is
+    const char *header; /* a header that the request must have; NULL: any */
+    /* Two hooks that refuse a request early. Each returns false after answering, and may be NULL. prepare:
+     * before the body comes, on the event loop, without I/O. admit: before the first byte of an object is
      * written, on a worker, with I/O. */
     bool (*prepare)(struct vb_store_call *call);
     bool (*admit)(struct vb_store_call *call);
-    /* Of a sub-resource that this store does not have, the answer to reading it: an error, or a document of this
-     * content. */
+    /* What reading a sub-resource answers that this store does not have: an error, or a document. */
     struct {
         enum vb_store_error error;
         const char *root, *content;
     } unset;
 };
-/* Which operation a request is: the first row that matches. NULL: none does. */
+/* Finds the operation of a request: the first row that matches it. NULL: none does. */
 const struct vb_store_operation *vb_store_operation_find(struct vb_http_request *http,
                                                          enum vb_store_level level);
 
 /*
  * Helpers (call.c).
  */
-/* A request header. x-amz-* headers of a presigned URL may stand in its query instead. NULL: neither. */
+/* A request header. A presigned URL may carry x-amz-* headers in its query instead. NULL: in neither. */
 const char *vb_store_call_header(struct vb_store_call *call, const char *name);
 /* A query parameter, or "". */
 const char *vb_store_call_query(struct vb_store_call *call, const char *name);
-/* Reads a number from the query. Absent: the fallback. Beyond max: max. Returns false having answered
+/* Reads a number from the query: fallback if it is absent, at most max. Returns false after answering
  * InvalidArgument. */
 bool vb_store_call_query_number(struct vb_store_call *call, const char *name, unsigned max, unsigned fallback,
                                 unsigned *ret_value);
-/* Answers with S3's error for what the engine returned about the request's target, or about another one. */
+/* Answers the engine's error code as S3 does. fail: about the request's target. fail_at: about another
+ * one. */
 void vb_store_call_fail(struct vb_store_call *call, int code, const struct vb_error *err);
 void vb_store_call_fail_at(struct vb_store_call *call, const struct vb_store_target *target, int code,
                            const struct vb_error *err);
-/* Answers with an error that names the bucket, or with InvalidArgument, which names the argument. value may be
- * NULL. */
+/* Answers an error that names the bucket, or InvalidArgument, which names the argument. value may be NULL. */
 void vb_store_call_fail_bucket(struct vb_store_call *call, enum vb_store_error error);
 void vb_store_call_fail_argument(struct vb_store_call *call, const char *name, const char *value,
                                  const char *format, ...) __attribute__((format(printf, 4, 5)));
-/* Look up the request's bucket or object. Return false having answered that there is none. ret_meta may be NULL;
- * otherwise released by the caller. */
+/* Look up the request's bucket or object. Return false after answering that there is none. ret_meta may be
+ * NULL; otherwise released by the caller. */
 bool vb_store_call_find_bucket(struct vb_store_call *call);
 bool vb_store_call_find_object(struct vb_store_call *call, struct vb_engine_meta *ret_meta);
 /* Answers 200 with the XML document. The builder is empty afterwards. */
 void vb_store_call_answer_xml(struct vb_store_call *call, struct vb_strbuf *document);
 void vb_store_call_answer_empty(struct vb_store_call *call, int status);
-/* A document builder with the root element open. */
+/* Begins a document and opens its root element. */
 void vb_store_document_begin(struct vb_strbuf *document, const char *root);
 /* A key, prefix or delimiter of a listing, percent-encoded if the client asked for that. */
 void vb_store_xml_name(struct vb_strbuf *document, const char *name, const char *text, bool url_encoded);
 void vb_store_xml_time(struct vb_strbuf *document, const char *name, int64_t time_ms);
 void vb_store_xml_etag(struct vb_strbuf *document, const char *etag);
 void vb_store_xml_owner(struct vb_strbuf *document, const char *name, const struct vb_store_server *server);
-/* Adds the bucket's Access-Control headers, if the request has an Origin. from_cache: do not wait for the
+/* Adds the bucket's Access-Control headers if the request has an Origin. from_cache: without reading the
  * disk. */
 void vb_store_call_apply_cors(struct vb_store_call *call, bool from_cache);
-/* Reads what describes an object from the request's headers; strings are in the arena. Returns false having
- * answered. */
+/* Reads the metadata of an object from the request's headers. The request owns the strings. Returns false
+ * after answering. */
 bool vb_store_call_read_meta(struct vb_store_call *call, struct vb_engine_meta *ret_meta);
-/* Refuses what the store cannot keep (encryption, ACLs that make public, tags). Returns false having
- * answered. */
+/* Refuses headers that ask for what the store does not have: encryption, public ACLs, tags. Returns false
+ * after answering. */
 bool vb_store_call_check_write_headers(struct vb_store_call *call);
-/* If-Match and If-None-Match of a write. Returns false having answered. */
+/* Reads If-Match and If-None-Match of a write. Returns false after answering. */
 bool vb_store_call_read_condition(struct vb_store_call *call, struct vb_engine_condition *ret_condition);
-/* versionId may be "null" only. Returns false having answered. */
+/* Refuses a versionId other than "null". Returns false after answering. */
 bool vb_store_call_check_version(struct vb_store_call *call);
-/* x-amz-checksum-… and x-amz-checksum-type of an answer. */
+/* Adds x-amz-checksum-… and x-amz-checksum-type to the answer. */
 void vb_store_call_add_checksum(struct vb_store_call *call, const struct vb_engine_checksum *checksum);
 void vb_store_xml_checksum(struct vb_strbuf *document, const struct vb_engine_checksum *checksum,
                            bool with_type);
@@ -167,9 +165,10 @@ bool vb_store_upload_part_prepare(struct vb_store_call *call);
 void vb_store_upload_part(struct vb_store_call *call);
 void vb_store_list_parts(struct vb_store_call *call);
 void vb_store_abort_multipart_upload(struct vb_store_call *call);
-/* Finds the upload and has the body compute its kind of checksum. Also for parts that are copied. */
+/* Finds the upload, and has the body compute the checksum that the upload asks for. Also for parts that are
+ * copied. */
 bool vb_store_upload_part_admit(struct vb_store_call *call);
-/* Reads partNumber. Returns false having answered. */
+/* Reads partNumber. Returns false after answering. */
 bool vb_store_call_part_number(struct vb_store_call *call, unsigned *ret_number);
 /* multipart_complete.c */
 void vb_store_complete_multipart_upload(struct vb_store_call *call);

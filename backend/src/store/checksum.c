@@ -1,4 +1,4 @@
-/* Checksums by S3's names, and those of multipart objects: see checksum.h. */
+/* S3's names of checksums, and the checksums of multipart objects: see checksum.h. */
 #include "store/checksum.h"
 
 #include "base/encode.h"
@@ -85,7 +85,8 @@ void vb_store_checksum_set(struct vb_engine_checksum *checksum, enum vb_hash_alg
 
 /*
  * CRCs as polynomials over GF(2), bit-reflected: the highest bit is the coefficient of x^0. Appending n zero
- * bits to a message multiplies its CRC by x^n modulo the generator, which is all that combining takes.
+ * bits to a message multiplies its CRC by x^n modulo the generator polynomial. Combining two CRCs needs
+ * nothing else.
  */
 struct crc_field {
     uint64_t polynomial; /* reflected, without its highest term */

@@ -7,7 +7,7 @@
 
 #include "store/engine/engine.h"
 
-/* The algorithms that S3 accepts as a checksum, for loops; ended by VB_HASH_ALGORITHMS. */
+/* The algorithms that S3 accepts as a checksum; the list ends with VB_HASH_ALGORITHMS. */
 extern const enum vb_hash_algorithm vb_store_checksum_algorithms[];
 
 /* "CRC32" · "x-amz-checksum-crc32" · "ChecksumCRC32"; static text. */
@@ -21,9 +21,9 @@ const char *vb_store_checksum_type(const struct vb_engine_checksum *checksum);
 int vb_store_checksum_parse_name(const char *name, enum vb_hash_algorithm *ret_algorithm);
 int vb_store_checksum_parse_header(const char *header, enum vb_hash_algorithm *ret_algorithm);
 
-/* Base64 of exactly the algorithm's digest. */
+/* Whether value is the base64 of a digest of this algorithm's size. */
 bool vb_store_checksum_value_valid(enum vb_hash_algorithm algorithm, const char *value);
-/* Fills a checksum of full_object type from a digest. */
+/* Makes a checksum of the whole object from a digest. */
 void vb_store_checksum_set(struct vb_engine_checksum *checksum, enum vb_hash_algorithm algorithm,
                            const unsigned char *digest);
 
@@ -31,7 +31,7 @@ void vb_store_checksum_set(struct vb_engine_checksum *checksum, enum vb_hash_alg
 uint64_t vb_store_checksum_combine(enum vb_hash_algorithm algorithm, uint64_t crc_a, uint64_t crc_b,
                                    uint64_t size_b_bytes);
 
-/* The checksum of the whole, part by part in their order. */
+/* The checksum of a whole object from those of its parts, added in order. */
 struct vb_store_checksum_parts {
     enum vb_hash_algorithm algorithm;
     bool full_object; /* FULL_OBJECT (CRCs only) or COMPOSITE */
@@ -44,7 +44,7 @@ void vb_store_checksum_parts_init(struct vb_store_checksum_parts *parts, enum vb
 /* Returns 0, or -EINVAL when the part has no checksum of this algorithm. */
 int vb_store_checksum_parts_add(struct vb_store_checksum_parts *parts,
                                 const struct vb_engine_checksum *checksum, int64_t size_bytes);
-/* Ends it; ret_checksum may be NULL to throw it away. */
+/* Ends the computation. ret_checksum may be NULL. */
 void vb_store_checksum_parts_final(struct vb_store_checksum_parts *parts,
                                    struct vb_engine_checksum *ret_checksum);
 

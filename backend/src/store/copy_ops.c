@@ -1,4 +1,4 @@
-/* CopyObject and UploadPartCopy: the bytes come from an object of this store. */
+/* CopyObject and UploadPartCopy: writing the bytes of an object that is in the store. */
 #include "store/call.h"
 
 #include "base/cleanup.h"
@@ -13,7 +13,7 @@
 
 #define COPY_BUFFER_SIZE ((size_t)256 * 1024)
 
-/* Returns false having answered. */
+/* Returns false after answering. */
 static bool read_source(struct vb_store_call *call, struct vb_store_target *ret_source)
 {
     const char *header = vb_http_header(call->http, "x-amz-copy-source");
@@ -28,7 +28,7 @@ static bool read_source(struct vb_store_call *call, struct vb_store_target *ret_
     return error == VB_STORE_OK;
 }
 
-/* x-amz-copy-source-if-*. Returns false having answered. */
+/* Checks x-amz-copy-source-if-*. Returns false after answering. */
 static bool source_conditions_hold(struct vb_store_call *call, const struct vb_engine_meta *meta)
 {
     struct vb_http_request *http = call->http;
@@ -47,7 +47,7 @@ static bool source_conditions_hold(struct vb_store_call *call, const struct vb_e
     return false;
 }
 
-/* COPY or REPLACE. Returns false having answered. */
+/* Reads x-amz-metadata-directive: COPY or REPLACE. Returns false after answering. */
 static bool read_directive(struct vb_store_call *call, bool *ret_replace)
 {
     const char *directive = vb_store_call_header(call, "x-amz-metadata-directive");
@@ -59,12 +59,12 @@ static bool read_directive(struct vb_store_call *call, bool *ret_replace)
     return false;
 }
 
-/* Returns false having answered. */
+/* Returns false after answering. */
 static bool check_copy(struct vb_store_call *call, const struct vb_store_target *source, bool replace)
 {
     if (vb_http_header(call->http, "If-Match") || vb_http_header(call->http, "If-None-Match")) {
         vb_store_fail(call->http, VB_STORE_NOT_IMPLEMENTED,
-                      "This store has no conditions on the target of a copy");
+                      "This store does not support conditions on the target of a copy");
         return false;
     }
     if (!replace && strcmp(source->bucket, call->target.bucket) == 0 &&
@@ -91,7 +91,7 @@ static void answer_copied(struct vb_store_call *call, const char *root, const ch
     vb_store_call_answer_xml(call, &document);
 }
 
-/* Shares the bytes of the source, as it was when its conditions were checked. */
+/* Copies the source if it still has the ETag that its conditions were checked against. */
 static void copy_object(struct vb_store_call *call, const struct vb_store_target *source,
                         const struct vb_engine_meta *from, const struct vb_engine_meta *replacement)
 {
@@ -150,8 +150,8 @@ static bool parse_source_range(const char *text, uint64_t *ret_first, uint64_t *
            *ret_first <= *ret_last;
 }
 
-/* x-amz-copy-source-range: "bytes=first-last", both there and within the object. Returns false having
- * answered. */
+/* Reads x-amz-copy-source-range: "bytes=first-last", both given and both within the object. Returns false
+ * after answering. */
 static bool read_source_range(struct vb_store_call *call, int64_t total, int64_t *ret_offset,
                               int64_t *ret_size)
 {
@@ -186,7 +186,7 @@ static bool read_source_range(struct vb_store_call *call, int64_t total, int64_t
     return true;
 }
 
-/* Copies into a new writer in call->body. Returns 0 or the engine's error. */
+/* Copies the bytes to a new writer, call->body.writer. Returns 0 or the engine's error. */
 static int copy_bytes(struct vb_store_call *call, struct vb_engine_reader *reader, int64_t offset,
                       int64_t size, struct vb_error *err)
 {

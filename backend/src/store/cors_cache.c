@@ -1,5 +1,4 @@
-/* The cross-origin rules last seen of each bucket: see cors.h. Bounded: the oldest entry makes room for a new
- * one. */
+/* The cache of cross-origin rules: see cors.h. A new entry replaces the oldest one when the cache is full. */
 #include "store/cors.h"
 
 #include "base/memory.h"
@@ -18,7 +17,7 @@ struct entry {
 struct vb_store_cors_cache {
     pthread_mutex_t lock;
     struct entry entries[ENTRIES_MAX];
-    unsigned next; /* the entry to be replaced next */
+    unsigned next; /* the entry to replace next */
 };
 
 struct vb_store_cors_cache *vb_store_cors_cache_create(void)

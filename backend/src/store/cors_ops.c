@@ -1,5 +1,5 @@
-/* Cross-origin access: a bucket's configuration, the preflight of browsers, and the headers of every answer
- * to them. */
+/* Cross-origin access (CORS): the configuration of a bucket, preflight requests, and the headers of
+ * answers. */
 #include "store/call.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@ static void add_headers(struct vb_store_call *call, const struct vb_store_cors_r
     vb_http_add_header(http, "Vary", "Origin, Access-Control-Request-Headers, Access-Control-Request-Method");
 }
 
-/* Reads the bucket's rules. Returns 0, -ENOENT when it has none, or the engine's error. */
+/* Reads the bucket's rules. Returns 0, -ENOENT if it has none, or the engine's error. */
 static int load_rules(struct vb_store_call *call, struct vb_store_cors *ret_cors, struct vb_error *err)
 {
     struct vb_strbuf xml;

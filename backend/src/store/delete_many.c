@@ -18,7 +18,7 @@ struct delete_item {
 struct delete_request {
     struct vb_arena arena;
     struct delete_item items[KEYS_MAX];
-    size_t count; /* complete items */
+    size_t count; /* items that are complete */
     bool root, quiet;
 };
 
@@ -62,11 +62,11 @@ static int on_end(void *context, const char *path, const char *text)
         return keep(request, text, &item->version);
     if (strcmp(path, "ETag") == 0)
         return keep(request, text, &item->etag);
-    /* a deletion under a condition that is not understood must not happen */
+    /* never delete under a condition that is not checked */
     return strcmp(path, "LastModifiedTime") == 0 || strcmp(path, "Size") == 0 ? -EOPNOTSUPP : 0;
 }
 
-/* "\"etag\"" without its quotes, in place. */
+/* Strips the quotes of "\"etag\"", in place. */
 static const char *unquote(const char *etag)
 {
     size_t length = strlen(etag);
@@ -90,7 +90,7 @@ static void judge_items(struct delete_request *request)
     }
 }
 
-/* Those with an ETag one by one, the rest in one commit. Returns 0 or the engine's error. */
+/* Deletes items with an ETag one by one, and the others in one commit. Returns 0 or the engine's error. */
 static int delete_items(struct vb_store_call *call, struct delete_request *request, struct vb_error *err)
 {
     const char *plain[KEYS_MAX];
@@ -164,7 +164,7 @@ void vb_store_delete_objects(struct vb_store_call *call)
         vb_store_fail(call->http, VB_STORE_SLOW_DOWN, NULL);
     } else if (r == -EOPNOTSUPP) {
         vb_store_fail(call->http, VB_STORE_NOT_IMPLEMENTED,
-                      "This store deletes under the condition of an ETag, not of LastModifiedTime or Size");
+                      "This store can delete on condition of an ETag, but not of LastModifiedTime or Size");
     } else if (r < 0 || request->count == 0) {
         vb_store_fail(call->http, VB_STORE_MALFORMED_XML, NULL);
     } else {

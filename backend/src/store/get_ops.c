@@ -23,7 +23,7 @@ static void add_user_metadata(struct vb_http_request *http, const char *metadata
     }
 }
 
-/* The object's own header, or what response-… of the query puts in its place. */
+/* A header of the object, or the response-… parameter of the query that replaces it. */
 static void add_overridable(struct vb_store_call *call, const char *name, const char *parameter,
                             const char *value)
 {
@@ -71,7 +71,7 @@ static void add_headers(struct vb_store_call *call, struct served *served)
                                                 : "binary/octet-stream";
 }
 
-/* Returns false having answered 304 or 412. */
+/* Checks the conditions of the request. Returns false after answering 304 or 412. */
 static bool conditions_hold(struct vb_store_call *call, const struct served *served)
 {
     struct vb_http_request *http = call->http;
@@ -115,8 +115,8 @@ static void fail_range(struct vb_store_call *call, const char *range, int64_t to
                          NULL);
 }
 
-/* partNumber of an object that was put whole: the first part is all of it. The bounds of the parts of others
- * are not kept. */
+/* Serves a partNumber. The first part of an object that was put whole is all of it. The index does not keep
+ * where the parts of a multipart object begin. */
 static bool select_part(struct vb_store_call *call, struct served *served)
 {
     unsigned number;
@@ -147,7 +147,7 @@ static bool select_part(struct vb_store_call *call, struct served *served)
     return true;
 }
 
-/* Which bytes, and with what status. Returns false having answered. */
+/* Chooses the bytes to serve, and the status. Returns false after answering. */
 static bool select_bytes(struct vb_store_call *call, struct served *served)
 {
     struct vb_http_request *http = call->http;
@@ -174,7 +174,7 @@ static bool select_bytes(struct vb_store_call *call, struct served *served)
     return true;
 }
 
-/* Everything before the bytes. Returns false having answered. */
+/* Does what comes before the bytes. Returns false after answering. */
 static bool prepare(struct vb_store_call *call, struct served *served)
 {
     served->etag = vb_arena_printf(&call->http->arena, "\"%s\"", served->meta.etag);
@@ -193,7 +193,7 @@ static void close_reader(void *reader)
     vb_engine_reader_close(reader);
 }
 
-/* A range of an object whose bytes lie in several files. */
+/* A range of an object whose bytes are in several files. */
 struct segments {
     struct vb_engine_reader *reader;
     int64_t offset, size;
@@ -209,7 +209,7 @@ static int64_t fill_segments(void *context, int64_t offset, char *buffer, size_t
         return 0;
     got = vb_engine_reader_read(segments->reader, segments->offset + offset, buffer,
                                 (int64_t)capacity < rest ? capacity : (size_t)rest);
-    return got == 0 ? -EIO : got; /* shorter than its index says */
+    return got == 0 ? -EIO : got; /* the object is shorter than the index says */
 }
 
 static void release_segments(void *context)
@@ -239,7 +239,7 @@ static void answer_segments(struct vb_store_call *call, const struct served *ser
     vb_http_answer_stream(call->http, served->status, served->content_type, &stream);
 }
 
-/* Takes the reader. */
+/* Consumes the reader. */
 static void answer_bytes(struct vb_store_call *call, const struct served *served,
                          struct vb_engine_reader *reader)
 {

@@ -1,5 +1,5 @@
-/* Listing a bucket: ListObjects (v1), ListObjectsV2 and, since every object here is its only version,
- * ListObjectVersions. */
+/* Listing a bucket: ListObjects (v1), ListObjectsV2 and ListObjectVersions, which lists the one version that
+ * every object has. */
 #include "store/call.h"
 
 #include "base/encode.h"
@@ -54,11 +54,12 @@ static int add_entry(void *context, const struct vb_engine_entry *entry)
 }
 
 struct list_request {
-    const char *prefix, *delimiter, *start_after; /* start_after: wherever it came from */
+    const char *prefix, *delimiter, *start_after; /* start_after: a marker, a token or start-after */
     unsigned max_keys;
 };
 
-/* Reads what all three have in common. Returns false having answered. */
+/* Reads the parameters that all three operations share, and begins the document. Returns false after
+ * answering. */
 static bool begin(struct vb_store_call *call, const char *root, struct listing *listing,
                   struct list_request *request)
 {
@@ -86,7 +87,7 @@ static bool begin(struct vb_store_call *call, const char *root, struct listing *
     return true;
 }
 
-/* Returns false having answered. */
+/* Returns false after answering. */
 static bool run(struct listing *listing, const struct list_request *request, bool *ret_truncated,
                 char ret_next[VB_ENGINE_KEY_MAX + 1])
 {
@@ -144,7 +145,7 @@ void vb_store_list_objects(struct vb_store_call *call)
     finish(&listing, root);
 }
 
-/* The token is the last key, so that it stays good whatever happens to the bucket; base64 keeps it opaque. */
+/* The token is the last key in base64: it stays valid whatever happens to the bucket. */
 static const char *read_token(struct vb_store_call *call, const char *token)
 {
     char *key = vb_arena_calloc(&call->http->arena, VB_ENGINE_KEY_MAX + 1);

@@ -1,5 +1,5 @@
-/* CompleteMultipartUpload: the client's list of parts against what was stored, and the checksum of the whole.
- */
+/* CompleteMultipartUpload: compares the client's list of parts with the stored ones, and computes the
+ * checksum of the whole object. */
 #include "store/call.h"
 
 #include "base/cleanup.h"
@@ -16,11 +16,11 @@ struct part_array {
 };
 
 struct complete_request {
-    struct part_array named; /* by the client; checksum.present where it sent one */
+    struct part_array named; /* by the client; checksum.present if it sent one */
     bool root;
 };
 
-/* Returns the new, zeroed last part, or NULL: too many, or memory is out. */
+/* Returns a new, zeroed last part. NULL: there are too many, or memory is out. */
 static struct vb_engine_part *append(struct part_array *array)
 {
     if (array->count == VB_ENGINE_PARTS_MAX)
@@ -60,7 +60,7 @@ static int parse_number(const char *text, unsigned *ret_number)
     return 0;
 }
 
-/* An ETag too long to be one of ours is cut, and then matches no part. */
+/* Copies an ETag without its quotes. One that is too long is cut, and then matches no part. */
 static void copy_etag(const char *text, char etag[VB_ENGINE_ETAG_SIZE])
 {
     size_t length = strlen(text);
@@ -99,7 +99,7 @@ static int on_end(void *context, const char *path, const char *text)
     return 0;
 }
 
-/* Returns false having answered. */
+/* Returns false after answering. */
 static bool read_parts(struct vb_store_call *call, struct complete_request *request)
 {
     const struct vb_xml_reader reader = {.size_max = VB_STORE_XML_BODY_MAX,
@@ -146,8 +146,8 @@ static void fail_part(struct vb_store_call *call, const struct vb_engine_part *p
         NULL);
 }
 
-/* Puts size and checksum of the stored parts next to those that the client named. Returns false having
- * answered. */
+/* Checks the named parts against the stored ones, and copies size and checksum from them. Returns false after
+ * answering. */
 static bool match_parts(struct vb_store_call *call, struct part_array *named, const struct part_array *stored)
 {
     size_t at = 0;
@@ -172,7 +172,7 @@ static bool match_parts(struct vb_store_call *call, struct part_array *named, co
     return true;
 }
 
-/* x-amz-mp-object-size. Returns false having answered. */
+/* Checks x-amz-mp-object-size. Returns false after answering. */
 static bool size_holds(struct vb_store_call *call, const struct part_array *parts)
 {
     const char *header = vb_http_header(call->http, "x-amz-mp-object-size");
@@ -191,7 +191,7 @@ static bool size_holds(struct vb_store_call *call, const struct part_array *part
     return false;
 }
 
-/* The checksum that the client expects of the whole; NULL: none. Returns its algorithm. */
+/* The checksum that the client expects of the whole object, and its algorithm. NULL: none. */
 static const char *expected_checksum(struct vb_store_call *call, enum vb_hash_algorithm *ret_algorithm)
 {
     for (const enum vb_hash_algorithm *a = vb_store_checksum_algorithms; *a != VB_HASH_ALGORITHMS; a++) {
@@ -214,8 +214,8 @@ static bool same_checksum(const char *expected, const struct vb_engine_checksum 
            (strlen(expected) == length && memcmp(expected, checksum->value, length) == 0);
 }
 
-/* Which checksum the whole is to have: the upload's, else the one that the client expects. Returns false having
- * answered. */
+/* Chooses the checksum of the whole object: the upload's, or the one that the client expects. Returns false
+ * after answering. */
 static bool choose_checksum(struct vb_store_call *call, const struct vb_engine_checksum *upload,
                             const enum vb_hash_algorithm *expected, struct vb_engine_checksum *ret_chosen)
 {
@@ -242,7 +242,7 @@ static bool choose_checksum(struct vb_store_call *call, const struct vb_engine_c
     return true;
 }
 
-/* The checksum of the whole from those of its parts. Returns false having answered. */
+/* Computes the checksum of the whole object from those of its parts. Returns false after answering. */
 static bool join_checksums(struct vb_store_call *call, const struct vb_engine_checksum *chosen,
                            const struct part_array *parts, struct vb_engine_checksum *ret_checksum)
 {
@@ -265,8 +265,8 @@ static bool join_checksums(struct vb_store_call *call, const struct vb_engine_ch
     return true;
 }
 
-/* Computes the checksum of the whole, if the upload or the client asks for one, and compares it with what the
- * client expects. Returns false having answered. */
+/* If the upload or the client asks for a checksum, computes it and compares it with the expected one. Returns
+ * false after answering. */
 static bool compute_checksum(struct vb_store_call *call, const struct vb_engine_checksum *upload,
                              const struct part_array *parts, struct vb_engine_checksum *ret_checksum)
 {
@@ -287,8 +287,8 @@ static bool compute_checksum(struct vb_store_call *call, const struct vb_engine_
     return false;
 }
 
-/* What can be known before the commit. A finished upload passes: the engine knows whether this is a
- * repetition. Returns false having answered. */
+/* Checks what can be checked before the commit. An upload that is gone passes: the engine knows whether the
+ * request is a repetition. Returns false after answering. */
 static bool prepare(struct vb_store_call *call, struct part_array *named,
                     struct vb_engine_checksum *ret_checksum)
 {

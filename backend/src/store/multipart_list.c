@@ -1,4 +1,4 @@
-/* ListMultipartUploads: what was begun in a bucket and neither completed nor aborted. */
+/* ListMultipartUploads: the uploads of a bucket that are neither completed nor aborted. */
 #include "store/call.h"
 
 #include <stdio.h>
@@ -17,7 +17,7 @@ struct upload_listing {
     char last_prefix[VB_ENGINE_KEY_MAX + 1];
 };
 
-/* Uploads come in the order of their keys, so those of one common prefix follow one another. */
+/* Uploads come in the order of their keys: those under one common prefix follow one another. */
 static bool in_common_prefix(struct upload_listing *listing, const char *key)
 {
     const char *rest = key + strlen(listing->prefix);
@@ -56,7 +56,7 @@ static int add_upload(void *context, const struct vb_engine_upload *upload)
     return 0;
 }
 
-/* The document up to its first upload. */
+/* Writes the document up to its first upload. */
 static void begin(struct upload_listing *listing, const char *key_marker, const char *id_marker)
 {
     struct vb_store_call *call = listing->call;
@@ -76,7 +76,7 @@ static void begin(struct upload_listing *listing, const char *key_marker, const 
         vb_xml_element(&listing->document, "EncodingType", "url");
 }
 
-/* The document after its last upload. */
+/* Writes the rest of the document, after its last upload. */
 static void finish(struct upload_listing *listing, unsigned max, bool truncated)
 {
     vb_store_xml_name(&listing->document, "NextKeyMarker", truncated ? listing->last_key : "",

@@ -1,4 +1,4 @@
-/* Multipart uploads but for their completion: create, upload part, list, abort. */
+/* Multipart uploads: create, upload part, list parts, abort. */
 #include "store/call.h"
 
 #include "base/cleanup.h"
@@ -9,7 +9,7 @@
 
 #define LIST_MAX 1000
 
-/* x-amz-checksum-algorithm and -type. Returns false having answered. */
+/* Reads x-amz-checksum-algorithm and x-amz-checksum-type. Returns false after answering. */
 static bool read_checksum_settings(struct vb_store_call *call, struct vb_engine_checksum *ret_checksum)
 {
     const char *name = vb_store_call_header(call, "x-amz-checksum-algorithm");

@@ -12,13 +12,13 @@ bool vb_store_put_object_prepare(struct vb_store_call *call)
            vb_store_call_read_meta(call, &call->meta);
 }
 
-/* The commit looks for the bucket anyhow. For a large body it is worth asking before the bytes are written. */
+/* The commit checks the bucket anyway. A large body is worth a check before its bytes are written. */
 bool vb_store_put_object_admit(struct vb_store_call *call)
 {
     return call->body.expected_size <= VB_ENGINE_INLINE_MAX || vb_store_call_find_bucket(call);
 }
 
-/* Runs on the committer's thread: an answer made from what is there. */
+/* Runs on the committer's thread: must not block. */
 static void answer_put(void *context, int result, const struct vb_error *err)
 {
     struct vb_store_call *call = context;
@@ -33,7 +33,8 @@ static void answer_put(void *context, int result, const struct vb_error *err)
     vb_http_unpark(call->http);
 }
 
-/* Of all calls this one comes in the greatest numbers at once: no worker waits for the disk with it. */
+/* Parks the request, so that no worker waits for the commit: of all operations, this one comes in the largest
+ * crowds. */
 void vb_store_put_object(struct vb_store_call *call)
 {
     call->meta.checksum = call->body.checksum;

@@ -1,4 +1,4 @@
-/* The table of S3's operations: which request is which. The first row that matches is taken. */
+/* The table of S3's operations. The first row that matches a request is its operation. */
 #include "store/call.h"
 
 #define GET    VB_HTTP_GET
@@ -10,9 +10,8 @@
 #define OBJECT VB_STORE_OBJECT
 #define XML    VB_STORE_BODY_XML
 
-/* Sub-resources that this store does not have. Reading one answers as S3 does when it was never set: with an error
- * or a document, named by what follows. Removing one has nothing to do. Writing one is refused rather than
- * forgotten. */
+/* A sub-resource that this store does not have. Reading it answers as S3 does when it was never set: with an
+ * error or a document, which stand at the end of the row. Deleting it succeeds. Writing it is refused. */
 #define UNCONFIGURED(level, parameter, name, ...)                                                            \
     {GET, level, parameter, "Get" name, vb_store_get_unconfigured, .unset = {__VA_ARGS__}},                  \
         {DELETE, level, parameter, "Delete" name, vb_store_delete_unconfigured},                             \

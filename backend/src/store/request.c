@@ -45,7 +45,7 @@ bool vb_store_bucket_name_valid(const char *name, size_t length)
     return !looks_like_ipv4(name, length);
 }
 
-/* Length of the bucket's name at the start of the Host header; 0: it names none (path style). */
+/* The length of the bucket's name at the start of the Host header. 0: it names none (path style). */
 static size_t bucket_length_in_host(const char *host)
 {
     size_t length = strcspn(host, ":");

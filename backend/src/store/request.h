@@ -1,5 +1,5 @@
 /*
- * What an S3 request names: bucket and key from its path or its Host header. Keys are bytes, never paths.
+ * The target of an S3 request: bucket and key, from its path or its Host header. Keys are bytes, never paths.
  * Sources: "Virtual hosting of buckets", "Bucket naming rules", "Naming Amazon S3 objects" (Amazon S3 User
  * Guide).
  */
@@ -18,9 +18,9 @@ struct vb_store_target {
 };
 
 /* path: percent-encoded, as sent. host: the Host header or "": "{bucket}.localhost[:port]" and
- * "{bucket}.s3.*" name a bucket. Returns VB_STORE_OK, VB_STORE_INVALID_URI (bad percent-encoding, NUL, not UTF-8),
- * VB_STORE_KEY_TOO_LONG, VB_STORE_INVALID_BUCKET_NAME or VB_STORE_SLOW_DOWN (memory). The result's strings are in the
- * arena. */
+ * "{bucket}.s3.*" name a bucket. Returns VB_STORE_OK, VB_STORE_INVALID_URI (bad percent-encoding, NUL, not
+ * UTF-8), VB_STORE_KEY_TOO_LONG, VB_STORE_INVALID_BUCKET_NAME or VB_STORE_SLOW_DOWN (memory). The result's
+ * strings are in the arena. */
 enum vb_store_error vb_store_target_parse(struct vb_arena *arena, const char *path, const char *host,
                                           struct vb_store_target *ret_target);
 

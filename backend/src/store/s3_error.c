@@ -1,4 +1,5 @@
-/* S3's error codes and their XML: see s3_error.h. Also what the HTTP server itself refuses, in S3's words. */
+/* S3's error codes and their XML: see s3_error.h. Also the refusals of the HTTP server itself, with S3's
+ * codes. */
 #include "store/s3_error.h"
 
 #include "base/memory.h"
@@ -8,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DOCUMENT_MAX ((size_t)64 * 1024) /* a key, escaped at its worst, stands in it up to three times */
+#define DOCUMENT_MAX ((size_t)64 * 1024) /* holds a key three times in its longest escaped form */
 #define MESSAGE_MAX  1024
 
 struct error_kind {
@@ -160,7 +161,7 @@ static void answer(struct vb_http_request *request, int status, const char *code
 
     if (vb_http_answered(request))
         return;
-    if (request->context) /* a script in a browser may read the refusal only if the bucket's rules allow it */
+    if (request->context) /* without these headers, a browser hides the error from the page */
         vb_store_call_apply_cors(request->context, true);
     vb_http_add_header(request, "x-amz-request-id", request->id);
     if (status == 503)
@@ -213,7 +214,7 @@ void vb_store_fail_fields(struct vb_http_request *request, enum vb_store_error e
     va_end(args);
 }
 
-/* The server's own refusals keep their HTTP status; only the word is S3's. */
+/* The server's own refusals keep their HTTP status and get a code of S3. */
 void vb_store_http_error(struct vb_http_request *request, int status, const char *code, const char *detail)
 {
     static const struct {

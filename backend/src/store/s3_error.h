@@ -1,6 +1,6 @@
 /*
- * S3's errors: a code that clients switch on, its HTTP status and its XML document ("Error responses", Amazon
- * S3 API Reference). HEAD answers carry the status alone.
+ * S3's errors: the code that clients switch on, its HTTP status, and its XML document ("Error responses",
+ * Amazon S3 API Reference). The answer to HEAD has the status alone.
  */
 #ifndef VB_STORE_S3_ERROR_H
 #define VB_STORE_S3_ERROR_H
@@ -73,23 +73,23 @@ enum vb_store_error {
 
 const char *vb_store_error_code(enum vb_store_error error);
 int vb_store_error_status(enum vb_store_error error);
-/* The sentence S3 sends when there is nothing more precise to say. */
+/* S3's own sentence for the code. */
 const char *vb_store_error_message(enum vb_store_error error);
 
-/* An element of the error document beside Code and Message. */
+/* A further element of the error document. */
 struct vb_store_error_field {
-    const char *name, *value; /* a name of NULL ends a list */
+    const char *name, *value; /* a list ends with a name of NULL */
 };
 
-/* Answers with the error. fields may be NULL; format NULL: the message above. Does nothing when the request
- * has been answered already. */
+/* Answers the error. fields may be NULL. format NULL: the sentence above. Does nothing if the request is
+ * already answered. */
 void vb_store_fail(struct vb_http_request *request, enum vb_store_error error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void vb_store_fail_fields(struct vb_http_request *request, enum vb_store_error error,
                           const struct vb_store_error_field *fields, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The same with the arguments of the format in a list. */
+/* The same with a va_list. */
 void vb_store_vfail(struct vb_http_request *request, enum vb_store_error error,
                     const struct vb_store_error_field *fields, const char *format, va_list args)
     __attribute__((format(printf, 4, 0)));

@@ -1,4 +1,4 @@
-/* The store's routes, who may pass, and which operation a request is. See server.h. */
+/* The route of the store: authenticates a request, finds its operation and runs it. See server.h. */
 #include "store/server.h"
 
 #include "base/clock.h"
@@ -12,7 +12,7 @@
 #include <strings.h>
 
 #define HEADERS_MAX 256
-/* The largest object in signed chunks of the smallest size that S3 allows, with their headers. */
+/* The largest object, plus the headers of its signed chunks if all have the smallest size that S3 allows. */
 #define BODY_MAX (VB_ENGINE_PUT_MAX + VB_ENGINE_PUT_MAX / 64)
 
 struct vb_store_server *vb_store_server_create(const struct vb_store_server_config *config)
@@ -148,7 +148,7 @@ static enum vb_sigv4_result verify(struct vb_store_call *call, const struct vb_s
                                  call->target.in_host ? call->target.bucket : NULL, &credentials, now_s);
 }
 
-/* Returns false having answered. Pure computation: runs on the event loop. */
+/* Returns false after answering. No I/O: runs on the event loop. */
 static bool authenticate(struct vb_store_call *call)
 {
     struct vb_http_request *http = call->http;
@@ -213,7 +213,7 @@ static void begin(struct vb_store_call *call)
     if (call->operation)
         http->operation = call->operation->name;
     if (http->method == VB_HTTP_OPTIONS && call->operation)
-        return; /* browsers ask before they sign */
+        return; /* a preflight is never signed */
     if (!authenticate(call))
         return;
     if (!call->operation)

@@ -1,5 +1,5 @@
 /*
- * The store over HTTP: Amazon S3's REST dialect on top of objects.h.
+ * The store over HTTP: Amazon S3's REST API on top of the engine.
  */
 #ifndef VB_STORE_SERVER_H
 #define VB_STORE_SERVER_H
@@ -12,15 +12,15 @@ struct vb_store_server;
 struct vb_store_server_config {
     struct vb_engine *engine;
     const char *region;
-    const char *access_key_id, *secret_access_key; /* the one account that may do everything */
+    const char *access_key_id, *secret_access_key; /* the one account, which may do everything */
 };
 
-/* Strings are copied. vb_http_config.app of the HTTP server must be the result. */
+/* Copies the strings. The result is vb_http_config.app of the HTTP server. */
 struct vb_store_server *vb_store_server_create(const struct vb_store_server_config *config);
 void vb_store_server_destroy(struct vb_store_server *server);
 
 extern const struct vb_route vb_store_routes[];
-/* S3's error document; fits vb_http_config.error. */
+/* Answers with S3's error document. For vb_http_config.error. */
 void vb_store_http_error(struct vb_http_request *request, int status, const char *code, const char *detail);
 
 #endif

@@ -28,7 +28,7 @@ struct pairs {
     size_t count;
 };
 
-/* Parameters that are part of the resource, "response-…" beside them. */
+/* The query parameters that are signed, besides response-…. */
 static const char *const resource_parameters[] = {
     "accelerate",   "acl",        "cors",    "delete",      "lifecycle",      "location", "logging",
     "notification", "partNumber", "policy",  "replication", "requestPayment", "restore",  "tagging",
@@ -53,7 +53,7 @@ bool vb_store_sigv2_present(const char *query)
     return key && signature;
 }
 
-/* Decoded, in the arena; NULL when it cannot be. */
+/* Decodes into the arena. NULL: malformed, or memory is out. */
 static const char *decode(struct vb_arena *arena, const char *text, size_t length)
 {
     struct vb_strbuf decoded VB_CLEANUP(vb_strbuf_release);
@@ -106,7 +106,7 @@ static int compare_pairs(const void *a, const void *b)
     return strcmp(((const struct pair *)a)->name, ((const struct pair *)b)->name);
 }
 
-/* x-amz-* of headers and query, in lower case and in order. */
+/* Adds the x-amz-* headers and parameters, in lower case and sorted. */
 static bool add_amz_headers(struct vb_arena *arena, const struct vb_sigv4_request *request,
                             const struct pairs *query, struct vb_strbuf *out)
 {

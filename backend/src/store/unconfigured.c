@@ -1,8 +1,8 @@
-/* Sub-resources this store does not have: what S3 says of a bucket or an object on which they were never set.
- */
+/* Sub-resources that this store does not have: answers as S3 does for a bucket or object on which they were
+ * never set. */
 #include "store/call.h"
 
-/* Returns false having answered: neither bucket nor object may be missing. */
+/* Whether the bucket or the object exists. Returns false after answering. */
 static bool target_exists(struct vb_store_call *call)
 {
     return call->target.key ? vb_store_call_find_object(call, NULL) : vb_store_call_find_bucket(call);
@@ -33,7 +33,8 @@ void vb_store_delete_unconfigured(struct vb_store_call *call)
 
 void vb_store_not_implemented(struct vb_store_call *call)
 {
-    vb_store_fail(call->http, VB_STORE_NOT_IMPLEMENTED, "This store has no %s", call->operation->name);
+    vb_store_fail(call->http, VB_STORE_NOT_IMPLEMENTED, "This store does not implement %s",
+                  call->operation->name);
 }
 
 void vb_store_get_acl(struct vb_store_call *call)

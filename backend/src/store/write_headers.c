@@ -1,4 +1,4 @@
-/* The headers of a write: the metadata of an object, conditions, and what this store refuses to keep. See call.h. */
+/* The headers of a write: metadata, conditions, and headers that this store refuses. See call.h. */
 #include "store/call.h"
 
 #include <ctype.h>
@@ -29,7 +29,7 @@ static bool add_metadata(void *context, const char *name, const char *value)
     return true;
 }
 
-/* Presigners may hoist x-amz-meta-* headers into the query. */
+/* A presigned URL may carry x-amz-meta-* headers in its query. */
 static void add_metadata_of_query(struct vb_store_call *call, struct metadata *metadata)
 {
     for (const char *at = call->http->query; at && *at;) {
@@ -75,7 +75,7 @@ static bool read_user_metadata(struct vb_store_call *call, char **ret_metadata)
     return ok;
 }
 
-/* Content-Encoding without "aws-chunked", which names the transfer and not the object. */
+/* Content-Encoding without "aws-chunked", which describes the transfer and not the object. */
 static char *stored_content_encoding(struct vb_arena *arena, const char *header)
 {
     char *kept = header ? vb_arena_calloc(arena, strlen(header) + 2) : NULL;
@@ -103,7 +103,7 @@ bool vb_store_call_read_meta(struct vb_store_call *call, struct vb_engine_meta *
 {
     struct vb_http_request *http = call->http;
 
-    /* the engine copies what it keeps and never frees these: they belong to the request */
+    /* the engine copies these strings; the request owns them */
     *ret_meta = (struct vb_engine_meta){
         .content_type = (char *)vb_http_header(http, "Content-Type"),
         .cache_control = (char *)vb_http_header(http, "Cache-Control"),

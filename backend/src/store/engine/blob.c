@@ -18,7 +18,7 @@
 
 #define ROOM_KEPT ((uint64_t)64 * 1024 * 1024) /* or an eighth of a small disk */
 
-/* All 256 subfolders, the last of them being the sign that the others are there. */
+/* Creates the 256 subfolders. If the last one is there, so are the others. */
 static int make_folders(int fd)
 {
     char name[3];
@@ -86,7 +86,7 @@ int vb_engine_blobs_check_room(struct vb_engine_blobs *blobs, struct vb_error *e
     struct statvfs st;
 
     if (fstatvfs(blobs->fd, &st) < 0)
-        return 0; /* a file system that does not tell says so when it is full */
+        return 0; /* unknown: the write itself will fail when the disk is full */
     return (uint64_t)st.f_bavail * st.f_frsize < kept_of(&st) ? vb_engine_index_describe(ENOSPC, "", err) : 0;
 }
 

@@ -1,5 +1,5 @@
 /*
- * What blob.c (making and opening files) and reaper.c (removing them) share.
+ * What blob.c (creating and opening files) and reaper.c (removing them) share.
  */
 #ifndef VB_STORE_ENGINE_BLOB_INTERNAL_H
 #define VB_STORE_ENGINE_BLOB_INTERNAL_H

@@ -23,7 +23,7 @@ static int apply_create(struct vb_engine_transaction *transaction, struct vb_eng
     int64_t id;
 
     if (vb_engine_row_find_bucket(index, change->bucket, &id, NULL) == 0)
-        return vb_error_set(base->err, EEXIST, "there is a bucket \"%s\" already", change->bucket);
+        return vb_error_set(base->err, EEXIST, "the bucket \"%s\" exists already", change->bucket);
     statement = vb_engine_index_statement(index, VB_ENGINE_SQL_BUCKET_INSERT);
     vb_engine_index_bind_text(statement, 1, change->bucket);
     sqlite3_bind_int64(statement, 2, vb_clock_realtime_ms());
@@ -46,7 +46,7 @@ static bool has_object(struct vb_engine_index *index, int64_t bucket_id)
     return vb_engine_index_step(index, statement);
 }
 
-/* The bucket's unfinished uploads go with it, as in S3. */
+/* Deleting a bucket deletes its unfinished uploads, as in S3. */
 static void delete_uploads(struct vb_engine_transaction *transaction, int64_t bucket_id)
 {
     for (;;) {

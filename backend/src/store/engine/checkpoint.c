@@ -14,10 +14,11 @@
 #include <sys/stat.h>
 
 #define PAGE_BYTES      8192
-#define FREE_PAGES_KEPT 64 /* not worth giving back */
+#define FREE_PAGES_KEPT 64 /* too few to give back */
 
-/* Of the room kept, for the log: a checkpoint is begun at a quarter; at three quarters commits wait for it.
- * The file is as long as three eighths from the start, since commits come in while the thread copies. */
+/* The log has the reserve of the disk to itself. A checkpoint begins when it takes a quarter of the reserve;
+ * at three quarters commits wait. Its file has three eighths from the start, since commits go on while the
+ * thread copies. */
 static int pages_wanted(uint64_t room_kept)
 {
     return (int)(room_kept / 4 / PAGE_BYTES);
@@ -122,12 +123,12 @@ void vb_engine_checkpointer_poll(struct vb_engine_checkpointer *checkpointer, st
     if (finish)
         checkpointer->state = IDLE;
     pthread_mutex_unlock(&checkpointer->mutex);
-    /* RESTART waits for those who read from the log, so that the next commit can start it anew */
+    /* RESTART waits for the readers of the log, so that the next commit can start it anew */
     if (finish)
         checkpoint(index, SQLITE_CHECKPOINT_RESTART);
 }
 
-/* Zeros are no valid frame, so that recovery ends where they begin. */
+/* Zeros are no valid frame: SQLite's recovery ends where they begin. */
 static void append_zeros(int fd, off_t length)
 {
     char *zeros VB_CLEANUP(vb_freep) = vb_xcalloc(1, 1024 * 1024);
@@ -137,7 +138,7 @@ static void append_zeros(int fd, off_t length)
         return;
     for (off_t at = st.st_size; at < length; at += 1024 * 1024) {
         if (vb_pwrite_all(fd, zeros, 1024 * 1024, at) < 0) {
-            (void)!ftruncate(fd, st.st_size); /* the disk is full: the room is for others */
+            (void)!ftruncate(fd, st.st_size); /* the disk is full: give the room back */
             return;
         }
     }
@@ -151,7 +152,7 @@ void vb_engine_checkpoint_extend_log(const char *directory, uint64_t room_kept, 
 
     if (fd < 0)
         return;
-    /* the write lock keeps others, such as a person with the sqlite3 shell, from writing there meanwhile */
+    /* the write lock keeps other writers out, such as a person with the sqlite3 shell */
     if (vb_engine_index_run(index, vb_engine_index_statement(index, VB_ENGINE_SQL_BEGIN_WRITE)) == 0) {
         append_zeros(fd, log_bytes(room_kept));
         vb_engine_index_run(index, vb_engine_index_statement(index, VB_ENGINE_SQL_COMMIT));
@@ -175,7 +176,7 @@ bool vb_engine_checkpointer_vacuum(struct vb_engine_checkpointer *checkpointer, 
     before = free_pages(index);
     if (before <= FREE_PAGES_KEPT)
         return false;
-    /* stepped to its end, each step being one page */
+    /* frees up to 256 pages, one for each step of the statement */
     sqlite3_exec(index->handle, "PRAGMA incremental_vacuum(256)", NULL, NULL, NULL);
     after = free_pages(index);
     if (after < before && after > FREE_PAGES_KEPT)

@@ -15,19 +15,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So much inline data at the most goes into one transaction, whatever the number of changes. */
+/* The most inline data of one transaction, whatever the number of changes. */
 #define BATCH_BYTES_MAX ((size_t)8 * 1024 * 1024)
-#define QUIET_MS        100 /* without work, before the time is used otherwise */
+#define QUIET_MS        100 /* idle time before vacuuming */
 
 struct vb_engine_committer {
     struct vb_engine_blobs *blobs;
     struct vb_engine_checkpointer *checkpointer;
     unsigned batch_max;
     pthread_t thread;
-    /* the thread's */
+    /* for the thread */
     struct vb_engine_index index;
     struct vb_engine_transaction transaction;
-    bool commit_tried; /* the present batch has come as far as COMMIT */
+    bool commit_tried; /* the current batch has reached COMMIT */
     int log_pages;
     struct vb_counter *commits_total, *changes_total;
 
@@ -39,8 +39,7 @@ struct vb_engine_committer {
     uint64_t commits, changes;
 };
 
-/* With the mutex held: waits for work or the end; when neither has come for a while, the time is used for
- * vacuuming. */
+/* With the mutex held: waits for work or the end. Vacuums when nothing has come for a while. */
 static void wait_for_work(struct vb_engine_committer *committer)
 {
     bool vacuum = true, quiet = false;
@@ -60,7 +59,7 @@ static void wait_for_work(struct vb_engine_committer *committer)
     }
 }
 
-/* Waits for work. NULL: stopping and nothing left. */
+/* Waits for work. NULL: stopping, and nothing is left. */
 static struct vb_engine_change *take_batch(struct vb_engine_committer *committer)
 {
     struct vb_engine_change *batch, **end;
@@ -70,8 +69,8 @@ static struct vb_engine_change *take_batch(struct vb_engine_committer *committer
     pthread_mutex_lock(&committer->mutex);
     wait_for_work(committer);
     if (!committer->stopping) {
-        /* on a busy core this lets those first who are about to queue a change: fewer commits, each of more.
-         * On an idle one it costs nothing */
+        /* on a busy core, threads that are about to queue a change run first: fewer commits, of more changes
+         * each. On an idle core this costs nothing */
         pthread_mutex_unlock(&committer->mutex);
         sched_yield();
         pthread_mutex_lock(&committer->mutex);
@@ -103,7 +102,7 @@ static void free_garbage(struct vb_engine_garbage *garbage)
     }
 }
 
-/* Returns 0 when all that the changes wrote is on disk; then each has its own result. */
+/* Returns 0 when the transaction is on disk; each change has its own result then. */
 static int commit_batch(struct vb_engine_committer *committer, struct vb_engine_change *batch)
 {
     struct vb_engine_index *index = &committer->index;
@@ -117,12 +116,11 @@ static int commit_batch(struct vb_engine_committer *committer, struct vb_engine_
     return vb_engine_index_run(index, vb_engine_index_statement(index, VB_ENGINE_SQL_COMMIT));
 }
 
-/* Undoes the transaction and tells every change of it. */
+/* Undoes the transaction. All its changes fail with the same error. */
 static void fail_batch(struct vb_engine_committer *committer, struct vb_engine_change *batch)
 {
     struct vb_engine_index *index = &committer->index;
-    /* A write that found no room has left no commit record in the log. Of an fsync that failed nobody knows.
-     */
+    /* a write without room leaves no commit record in the log; after a failed fsync nobody knows */
     bool uncertain = committer->commit_tried && (index->failure & 0xff) != SQLITE_FULL;
 
     for (struct vb_engine_change *change = batch; change; change = change->next) {
@@ -138,7 +136,7 @@ static void fail_batch(struct vb_engine_committer *committer, struct vb_engine_c
 static void finish_batch(struct vb_engine_committer *committer, struct vb_engine_change *batch)
 {
     while (batch) {
-        struct vb_engine_change *next = batch->next; /* the change is its caller's once it is told */
+        struct vb_engine_change *next = batch->next; /* finished() gives the change away */
 
         batch->finished(batch);
         batch = next;
@@ -184,7 +182,7 @@ void vb_engine_committer_submit(struct vb_engine_committer *committer, struct vb
     committer->waiting++;
     asleep = committer->asleep;
     pthread_mutex_unlock(&committer->mutex);
-    if (asleep) /* without the lock, which is what the thread wants first */
+    if (asleep) /* signalled without the lock, since the thread takes it first */
         pthread_cond_signal(&committer->wake);
 }
 
@@ -229,7 +227,7 @@ static int prepare(struct vb_engine_committer *committer, const char *directory,
     committer->transaction.index = index;
     r = vb_engine_index_error(index, err);
     if (r == 0)
-        r = vb_dir_sync(directory); /* the index and its log are in the folder for good */
+        r = vb_dir_sync(directory); /* the entries of the index and its log */
     if (r < 0 && err && err->code == 0)
         vb_error_set(err, -r, "folder %s cannot be synced: %s", directory, strerror(-r));
     if (r == 0)

@@ -23,8 +23,8 @@ struct complete_change {
     const struct vb_engine_condition *condition;
     char etag[VB_ENGINE_ETAG_SIZE]; /* of the object that the named parts make */
     int64_t *blob_ids;              /* count of them */
-    bool *used; /* VB_ENGINE_PARTS_MAX of them: by the upload's parts, in order of their numbers */
-    struct vb_engine_meta result; /* filled in even when the transaction fails later */
+    bool *used; /* VB_ENGINE_PARTS_MAX of them, one for each part of the upload in order of its number */
+    struct vb_engine_meta result; /* set, too, when the transaction fails later */
 };
 
 /* "<MD5 of the parts' MD5s>-<parts>". Returns 0, or -EINVAL for an etag that no part can have. */
@@ -57,7 +57,7 @@ static int check_order(const struct vb_engine_part *parts, size_t count, struct 
     return 0;
 }
 
-/* Compares a part as the client names it with its row. */
+/* Compares a part that the client names with its row. */
 static int check_part(struct complete_change *change, struct vb_engine_index *index, size_t i,
                       int64_t *ret_size)
 {
@@ -75,10 +75,10 @@ static int check_part(struct complete_change *change, struct vb_engine_index *in
     vb_engine_row_read_text(row, 2, etag, sizeof(etag));
     vb_engine_row_read_checksum(row, 3, &checksum);
     if (strcasecmp(etag, part->etag) != 0)
-        return vb_error_set(err, EINVAL, "part %u has another ETag than the one named", part->number);
+        return vb_error_set(err, EINVAL, "part %u has another ETag than the request names", part->number);
     if (part->checksum.present && checksum.present &&
         (checksum.algorithm != part->checksum.algorithm || strcmp(checksum.value, part->checksum.value) != 0))
-        return vb_error_set(err, EINVAL, "part %u has another checksum than the one named", part->number);
+        return vb_error_set(err, EINVAL, "part %u has another checksum than the request names", part->number);
     if (*ret_size < PART_SIZE_MIN && i + 1 < change->count)
         return vb_error_set(err, ERANGE, "part %u has %lld bytes; all but the last need 5 MiB", part->number,
                             (long long)*ret_size);
@@ -98,12 +98,13 @@ static int check_parts(struct complete_change *change, struct vb_engine_index *i
         total += size;
     }
     if (total > VB_ENGINE_OBJECT_MAX)
-        return vb_error_set(change->base.err, EFBIG, "the parts make more than an object's maximum of 5 TiB");
+        return vb_error_set(change->base.err, EFBIG,
+                            "the parts add up to more than 5 TiB, the most that an object may have");
     change->result.size = total;
     return 0;
 }
 
-/* One part is the object; more become its segments. */
+/* One part: its blob is the object's. More parts: their blobs become the segments of a new blob. */
 static int64_t join_parts(struct complete_change *change, struct vb_engine_transaction *transaction)
 {
     int64_t owner;
@@ -122,7 +123,7 @@ static int64_t join_parts(struct complete_change *change, struct vb_engine_trans
     return owner;
 }
 
-/* Which of the upload's parts the object uses; both lists ascend. */
+/* Which of the upload's parts the object uses. Both lists are in ascending order. */
 static void mark_used(struct complete_change *change, struct vb_engine_index *index)
 {
     sqlite3_stmt *statement VB_CLEANUP(vb_engine_index_resetp) =
@@ -138,7 +139,7 @@ static void mark_used(struct complete_change *change, struct vb_engine_index *in
     }
 }
 
-/* The upload is gone: was it this very call that made the object that is there? */
+/* The upload is gone. Returns 0 if the object that is there was made by an earlier, identical call. */
 static int find_completed(struct complete_change *change, struct vb_engine_index *index, int64_t bucket_id)
 {
     sqlite3_stmt *row VB_CLEANUP(vb_engine_index_resetp) =
@@ -210,7 +211,7 @@ int vb_engine_multipart_complete(struct vb_engine *engine, const char *bucket, c
     if (r < 0)
         return r;
     if (make_etag(parts, count, change.etag) < 0)
-        return vb_error_set(err, EINVAL, "a part is named with an ETag that no part has");
+        return vb_error_set(err, EINVAL, "the request names a part with an ETag that is not an MD5");
     change.blob_ids = blob_ids;
     change.used = used;
     r = vb_engine_committer_run(engine->committer, &change.base);

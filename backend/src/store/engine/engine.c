@@ -13,7 +13,7 @@
 #define READ_CONNECTIONS  4
 #define BATCH_MAX_DEFAULT 256
 
-/* The entry of the folder itself in the one above. */
+/* Makes the folder's own entry durable. */
 static int sync_parent(const char *directory)
 {
     char *parent VB_CLEANUP(vb_freep) = vb_xasprintf("%s/..", directory);

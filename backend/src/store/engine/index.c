@@ -14,9 +14,10 @@
 #define BUSY_TIMEOUT_MS 5000
 
 /*
- * auto_vacuum: freed pages can be given back to the disk in small steps (vb_engine_checkpointer_vacuum).
- * secure_delete off: Debian turns it on, which writes each deleted byte once more. Checkpoints are our own
- * business (checkpoint.c). The cache is small since the kernel caches the file anyhow.
+ * auto_vacuum: vb_engine_checkpointer_vacuum() gives freed pages back to the disk in small steps.
+ * secure_delete: off; Debian turns it on, and then SQLite writes every deleted byte once more.
+ * wal_autocheckpoint: off; checkpoint.c does that.
+ * cache_size: small, since the kernel caches the file.
  */
 static const char create_settings[] = "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL;"
                                       "PRAGMA journal_mode = WAL;";
@@ -25,7 +26,7 @@ static const char settings[] = "PRAGMA synchronous = FULL; PRAGMA secure_delete 
                                "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -2048;"
                                "PRAGMA journal_size_limit = 33554432;";
 
-/* SQLite counts its memory under a global lock unless told not to before its first use. */
+/* Must precede SQLite's first use. Without it, SQLite counts its memory under a global lock. */
 static void configure_sqlite(void)
 {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
@@ -68,9 +69,10 @@ static int create_schema(struct vb_engine_index *index, struct vb_error *err)
         return vb_engine_index_error(index, err);
     version = schema_version(index);
     if (version > SCHEMA_VERSION)
-        return vb_error_set(err, EPROTO,
-                            "the object store was written by a newer version (format %d, known are %d)",
-                            version, SCHEMA_VERSION);
+        return vb_error_set(
+            err, EPROTO,
+            "the object store was written by a newer version of vibe (format %d; this one knows %d)", version,
+            SCHEMA_VERSION);
     if (version == SCHEMA_VERSION)
         return 0;
     if (exec(index, "BEGIN IMMEDIATE") == 0 && exec(index, vb_engine_sql_schema) == 0 &&

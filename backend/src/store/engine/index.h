@@ -1,7 +1,6 @@
 /*
- * One connection to the index, a SQLite database in WAL mode: opening it with its schema, prepared
- * statements, and SQLite's result codes as errors of ours. A connection is used by one thread at a time;
- * nothing here locks.
+ * One connection to the index, a SQLite database in WAL mode: its schema, its prepared statements, and
+ * SQLite's result codes as errno. One thread at a time may use a connection; nothing here locks.
  */
 #ifndef VB_STORE_ENGINE_INDEX_H
 #define VB_STORE_ENGINE_INDEX_H
@@ -13,7 +12,7 @@
 
 #include <sqlite3.h>
 
-/* The statements of statements.c, which is where each one's parameters and columns are written. */
+/* The statements of statements.c, which shows the parameters and columns of each. */
 enum vb_engine_sql {
     VB_ENGINE_SQL_BEGIN_READ,
     VB_ENGINE_SQL_BEGIN_WRITE,
@@ -61,42 +60,44 @@ struct vb_engine_index {
     sqlite3 *handle;
     sqlite3_stmt *statements[VB_ENGINE_SQL_COUNT]; /* prepared when first needed */
     int failure;       /* SQLite's code of the first failure since vb_engine_index_clear(); 0: none */
-    int failure_errno; /* what the system said to that, when it was an I/O error */
+    int failure_errno; /* the system's errno, if that was an I/O error */
 };
 
-/* Opens path/index.db, made with its schema if create is true. Returns 0 or -errno. */
+/* Opens directory/index.db. create: makes the file and its schema if they are missing. Returns 0 or
+ * -errno. */
 int vb_engine_index_open(const char *directory, bool create, struct vb_engine_index *ret_index,
                          struct vb_error *err);
 void vb_engine_index_close(struct vb_engine_index *index);
 
-/* The statement, ready to bind. NULL after a failure; SQLite's bind functions and vb_engine_index_step() take that.
- */
+/* The statement, ready to bind. NULL after a failure, which SQLite's bind functions and vb_engine_index_step()
+ * accept. */
 sqlite3_stmt *vb_engine_index_statement(struct vb_engine_index *index, enum vb_engine_sql sql);
-/* True for a row. False at the end and on failure, which is then in index->failure. */
+/* True for a row. False at the end, and on a failure, which is kept in index->failure. */
 bool vb_engine_index_step(struct vb_engine_index *index, sqlite3_stmt *statement);
-/* For a statement that gives no rows: steps and resets. Returns 0 or -errno; so it ends chains of binds. */
+/* Runs and resets a statement that gives no rows. Returns 0, or the first failure since the last
+ * vb_engine_index_clear() as -errno: a chain of statements needs one check at its end. */
 int vb_engine_index_run(struct vb_engine_index *index, sqlite3_stmt *statement);
 
 void vb_engine_index_clear(struct vb_engine_index *index);
-/* The failure as -errno; 0: none. -ENOSPC: the disk is full. */
+/* The first failure as -errno (-ENOSPC: the disk is full), or 0. */
 int vb_engine_index_result(const struct vb_engine_index *index);
-/* The same, with a message for a failure. */
+/* The same, described. */
 int vb_engine_index_error(const struct vb_engine_index *index, struct vb_error *err);
-/* The message every operation gives for such an errno. */
+/* Describes an errno with the message that all operations share. Returns -code. */
 int vb_engine_index_describe(int code, const char *detail, struct vb_error *err);
 
-/* sqlite3_stmt *s VB_CLEANUP(vb_engine_index_resetp) = vb_engine_index_statement(...): ends the read when the scope does.
- */
+/* sqlite3_stmt *s VB_CLEANUP(vb_engine_index_resetp) = vb_engine_index_statement(…): resets at the end of the
+ * scope. */
 static inline void vb_engine_index_resetp(sqlite3_stmt **statement)
 {
     sqlite3_reset(*statement);
 }
 
-/* Binds text that outlives the statement's run, without copying. NULL binds SQL NULL. */
+/* Binds text without copying it: it must live until the statement is reset. NULL binds SQL NULL. */
 void vb_engine_index_bind_text(sqlite3_stmt *statement, int parameter, const char *text);
 
 /*
- * A few read-only connections to the index, opened when needed and shared by all threads.
+ * A few connections that read the index. They are opened when needed; all threads share them.
  */
 struct vb_engine_index_pool;
 
@@ -105,11 +106,11 @@ void vb_engine_index_pool_destroy(struct vb_engine_index_pool *pool);
 /* Waits for a free one. Returns 0 or -errno. */
 int vb_engine_index_pool_borrow(struct vb_engine_index_pool *pool, struct vb_engine_index **ret_index,
                                 struct vb_error *err);
-/* Gives a borrowed one back, with its statements reset. NULL is fine. */
+/* Gives a connection back. Its statements must be reset. NULL is fine. */
 void vb_engine_index_pool_return(struct vb_engine_index *index);
 
-/* struct vb_engine_index *index VB_CLEANUP(vb_engine_index_pool_returnp) = NULL; declared before the statements
- * that it runs, so that they are reset first. */
+/* struct vb_engine_index *index VB_CLEANUP(vb_engine_index_pool_returnp) = NULL: gives it back at the end of
+ * the scope. Declare it before the statements that run on it, so that they are reset first. */
 static inline void vb_engine_index_pool_returnp(struct vb_engine_index **index)
 {
     vb_engine_index_pool_return(*index);

@@ -19,7 +19,7 @@ struct vb_engine_index_pool {
     char *directory;
     pthread_mutex_t mutex;
     pthread_cond_t returned;
-    struct slot *free; /* last returned first, so that those opened are used before another is */
+    struct slot *free; /* last returned first: open connections are used before another one is opened */
     struct slot slots[];
 };
 

@@ -1,5 +1,5 @@
 /*
- * Listing objects: in byte order, with everything under one common prefix skipped by a single seek.
+ * Listing objects in byte order. One seek skips all keys under a common prefix.
  */
 #include "store/engine/internal.h"
 
@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The least key to look at next. Room for a key and a NUL byte, which no key holds: key+NUL is what follows
- * key. */
+/* Where to seek: the first key at or after text. No key holds a NUL byte, so that "key\0" is right after
+ * "key". */
 struct position {
     char text[VB_ENGINE_KEY_MAX + 2];
     size_t length;
@@ -23,7 +23,7 @@ struct listing {
     int64_t bucket_id;
 };
 
-/* A text longer than any key is cut, which puts the same keys after it. */
+/* Cuts a text that is longer than any key: the same keys come after it. */
 static void set_position(struct position *position, const char *text, size_t length)
 {
     position->length = length < VB_ENGINE_KEY_MAX ? length : VB_ENGINE_KEY_MAX;
@@ -35,7 +35,7 @@ static void after_key(struct position *position)
     position->text[position->length++] = '\0';
 }
 
-/* After all keys that begin with it. False: there can be none. */
+/* Moves behind all keys that begin with the text. False: no key can follow. */
 static bool after_prefix(struct position *position)
 {
     while (position->length > 0 && (unsigned char)position->text[position->length - 1] == 0xff)
@@ -46,7 +46,7 @@ static bool after_prefix(struct position *position)
     return true;
 }
 
-/* The length of the common prefix that stands for the key; 0: the key stands for itself. */
+/* The length of the common prefix under which the key is listed; 0: the key is listed itself. */
 static size_t common_prefix(const struct listing *listing, const char *key)
 {
     const char *found;
@@ -57,7 +57,7 @@ static size_t common_prefix(const struct listing *listing, const char *key)
     return found ? (size_t)(found - key) + listing->delimiter_length : 0;
 }
 
-/* Where to begin. False: no key can follow. */
+/* Where the listing begins. False: no key can follow. */
 static bool first_position(const struct listing *listing, struct position *ret_position)
 {
     const char *after = listing->list->start_after, *prefix = listing->list->prefix;
@@ -83,7 +83,8 @@ static bool first_position(const struct listing *listing, struct position *ret_p
     return after_prefix(ret_position);
 }
 
-/* The next row, from the position on (seek) or simply the one after. NULL: none with the prefix. */
+/* The next key with the prefix: from the position on (seek), or after the current one. NULL: there is
+ * none. */
 static const char *next_key(struct listing *listing, const struct position *seek)
 {
     const char *key;

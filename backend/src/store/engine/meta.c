@@ -1,5 +1,5 @@
 /*
- * An object's metadata: as columns of the index, and its life in memory.
+ * The metadata of an object: in memory, and as columns of the index.
  */
 #include "store/engine/rows.h"
 
@@ -10,14 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 
-/* In the index, so that they never change. */
+/* These names are in the index: they must never change. */
 static const char *const checksum_names[VB_HASH_ALGORITHMS] = {
     [VB_HASH_SHA256] = "SHA256", [VB_HASH_SHA1] = "SHA1",     [VB_HASH_MD5] = "MD5",
     [VB_HASH_CRC32] = "CRC32",   [VB_HASH_CRC32C] = "CRC32C", [VB_HASH_CRC64NVME] = "CRC64NVME"};
 
 #define TEXT_FIELDS 6
 
-/* The text fields of a meta, in the order of META_COLUMNS. */
+/* The text fields, in the order of META_COLUMNS. */
 static void text_fields(struct vb_engine_meta *meta, char **fields[TEXT_FIELDS])
 {
     fields[0] = &meta->content_type;
@@ -39,7 +39,7 @@ void vb_engine_meta_release(struct vb_engine_meta *meta)
     *meta = (struct vb_engine_meta){0};
 }
 
-/* Of "name\0value\0…\0", its final NUL among it. */
+/* The size of "name\0value\0…\0" with its final NUL. */
 static size_t user_metadata_size(const char *user_metadata)
 {
     const char *p = user_metadata;
@@ -57,7 +57,7 @@ static char *copy_bytes(const void *data, size_t size)
 
     if (copy) {
         memcpy(copy, data, size);
-        copy[size] = copy[size + 1] = '\0'; /* ends the list whatever the data */
+        copy[size] = copy[size + 1] = '\0'; /* ends the list, even if the data is damaged */
     }
     return copy;
 }
@@ -155,7 +155,7 @@ int vb_engine_row_read_meta(sqlite3_stmt *row, struct vb_engine_meta *ret_meta, 
 
 void vb_engine_row_bind_meta(sqlite3_stmt *statement, int parameter, const struct vb_engine_meta *meta)
 {
-    struct vb_engine_meta copy = *meta; /* of the pointers: text_fields() hands out places to write */
+    struct vb_engine_meta copy = *meta; /* text_fields() takes a struct that it may change */
     char **fields[TEXT_FIELDS];
 
     sqlite3_bind_int64(statement, parameter, meta->size);

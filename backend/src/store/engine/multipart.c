@@ -96,7 +96,7 @@ int vb_engine_multipart_create(struct vb_engine *engine, const char *bucket, con
                                char ret_upload_id[VB_ENGINE_UPLOAD_ID_SIZE], struct vb_error *err)
 {
     struct vb_engine_meta settings =
-        meta ? *meta : (struct vb_engine_meta){0}; /* its strings stay the caller's */
+        meta ? *meta : (struct vb_engine_meta){0}; /* the caller keeps the strings */
     char id[VB_UUID_SIZE];
     struct upload_change change = {.base = {.apply = apply_create, .err = err},
                                    .bucket = bucket,
@@ -257,7 +257,7 @@ int vb_engine_multipart_list_parts(struct vb_engine *engine, const char *bucket,
     return r;
 }
 
-/* "~" sorts after every upload id: all uploads of the marker's key are then behind us. */
+/* "~" sorts after every upload id: with it, the listing begins after the marker's key. */
 static void bind_upload_start(sqlite3_stmt *statement, const char *prefix, const char *key_marker,
                               const char *upload_id_marker)
 {

@@ -40,7 +40,7 @@ static int apply_put(struct vb_engine_transaction *transaction, struct vb_engine
     return vb_engine_row_put_object(transaction, bucket_id, change->key, &old, blob_id, NULL, change->meta);
 }
 
-/* What is known of the object once all its bytes are in. */
+/* Ends the writing and fills in the metadata that depends on the bytes. */
 static int prepare_put(struct put_change *change, struct vb_engine_meta *meta)
 {
     int r = vb_engine_writer_finish(change->writer, &change->written, change->base.err);
@@ -127,8 +127,8 @@ struct delete_change {
     const char *bucket;
     const char *const *keys;
     size_t count;
-    const struct vb_engine_condition *condition; /* with one key only */
-    bool existed;                                /* the last of them */
+    const struct vb_engine_condition *condition; /* for a single key */
+    bool existed;                                /* the last key */
 };
 
 static int apply_delete(struct vb_engine_transaction *transaction, struct vb_engine_change *base)
@@ -177,10 +177,10 @@ struct copy_change {
     struct vb_engine_change base;
     const char *from_bucket, *from_key, *source_etag, *to_bucket, *to_key;
     const struct vb_engine_meta *meta;
-    struct vb_engine_meta result; /* filled in even when the transaction fails later */
+    struct vb_engine_meta result; /* set, too, when the transaction fails later */
 };
 
-/* The new object's metadata, and whose bytes it shares. */
+/* The metadata of the copy, and the blob that it shares. */
 static int read_source(struct vb_engine_index *index, struct copy_change *change, int64_t *ret_blob_id)
 {
     struct vb_engine_meta source VB_CLEANUP(vb_engine_meta_release) = {0};
@@ -194,7 +194,7 @@ static int read_source(struct vb_engine_index *index, struct copy_change *change
     if (r < 0)
         return r;
     if (change->source_etag && strcmp(change->source_etag, source.etag) != 0)
-        return vb_error_set(err, EKEYREJECTED, "the source object has another ETag than asked for");
+        return vb_error_set(err, EKEYREJECTED, "the source object has another ETag than the condition names");
     r = vb_engine_meta_copy(change->meta ? change->meta : &source, &change->result, err);
     if (r < 0)
         return r;
@@ -220,7 +220,7 @@ static int apply_copy(struct vb_engine_transaction *transaction, struct vb_engin
     if (r < 0)
         return r;
     vb_engine_row_find_object(transaction->index, to_bucket_id, change->to_key, &old);
-    /* shared before the old one is released: they are the same when an object is copied onto itself */
+    /* share first, then release the old blob: both are the same one when an object is copied onto itself */
     vb_engine_row_share_blob(transaction, blob_id);
     return vb_engine_row_put_object(transaction, to_bucket_id, change->to_key, &old, blob_id, NULL,
                                     &change->result);

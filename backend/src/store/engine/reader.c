@@ -1,5 +1,5 @@
 /*
- * Reading objects: from memory, from one file, or from the files of a multipart object one after the other.
+ * Reading objects: from memory, from one file, or from the segments of a multipart object.
  */
 #include "store/engine/internal.h"
 
@@ -12,7 +12,7 @@
 
 struct segment {
     int64_t start, size;
-    unsigned char *data; /* NULL: in the file */
+    unsigned char *data; /* NULL: the bytes are in the file */
     char file[VB_ENGINE_BLOB_NAME_SIZE];
 };
 
@@ -22,8 +22,8 @@ struct vb_engine_reader {
     int64_t size;
     unsigned char *data; /* VB_ENGINE_BLOB_INLINE */
     int fd;              /* VB_ENGINE_BLOB_FILE */
-    /* VB_ENGINE_BLOB_SEGMENTS; their files are opened for each read, and stay while the owner is pinned */
-    int64_t pinned; /* 0: not */
+    /* VB_ENGINE_BLOB_SEGMENTS: their files are opened for each read, and stay while the owner is pinned */
+    int64_t pinned; /* the owner; 0: none */
     struct segment *segments;
     size_t count;
 };
@@ -48,7 +48,8 @@ static void reader_closep(struct vb_engine_reader **reader)
     vb_engine_reader_close(*reader);
 }
 
-/* A copy of a blob column, which must have the size that the index says. Returns 0, -EIO or -ENOMEM, described. */
+/* A copy of a blob column, which must have the size that the index says. Returns 0, -EIO or -ENOMEM,
+ * described. */
 static int copy_data(sqlite3_stmt *row, int column, int64_t size, unsigned char **ret_data,
                      struct vb_error *err)
 {
@@ -57,8 +58,8 @@ static int copy_data(sqlite3_stmt *row, int column, int64_t size, unsigned char 
     unsigned char *copy;
 
     if (stored != size)
-        return vb_error_set(err, EIO, "the index is damaged: data of %d bytes where %lld should be", stored,
-                            (long long)size);
+        return vb_error_set(err, EIO, "the index is damaged: %d bytes of data where %lld are expected",
+                            stored, (long long)size);
     copy = malloc((size_t)size + 1);
     if (!copy)
         return vb_engine_index_describe(ENOMEM, "", err);
@@ -95,7 +96,7 @@ static int add_segment(struct vb_engine_reader *reader, sqlite3_stmt *row, int64
     return 0;
 }
 
-/* With the owner pinned. Sets *ret_gone when its rows are not there any more. */
+/* With the owner pinned. *ret_gone: its rows are gone. */
 static int load_segments(struct vb_engine_reader *reader, bool *ret_gone, struct vb_error *err)
 {
     struct vb_engine_index *index VB_CLEANUP(vb_engine_index_pool_returnp) = NULL;
@@ -115,7 +116,7 @@ static int load_segments(struct vb_engine_reader *reader, bool *ret_gone, struct
     if (r == 0)
         r = vb_engine_index_error(index, err);
     if (r == 0 && !*ret_gone && start != reader->size)
-        r = vb_error_set(err, EIO, "the index is damaged: segments of %lld bytes where %lld should be",
+        r = vb_error_set(err, EIO, "the index is damaged: %lld bytes in segments where %lld are expected",
                          (long long)start, (long long)reader->size);
     return r;
 }
@@ -128,7 +129,7 @@ static int open_segments(struct vb_engine_reader *reader, int64_t blob_id, bool 
     vb_engine_blobs_pin(reader->engine->blobs, blob_id);
     reader->pinned = blob_id;
     r = load_segments(reader, ret_gone, err);
-    /* every file is checked before the first byte is given, so that a damaged object is never served in part */
+    /* check every file before the first byte: a damaged object is never served in part */
     for (size_t i = 0; r == 0 && i < reader->count; i++)
         if (!reader->segments[i].data)
             r = vb_engine_blobs_check_file(reader->engine->blobs, reader->segments[i].file,
@@ -141,7 +142,7 @@ struct found {
     char file[VB_ENGINE_BLOB_NAME_SIZE];
 };
 
-/* The object's row and, when they are in the index, its bytes. */
+/* Reads the object's row, and its bytes if they are in the index. */
 static int find_object(struct vb_engine *engine, const char *bucket, const char *key,
                        struct vb_engine_meta *ret_meta, struct vb_engine_reader *reader,
                        struct found *ret_found, struct vb_error *err)
@@ -159,8 +160,7 @@ static int find_object(struct vb_engine *engine, const char *bucket, const char 
     reader->size = sqlite3_column_int64(row, 16);
     vb_engine_row_read_text(row, 17, ret_found->file, sizeof(ret_found->file));
     if (reader->size != sqlite3_column_int64(row, 0) || sqlite3_column_type(row, 15) == SQLITE_NULL)
-        return vb_error_set(err, EIO, "the index is damaged: the bytes of \"%s\" are not those of its row",
-                            key);
+        return vb_error_set(err, EIO, "the index is damaged: the row of \"%s\" does not match its blob", key);
     if (reader->kind == VB_ENGINE_BLOB_INLINE)
         r = copy_data(row, 18, reader->size, &reader->data, err);
     if (r == 0 && ret_meta)
@@ -168,7 +168,7 @@ static int find_object(struct vb_engine *engine, const char *bucket, const char 
     return r;
 }
 
-/* One attempt: *ret_gone is set when the object was replaced or deleted before its files could be held. */
+/* One attempt. *ret_gone: the object was replaced or deleted before its files were opened or pinned. */
 static int try_open(struct vb_engine *engine, const char *bucket, const char *key,
                     struct vb_engine_meta *ret_meta, struct vb_engine_reader *reader, int64_t *blob_id,
                     bool *ret_gone, struct vb_error *err)
@@ -188,8 +188,8 @@ static int try_open(struct vb_engine *engine, const char *bucket, const char *ke
         *ret_gone = true;
         return 0;
     }
-    /* The row was there again after its file was not: ids are never given twice, so it is the file that is
-     * lost. */
+    /* The second attempt finds the same row. Ids are never reused, so the object was not replaced: its file
+     * is lost. */
     if (reader->fd == -ENOENT)
         return vb_error_set(err, EIO, "blob file %s is missing", found.file);
     return reader->fd < 0 ? reader->fd : 0;
@@ -234,7 +234,7 @@ static int64_t read_fd(int fd, int64_t offset, void *buffer, size_t size)
         ssize_t n = pread(fd, buffer, size, offset);
 
         if (n == 0)
-            return -EIO; /* within the size that the file had: somebody has cut it since */
+            return -EIO; /* the file had this size when it was opened: somebody has truncated it */
         if (n > 0 || errno != EINTR)
             return n < 0 ? -errno : n;
     }

@@ -1,6 +1,6 @@
 /*
- * The thread that removes files which no row names: those of deleted objects, and those that a killed process
- * left.
+ * The reaper: a thread that removes the files that no row names. They belonged to deleted objects, or a
+ * killed process left them.
  */
 #include "store/engine/blob_internal.h"
 
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Removing a large file takes the disk a while; who deletes faster than that is made to wait. */
+/* Removing a large file takes a while. Callers that delete faster wait. */
 #define QUEUE_MAX 4096
 
 static struct vb_engine_pin *find_pin(struct vb_engine_blobs *blobs, int64_t owner)
@@ -52,7 +52,7 @@ void vb_engine_blobs_unpin(struct vb_engine_blobs *blobs, int64_t owner)
         if (--pin->count == 0) {
             *link = pin->next;
             free(pin);
-            /* what was held for it is looked at again */
+            /* queue all held files: remove_next() holds those again whose owners are still pinned */
             while (blobs->held) {
                 struct vb_engine_garbage *garbage = blobs->held;
 
@@ -97,7 +97,7 @@ bool vb_engine_blobs_idle(struct vb_engine_blobs *blobs)
     return idle;
 }
 
-/* With the mutex held, which is given up meanwhile. */
+/* With the mutex held, but not while the file is removed. */
 static void remove_next(struct vb_engine_blobs *blobs)
 {
     struct vb_engine_garbage *garbage = blobs->queue;
@@ -117,7 +117,7 @@ static void remove_next(struct vb_engine_blobs *blobs)
     pthread_mutex_lock(&blobs->mutex);
 }
 
-/* Whether a row names the file. True, too, when the index cannot tell. */
+/* Whether a row names the file. True if the index cannot be read. */
 static bool row_names(struct vb_engine_blobs *blobs, const char *file)
 {
     struct vb_engine_index *index VB_CLEANUP(vb_engine_index_pool_returnp) = NULL;
@@ -131,9 +131,9 @@ static bool row_names(struct vb_engine_blobs *blobs, const char *file)
 }
 
 /*
- * A file of an earlier session that no row names is an orphan, since only the present session makes new rows,
- * and those name files of its own. It may also have lost its row just now while a reader has it pinned; then
- * it is left alone.
+ * A file of an earlier session that no row names is an orphan: new rows name files of the current session
+ * only. It may also be the file of an object that was deleted just now. A reader may have that one pinned, so
+ * nothing is removed while there are pins.
  */
 static void remove_if_orphan(struct vb_engine_blobs *blobs, const char *file)
 {
@@ -177,7 +177,7 @@ static void sweep_folder(struct vb_engine_blobs *blobs, const char *folder)
         char file[VB_ENGINE_BLOB_NAME_SIZE];
         int length = snprintf(file, sizeof(file), "%s/%s", folder, entry->d_name);
 
-        /* a name that we would not give is not ours to remove */
+        /* not one of our names: not ours to remove */
         if (length != VB_ENGINE_BLOB_NAME_SIZE - 1 || entry->d_name[VB_ENGINE_BLOB_SESSION_DIGITS] != '-')
             continue;
         if (strncmp(entry->d_name, blobs->session, VB_ENGINE_BLOB_SESSION_DIGITS) != 0)
@@ -228,7 +228,7 @@ int vb_engine_blobs_start_reaper(struct vb_engine_blobs *blobs, struct vb_engine
     blobs->busy = true;
     r = pthread_create(&blobs->reaper, NULL, reap, blobs);
     if (r != 0)
-        return vb_error_set(err, r, "the thread that removes old files cannot be started: %s", strerror(r));
+        return vb_error_set(err, r, "the reaper thread cannot be started: %s", strerror(r));
     pthread_setname_np(blobs->reaper, "store-reaper");
     blobs->started = true;
     return 0;
@@ -243,7 +243,7 @@ void vb_engine_reaper_stop(struct vb_engine_blobs *blobs)
     if (blobs->started)
         pthread_join(blobs->reaper, NULL);
 
-    while (blobs->held) { /* their readers should be gone; if not, the next opening removes the files */
+    while (blobs->held) { /* still pinned: the next opening removes these files as orphans */
         struct vb_engine_garbage *garbage = blobs->held;
 
         blobs->held = garbage->next;

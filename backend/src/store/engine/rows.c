@@ -86,11 +86,11 @@ int vb_engine_row_check_condition(const struct vb_engine_row_object *object,
     if (!condition)
         return 0;
     if (condition->absent && object->exists)
-        return vb_error_set(err, EEXIST, "there is an object with this key already");
+        return vb_error_set(err, EEXIST, "an object with this key exists already");
     if (condition->etag && !object->exists)
         return vb_error_set(err, ENOENT, "there is no object with this key");
     if (condition->etag && strcmp(condition->etag, object->etag) != 0)
-        return vb_error_set(err, EKEYREJECTED, "the object has another ETag than asked for");
+        return vb_error_set(err, EKEYREJECTED, "the object has another ETag than the condition names");
     return 0;
 }
 
@@ -187,7 +187,7 @@ static void run_with_id(struct vb_engine_transaction *transaction, enum vb_engin
     vb_engine_index_run(transaction->index, statement);
 }
 
-/* owner: the blob under which readers may still hold the file. */
+/* owner: the blob that readers pin while they need the file. */
 static void release(struct vb_engine_transaction *transaction, int64_t blob_id, int64_t owner)
 {
     struct blob_row blob;

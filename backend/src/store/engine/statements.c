@@ -9,10 +9,9 @@
     " cache_control, content_disposition, content_encoding, content_language, expires, user_metadata"
 
 /*
- * blobs: runs of bytes that never change. kind 0: the bytes are here in data; 1: they are the file of that
- * name; 2: they are those of the blobs that segments lists. refs counts the objects, parts and segments that
- * name the blob. data comes last so that the other columns are read without it. Keys compare bytewise
- * (BINARY), which is S3's order.
+ * blobs: bytes that never change. kind 0: in the column data. 1: in a file. 2: in other blobs, which segments
+ * lists in order. refs counts the objects, parts and segments that name the blob. data is the last column, so
+ * that SQLite reads the others without it. Keys compare bytewise (BINARY), as S3 orders them.
  */
 const char vb_engine_sql_schema[] =
     "CREATE TABLE IF NOT EXISTS buckets ("
@@ -40,7 +39,7 @@ const char vb_engine_sql_schema[] =
     "    bucket_id INTEGER NOT NULL,"
     "    key TEXT NOT NULL,"
     "    blob_id INTEGER NOT NULL,"
-    "    upload_id TEXT," /* of the multipart upload that made it */
+    "    upload_id TEXT," /* the multipart upload that made it */
     "    size INTEGER NOT NULL,"
     "    last_modified_ms INTEGER NOT NULL,"
     "    etag TEXT NOT NULL,"

@@ -1,5 +1,5 @@
 /*
- * Taking in an object's bytes: in memory while they are few, in a file when they are more.
+ * Writing an object's bytes: a few stay in memory, more go to a file.
  */
 #include "store/engine/internal.h"
 
@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The kernel is asked to begin writing out each so many bytes, so that the final sync finds little to do. */
+/* After so many bytes the kernel is told to start writing them out, so that the final sync finds little to
+ * do. */
 #define WRITE_OUT_BYTES ((int64_t)8 * 1024 * 1024)
 #define BUFFER_FIRST    ((size_t)4096)
 
@@ -21,11 +22,11 @@ struct vb_engine_writer {
     struct vb_engine *engine;
     struct vb_hash hash;
     unsigned char md5[16];
-    bool ended;   /* md5 is known, no more data comes */
-    int failed;   /* the first error: it is that of all later calls */
+    bool ended;   /* md5 is set, and no more data comes */
+    int failed;   /* the first error, which all later calls return */
     int64_t size; /* of all data */
     int64_t on_file, asked_out;
-    unsigned char *buffer; /* all data (no file yet), or its end that is not in the file yet */
+    unsigned char *buffer; /* the data that is not in the file: all of it while there is no file */
     size_t used, capacity;
     int fd;
     char file[VB_ENGINE_BLOB_NAME_SIZE];
@@ -138,8 +139,7 @@ int vb_engine_writer_write(struct vb_engine_writer *writer, const void *data, si
     if (writer->failed)
         return vb_engine_index_describe(-writer->failed, "an earlier write failed", err);
     if ((int64_t)size > VB_ENGINE_PUT_MAX || writer->size + (int64_t)size > VB_ENGINE_PUT_MAX)
-        r = vb_error_set(err, EFBIG, "one upload may have %lld bytes at the most",
-                         (long long)VB_ENGINE_PUT_MAX);
+        r = vb_error_set(err, EFBIG, "one write may have at most %lld bytes", (long long)VB_ENGINE_PUT_MAX);
     else
         r = take_in(writer, data, size, err);
     if (r < 0) {

@@ -1,6 +1,7 @@
 /*
- * A request without a server, for the parts of the store that read its headers and answer it. The functions of the
- * HTTP server that need a connection are wrapped at link time (--wrap); what they answer is kept for the test.
+ * A request without a server, for the parts of the store that read its headers and answer it. Fakes replace
+ * the functions of the HTTP server that need a connection (--wrap, see meson.build), and keep the answer for
+ * the test.
  */
 #ifndef VB_TESTS_STORE_FAKE_HTTP_H
 #define VB_TESTS_STORE_FAKE_HTTP_H

@@ -1,4 +1,4 @@
-/* A body on its way in: lengths, digests and aws-chunked, and that nothing passes which is not as it was announced. */
+/* Receiving a body: lengths, digests and aws-chunked. A body that is not as announced does not pass. */
 #include "fake_http.h"
 
 #include "base/memory.h"
@@ -45,7 +45,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* Sends the body in pieces of the size step. Returns what finish says, false when begin or a piece was answered. */
+/* Sends the body in pieces of step bytes. Returns the result of finish; false if an answer came before. */
 static bool receive(struct fixture *f, const char *body, size_t size, size_t step)
 {
     if (!vb_store_body_begin(&f->call))

@@ -1,4 +1,4 @@
-/* S3's checksums: names, values, and the checksum of a whole from those of its parts. */
+/* S3's checksums: names, values, and the checksum of a whole object from those of its parts. */
 #include "store/checksum.h"
 
 #include "base/encode.h"
@@ -88,7 +88,7 @@ static void combining_equals_the_crc_of_the_whole_at_every_cut(void **state)
 
 static void combining_holds_for_lengths_beyond_32_bits(void **state)
 {
-    /* appending A's zeros in two steps or in one must be the same */
+    /* appending the zeros in two steps or in one gives the same CRC */
     const uint64_t half = UINT64_C(5) << 30;
     uint64_t crc = 0x9ae0daaf, zeros = 0x12345678;
 
@@ -117,7 +117,7 @@ static void sum_parts(struct vb_engine_checksum *ret_checksum, enum vb_hash_algo
     vb_store_checksum_parts_final(&parts, ret_checksum);
 }
 
-static void full_object_of_parts_equals_that_of_one_put(void **state)
+static void the_full_object_checksum_of_parts_equals_that_of_one_put(void **state)
 {
     struct vb_engine_checksum whole, summed;
     unsigned char digest[VB_HASH_MAX_SIZE];
@@ -130,7 +130,7 @@ static void full_object_of_parts_equals_that_of_one_put(void **state)
     assert_string_equal(vb_store_checksum_type(&summed), "FULL_OBJECT");
 }
 
-static void composite_is_the_digest_of_the_digests_and_the_count(void **state)
+static void a_composite_checksum_is_the_digest_of_the_digests_and_the_count(void **state)
 {
     struct vb_engine_checksum summed;
     unsigned char digests[3 * VB_SHA256_SIZE], digest[VB_SHA256_SIZE];
@@ -168,8 +168,8 @@ int main(void)
         cmocka_unit_test(a_value_must_have_the_length_of_its_digest),
         cmocka_unit_test(combining_equals_the_crc_of_the_whole_at_every_cut),
         cmocka_unit_test(combining_holds_for_lengths_beyond_32_bits),
-        cmocka_unit_test(full_object_of_parts_equals_that_of_one_put),
-        cmocka_unit_test(composite_is_the_digest_of_the_digests_and_the_count),
+        cmocka_unit_test(the_full_object_checksum_of_parts_equals_that_of_one_put),
+        cmocka_unit_test(a_composite_checksum_is_the_digest_of_the_digests_and_the_count),
         cmocka_unit_test(a_part_without_the_checksum_is_refused),
     };
 

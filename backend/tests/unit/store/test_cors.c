@@ -1,4 +1,4 @@
-/* A bucket's cross-origin rules: reading, refusing, writing, matching, and remembering them. */
+/* A bucket's cross-origin rules: reading, refusing, writing and matching them. */
 #include "store/cors.h"
 
 #include <errno.h>
@@ -44,7 +44,7 @@ static void assert_refused(const char *xml, int code)
     vb_arena_release(&fixture.arena);
 }
 
-static void what_was_put_comes_back(void **state)
+static void a_configuration_is_read_back_as_it_was_written(void **state)
 {
     struct fixture fixture;
     struct vb_strbuf first, second;
@@ -83,7 +83,7 @@ static void malformed_documents_are_refused(void **state)
     assert_refused("<!DOCTYPE x [<!ENTITY a \"b\">]>" RULES(RULE(ORIGIN("&a;") METHOD("GET"))), -EINVAL);
 }
 
-static void what_s3_refuses_is_refused(void **state)
+static void values_that_s3_refuses_are_refused(void **state)
 {
     (void)state;
     assert_refused(RULES(RULE(ORIGIN("https://*.*.com") METHOD("GET"))), -EDOM);
@@ -106,7 +106,7 @@ static void a_configuration_has_at_most_100_rules(void **state)
     vb_strbuf_release(&xml);
 }
 
-/* Index of the rule that allows it, or -1. */
+/* The index of the rule that allows the request, or -1. */
 static int matching(const char *origin, const char *method, const char *headers)
 {
     struct fixture fixture;
@@ -120,7 +120,7 @@ static int matching(const char *origin, const char *method, const char *headers)
     return index;
 }
 
-static void the_first_rule_that_allows_all_is_taken(void **state)
+static void the_first_rule_that_allows_origin_method_and_headers_is_taken(void **state)
 {
     (void)state;
     assert_int_equal(matching("https://app.example.com", "PUT", NULL), 0);
@@ -132,7 +132,7 @@ static void the_first_rule_that_allows_all_is_taken(void **state)
     assert_int_equal(matching("https://elsewhere.org", "get", NULL), -1);
 }
 
-static void a_wildcard_stands_for_any_text_between_its_neighbours(void **state)
+static void a_wildcard_matches_any_text_in_its_place(void **state)
 {
     (void)state;
     assert_int_equal(matching("https://.example.com", "PUT", NULL), 0);
@@ -143,7 +143,7 @@ static void a_wildcard_stands_for_any_text_between_its_neighbours(void **state)
     assert_int_equal(matching("https:/", "PUT", NULL), -1);
 }
 
-static void any_origin_is_told_as_a_star_and_others_by_name(void **state)
+static void a_rule_for_any_origin_answers_a_star_and_others_the_origin(void **state)
 {
     struct fixture fixture;
 
@@ -157,41 +157,16 @@ static void any_origin_is_told_as_a_star_and_others_by_name(void **state)
     vb_arena_release(&fixture.arena);
 }
 
-static void the_cache_keeps_the_last_rules_of_a_bucket(void **state)
-{
-    struct vb_store_cors_cache *cache = vb_store_cors_cache_create();
-    struct vb_arena arena;
-    char bucket[16];
-
-    (void)state;
-    vb_arena_init(&arena, 64 * 1024);
-    assert_null(vb_store_cors_cache_get(cache, "photos", &arena));
-    vb_store_cors_cache_set(cache, "photos", "<a/>");
-    vb_store_cors_cache_set(cache, "photos", "<b/>");
-    assert_string_equal(vb_store_cors_cache_get(cache, "photos", &arena), "<b/>");
-    vb_store_cors_cache_set(cache, "photos", NULL);
-    assert_null(vb_store_cors_cache_get(cache, "photos", &arena));
-    for (int i = 0; i < 1000; i++) { /* bounded, and the newest is there */
-        snprintf(bucket, sizeof(bucket), "bucket-%d", i);
-        vb_store_cors_cache_set(cache, bucket, bucket);
-        assert_string_equal(vb_store_cors_cache_get(cache, bucket, &arena), bucket);
-    }
-    assert_null(vb_store_cors_cache_get(cache, "bucket-0", &arena));
-    vb_arena_release(&arena);
-    vb_store_cors_cache_destroy(cache);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_was_put_comes_back),
+        cmocka_unit_test(a_configuration_is_read_back_as_it_was_written),
         cmocka_unit_test(malformed_documents_are_refused),
-        cmocka_unit_test(what_s3_refuses_is_refused),
+        cmocka_unit_test(values_that_s3_refuses_are_refused),
         cmocka_unit_test(a_configuration_has_at_most_100_rules),
-        cmocka_unit_test(the_first_rule_that_allows_all_is_taken),
-        cmocka_unit_test(a_wildcard_stands_for_any_text_between_its_neighbours),
-        cmocka_unit_test(any_origin_is_told_as_a_star_and_others_by_name),
-        cmocka_unit_test(the_cache_keeps_the_last_rules_of_a_bucket),
+        cmocka_unit_test(the_first_rule_that_allows_origin_method_and_headers_is_taken),
+        cmocka_unit_test(a_wildcard_matches_any_text_in_its_place),
+        cmocka_unit_test(a_rule_for_any_origin_answers_a_star_and_others_the_origin),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

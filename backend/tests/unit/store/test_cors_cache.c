@@ -1,4 +1,4 @@
-/* The cross-origin rules last seen of each bucket: bounded, and never those of another bucket. */
+/* The cache of cross-origin rules: bounded, and never the rules of another bucket. */
 #include "store/cors.h"
 
 #include <setjmp.h>

@@ -1,10 +1,10 @@
-/* Which operation a request is: the table that the whole dialect hangs on. */
+/* The table of operations: every request of S3 is matched to its row. */
 #include "fake_http.h"
 
 #include "base/memory.h"
 #include "store/call.h"
 
-/* One row per request that a client can mean. header: NULL, or one that is sent. */
+/* A row for each kind of request. header: one that the request has, or NULL. */
 static const struct expected {
     enum vb_http_method method;
     enum vb_store_level level;

@@ -1,4 +1,4 @@
-/* Bucket and key of a request: what a path, a Host header and a copy source name, and what is refused. */
+/* The target of a request: the bucket and key that a path, a Host header or a copy source names. */
 #include "store/request.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* S3's error document: what clients switch on, and what of the request may stand in it. */
+/* S3's errors: codes, statuses and the error document. */
 #include "fake_http.h"
 
 #include "base/memory.h"

@@ -1,4 +1,4 @@
-/* Presigned URLs of Signature Version 2: the published vector, and what must not pass. */
+/* Presigned URLs of Signature Version 2: the published vector, and URLs that must not pass. */
 #include "store/sigv2.h"
 
 #include <setjmp.h>
@@ -49,7 +49,7 @@ static void path_style_signs_the_same_resource(void **state)
     assert_int_equal(verify(request, NULL, EXPIRES), VB_SIGV4_OK);
 }
 
-static void any_change_of_what_is_signed_fails(void **state)
+static void any_change_to_a_signed_part_fails(void **state)
 {
     static const struct vb_sigv4_header amz = {"x-amz-copy-source", "/other/object"},
                                         type = {"Content-Type", "text/html"};
@@ -101,7 +101,7 @@ static void broken_queries_are_refused(void **state)
     }
 }
 
-static void only_urls_with_key_and_signature_are_taken_for_one(void **state)
+static void a_url_is_a_signed_one_only_with_key_and_signature(void **state)
 {
     (void)state;
     assert_true(vb_store_sigv2_present(QUERY));
@@ -115,9 +115,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_published_url_passes_until_it_expires),
         cmocka_unit_test(path_style_signs_the_same_resource),
-        cmocka_unit_test(any_change_of_what_is_signed_fails),
+        cmocka_unit_test(any_change_to_a_signed_part_fails),
         cmocka_unit_test(broken_queries_are_refused),
-        cmocka_unit_test(only_urls_with_key_and_signature_are_taken_for_one),
+        cmocka_unit_test(a_url_is_a_signed_one_only_with_key_and_signature),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

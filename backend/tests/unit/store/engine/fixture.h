@@ -1,5 +1,5 @@
 /*
- * What the engine's tests share: a store in a folder of its own, and objects made in one line.
+ * What the engine's tests share: an engine in a folder of its own, and objects made in one line.
  */
 #ifndef VB_TESTS_STORE_FIXTURE_H
 #define VB_TESTS_STORE_FIXTURE_H
@@ -73,14 +73,14 @@ static inline int fixture_teardown(void **state)
     return 0;
 }
 
-/* Ends the store and opens it again. */
+/* Closes the engine and opens it again. */
 static inline void reopen(struct fixture *fixture)
 {
     vb_engine_close(fixture->engine);
     fixture->engine = open_engine(fixture->directory);
 }
 
-/* Bytes that depend on seed and place, so that no two runs of them are alike. */
+/* Pseudo-random bytes, which differ with the seed. */
 static inline unsigned char *make_bytes(uint64_t seed, size_t size)
 {
     unsigned char *bytes = malloc(size + 1);
@@ -173,8 +173,7 @@ static inline int get_result(struct vb_engine *engine, const char *key, struct v
     return r;
 }
 
-/* Files under blobs/, waiting until there are this many (the reaper works in the background). */
-static unsigned counted;
+static unsigned counted; /* files under blobs/ */
 
 static inline int count_file(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
@@ -193,6 +192,7 @@ static inline unsigned count_blob_files(const char *directory)
     return counted;
 }
 
+/* Waits until there are so many: the reaper removes files in the background. */
 static inline void assert_blob_files(const char *directory, unsigned expected)
 {
     int64_t deadline = vb_clock_monotonic_ms() + 10000;

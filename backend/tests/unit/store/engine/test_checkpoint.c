@@ -1,5 +1,5 @@
-/* Checkpoints: the log has its length from the start, begins anew before it grows beyond that, and pages that were
- * freed go back to the disk. */
+/* Checkpoints: the log has its length from the start, begins anew before it grows beyond that, and pages that
+ * were freed go back to the disk. */
 #include "fixture.h"
 
 #include "store/engine/checkpoint.h"

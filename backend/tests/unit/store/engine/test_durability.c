@@ -1,6 +1,6 @@
 /*
- * Killed at any instant, the store opens again with every acknowledged object whole, no half object visible
- * and no file left over.
+ * After a kill at any instant, the engine opens with every acknowledged object whole, no partial object
+ * visible, and no file left over.
  */
 #include "fixture.h"
 
@@ -13,13 +13,14 @@
 #define ROUNDS    12
 #define THREADS   8
 #define KEYS_MAX  100000
-#define ROUND_MAX 400 /* milliseconds that a child lives at the most */
+#define ROUND_MAX 400 /* the longest life of a child, in ms */
 
-/* Thread number, how manieth put of the round. Sizes of all three kinds: empty, in the index, in a file. */
+/* The put number of a thread in a round. */
 struct acknowledged {
     unsigned round, thread, number;
 };
 
+/* Sizes of all kinds: empty, in the index, in a file. */
 static size_t size_of(const struct acknowledged *put)
 {
     static const size_t sizes[] = {0, 100, 20480, 60000, LARGE, 9000, 300000, 1};
@@ -43,8 +44,8 @@ struct child_thread {
     int pipe;
 };
 
-/* Puts until it is killed; reports each put once it is acknowledged. Every fourth replaces or deletes a key
- * that is not reported, so that files are removed all the while. */
+/* Puts objects until the process is killed, and reports each acknowledged put. After every fourth, it also
+ * replaces and deletes a key that it does not report, so that the reaper always has files to remove. */
 static void *put_and_report(void *context)
 {
     struct child_thread *child = context;
@@ -88,8 +89,8 @@ static void run_child(const char *directory, unsigned round, int pipe)
     _exit(4);
 }
 
-/* Starts a child, kills it after a random time, and adds the puts that it acknowledged. In every other round the time begins
- * with the first of them: on a busy machine a child may take longer than that to open its store. */
+/* Starts a child, kills it after a random time, and adds the puts that it acknowledged. In every other round
+ * the time begins with the first of them: on a busy machine, a child may take longer to open its store. */
 static size_t run_and_kill(const char *directory, unsigned round, struct acknowledged *acknowledged,
                            size_t count)
 {
@@ -143,7 +144,7 @@ static int collect(void *context, const struct vb_engine_entry *entry)
     return 0;
 }
 
-/* Whole: its bytes have the MD5 that its ETag says, and are as many as its row says. */
+/* The bytes have the MD5 that the ETag says and the size that the row says. */
 static void assert_whole(struct vb_engine *engine, const char *key)
 {
     struct vb_engine_meta meta = {0};
@@ -169,7 +170,7 @@ static void assert_whole(struct vb_engine *engine, const char *key)
     vb_engine_meta_release(&meta);
 }
 
-/* Returns how many objects have files. */
+/* Returns the number of objects that have files. */
 static unsigned assert_all_visible_whole(struct vb_engine *engine, const char *prefix)
 {
     struct check *check = vb_xcalloc(1, sizeof(*check));
@@ -199,7 +200,7 @@ static unsigned assert_all_visible_whole(struct vb_engine *engine, const char *p
     return files;
 }
 
-static void killed_at_any_instant_nothing_acknowledged_is_lost(void **state)
+static void a_kill_at_any_instant_loses_no_acknowledged_object(void **state)
 {
     struct fixture *fixture = *state;
     struct acknowledged *acknowledged = vb_xcalloc(KEYS_MAX, sizeof(*acknowledged));
@@ -234,7 +235,7 @@ static void killed_at_any_instant_nothing_acknowledged_is_lost(void **state)
         assert_int_equal(meta.size, size_of(&acknowledged[i]));
         vb_engine_meta_release(&meta);
     }
-    /* and the files are those of the objects, no more */
+    /* there is no file but those of the objects */
     assert_blob_files(fixture->directory, assert_all_visible_whole(fixture->engine, ""));
     print_message("%zu puts acknowledged in %d rounds\n", count, ROUNDS);
     free(acknowledged);
@@ -251,7 +252,7 @@ static void write_file(const char *directory, const char *name)
     close(fd);
 }
 
-static void orphans_are_removed_and_strangers_are_not(void **state)
+static void orphans_are_removed_and_foreign_files_are_not(void **state)
 {
     struct fixture *fixture = *state;
 
@@ -276,7 +277,7 @@ static int find_file(const char *path, const struct stat *st, int type, struct F
     return 0;
 }
 
-static void a_damaged_file_is_an_error_and_never_short_data(void **state)
+static void a_damaged_file_is_an_error_and_never_served_in_part(void **state)
 {
     struct fixture *fixture = *state;
     struct vb_error err = {0};
@@ -289,7 +290,7 @@ static void a_damaged_file_is_an_error_and_never_short_data(void **state)
     assert_int_equal(unlink(only_file), 0);
     assert_int_equal(get_result(fixture->engine, "k", &err), -EIO);
     assert_non_null(strstr(err.message, "missing"));
-    /* the rest goes on */
+    /* the key can be put again */
     put_made(fixture->engine, "k", 2, LARGE);
     assert_object_is(fixture->engine, "k", 2, LARGE);
 }
@@ -298,9 +299,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(killed_at_any_instant_nothing_acknowledged_is_lost),
-        TEST(orphans_are_removed_and_strangers_are_not),
-        TEST(a_damaged_file_is_an_error_and_never_short_data),
+        TEST(a_kill_at_any_instant_loses_no_acknowledged_object),
+        TEST(orphans_are_removed_and_foreign_files_are_not),
+        TEST(a_damaged_file_is_an_error_and_never_served_in_part),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,6 @@
 /*
- * Disks that are full and disks that fail. Faults are put between the engine and the system: SQLite's file
- * methods are replaced by some that fail when told to, and so are write and fdatasync of blob files (ld
- * --wrap, see meson.build).
+ * Full disks and failing disks. Faults are injected between the engine and the system: wrappers of SQLite's
+ * file methods, and of the writes and fdatasync of blob files (--wrap, see meson.build), fail on demand.
  */
 #include "fixture.h"
 
@@ -13,7 +12,7 @@
 #include <stdatomic.h>
 #include <sys/mount.h>
 
-/* The operation of that number fails, or that one and all after it. */
+/* The operation of that number fails. persistent: so do all later ones. */
 static struct {
     atomic_bool on, persistent;
     atomic_int countdown;
@@ -23,8 +22,8 @@ static struct {
     atomic_int log_dirty, blob_dirty; /* written since the last sync */
 } faults;
 
-/* SQLite has one table of methods for databases and one for files without locks; they share those replaced
- * here. */
+/* SQLite has several tables of file methods, for databases and for files without locks. They share the
+ * methods that are replaced here. */
 static struct {
     const sqlite3_io_methods *real;
     sqlite3_io_methods failing;
@@ -110,7 +109,7 @@ static int open_with_faults(sqlite3_vfs *vfs, const char *name, sqlite3_file *fi
     if (r != SQLITE_OK || !file->pMethods)
         return r;
     file->pMethods = methods_for(file->pMethods);
-    if ((flags & SQLITE_OPEN_WAL) && !log_file) /* that of the committer, which is opened first */
+    if ((flags & SQLITE_OPEN_WAL) && !log_file) /* the first to be opened: the committer's */
         log_file = file;
     return r;
 }
@@ -123,7 +122,7 @@ int __wrap_fdatasync(int fd);
 int __wrap_vb_write_all(int fd, const void *data, size_t size)
 {
     if (fault()) {
-        __real_vb_write_all(fd, data, size / 2); /* a disk becomes full in the middle */
+        __real_vb_write_all(fd, data, size / 2); /* a disk becomes full in the middle of a write */
         return -faults.system_errno;
     }
     atomic_store(&faults.blob_dirty, 1);
@@ -159,7 +158,7 @@ static void a_put_is_synced_before_it_is_acknowledged(void **state)
     }
 }
 
-static void a_full_disk_changes_nothing_and_service_returns(void **state)
+static void a_full_disk_changes_nothing_and_writes_resume_when_there_is_room(void **state)
 {
     struct fixture *fixture = *state;
     struct vb_engine *engine = fixture->engine;
@@ -189,7 +188,7 @@ static void a_full_disk_changes_nothing_and_service_returns(void **state)
     free(bytes);
 }
 
-/* What every key holds, as far as can be known: 0 nothing, otherwise the seed; after an error either. */
+/* What a key may hold: seeds, or 0 for nothing. After an error it may hold the old or the new bytes. */
 struct key_state {
     const char *key;
     uint64_t may_be[8];
@@ -248,7 +247,7 @@ static void assert_state(struct fixture *fixture, struct key_state *state)
     fail_msg("%s holds what nobody has put", state->key);
 }
 
-/* Returns whether the fault was met. */
+/* Returns whether the fault was hit. */
 static bool survive(struct fixture *fixture, int countdown, bool persistent, bool full)
 {
     struct key_state a = {.key = "a"}, b = {.key = "b"};
@@ -274,7 +273,7 @@ static bool survive(struct fixture *fixture, int countdown, bool persistent, boo
     return met;
 }
 
-static void any_single_failure_leaves_old_or_new_and_service_goes_on(void **state)
+static void any_single_failure_leaves_the_old_or_the_new_object(void **state)
 {
     struct fixture *fixture = *state;
 
@@ -287,7 +286,7 @@ static void any_single_failure_leaves_old_or_new_and_service_goes_on(void **stat
         assert_true(countdown > 20);
         log_file = NULL;
         reopen(fixture);
-        assert_blob_files(fixture->directory, 2); /* a and b, and nothing of all that failed */
+        assert_blob_files(fixture->directory, 2); /* those of a and b, and none of a failed put */
     }
 }
 
@@ -302,8 +301,8 @@ static void assert_put_succeeds_soon(struct vb_engine *engine, const char *key, 
     assert_int_equal(r, 0);
 }
 
-/* On a real file system of 16 MB, where that may be mounted. */
-static void on_a_real_full_disk_deleting_makes_room(void **state)
+/* On a real file system of 16 MB, if the test may mount one. */
+static void deleting_makes_room_on_a_real_full_disk(void **state)
 {
     struct fixture *fixture = *state;
     struct vb_engine *engine;
@@ -325,7 +324,7 @@ static void on_a_real_full_disk_deleting_makes_room(void **state)
         unsigned count = 0;
         int r = 0;
 
-        /* what was deleted in the round before is given back by and by */
+        /* the room of objects deleted in the round before comes back gradually */
         snprintf(key, sizeof(key), "%zu/0", s);
         assert_put_succeeds_soon(engine, key, bytes, size);
         while (r == 0) {
@@ -359,9 +358,9 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_put_is_synced_before_it_is_acknowledged),
-        TEST(a_full_disk_changes_nothing_and_service_returns),
-        TEST(any_single_failure_leaves_old_or_new_and_service_goes_on),
-        TEST(on_a_real_full_disk_deleting_makes_room),
+        TEST(a_full_disk_changes_nothing_and_writes_resume_when_there_is_room),
+        TEST(any_single_failure_leaves_the_old_or_the_new_object),
+        TEST(deleting_makes_room_on_a_real_full_disk),
     };
     sqlite3_vfs *vfs;
 

@@ -1,10 +1,10 @@
-/* Listing: byte order, prefixes, delimiters, continuation, and the skipping that keeps it quick. */
+/* Listing: byte order, prefixes, delimiters, continuation, and skipping what is under a common prefix. */
 #include "fixture.h"
 
 #include <errno.h>
 
 struct listed {
-    char text[8192]; /* each name and a space, a '*' after common prefixes */
+    char text[8192]; /* every name and a space; common prefixes end with '*' */
     unsigned count;
     bool truncated;
     char next[VB_ENGINE_KEY_MAX + 1];
@@ -55,12 +55,12 @@ static void keys_come_in_byte_order(void **state)
                                        "a-b", "a0", "\xf0\x9f\x8c\xbb", "\xef\xbc\xa1"};
 
     put_keys(fixture->engine, keys, VB_ARRAY_SIZE(keys));
-    /* UTF-8 order, in which U+FF21 is before U+1F33B; UTF-16 would turn them around */
+    /* in UTF-8 order U+FF21 is before U+1F33B; in UTF-16 order it is after it */
     assert_listed(fixture->engine, "", "", "", 1000,
                   "Z a a-b a/b a0 b \xc3\xa4 \xef\xbc\xa1 \xf0\x9f\x8c\xbb ", "");
 }
 
-static void prefix_and_delimiter_fold_keys(void **state)
+static void a_delimiter_folds_keys_into_common_prefixes(void **state)
 {
     struct fixture *fixture = *state;
     static const char *const keys[] = {"a",        "photos/2024/x", "photos/2024/y", "photos/2025/z",
@@ -96,7 +96,7 @@ static void start_after_is_strict_and_skips_its_common_prefix(void **state)
     assert_listed(engine, "a/", "", "a/", 1000, "a/1 a/2 ", "");
 }
 
-static void pages_join_to_the_whole(void **state)
+static void pages_together_are_the_whole_listing(void **state)
 {
     struct fixture *fixture = *state;
     static const char *const keys[] = {"a/1", "a/2", "b", "c/1", "c/2", "d", "e", "f/1"};
@@ -124,7 +124,7 @@ static void pages_join_to_the_whole(void **state)
     }
 }
 
-static void over_long_texts_are_no_harm(void **state)
+static void texts_longer_than_any_key_are_handled(void **state)
 {
     struct fixture *fixture = *state;
     static char text[3 * VB_ENGINE_KEY_MAX];
@@ -164,7 +164,7 @@ static void a_visitor_can_end_the_listing(void **state)
     assert_listed(fixture->engine, "", "", "", 10, "a ", "");
 }
 
-/* So many keys that a listing which looks at each of them takes many times as long. */
+/* Enough keys that a listing which scans them all takes many times as long. */
 #define MANY 100000u
 
 static int make_many(struct fixture *fixture)
@@ -212,10 +212,10 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         TEST(keys_come_in_byte_order),
-        TEST(prefix_and_delimiter_fold_keys),
+        TEST(a_delimiter_folds_keys_into_common_prefixes),
         TEST(start_after_is_strict_and_skips_its_common_prefix),
-        TEST(pages_join_to_the_whole),
-        TEST(over_long_texts_are_no_harm),
+        TEST(pages_together_are_the_whole_listing),
+        TEST(texts_longer_than_any_key_are_handled),
         TEST(a_visitor_can_end_the_listing),
         TEST(common_prefixes_are_skipped_not_scanned),
     };

@@ -1,5 +1,5 @@
-/* Multipart uploads: parts become one object without being copied; what is named must be what was uploaded.
- */
+/* Multipart uploads: parts become one object without a copy, and the request must name them as they were
+ * uploaded. */
 #include "fixture.h"
 
 #include <errno.h>
@@ -30,7 +30,7 @@ static int complete(struct vb_engine *engine, const char *key, const char *id,
     return vb_engine_multipart_complete(engine, "photos", key, id, parts, count, NULL, NULL, ret_meta, NULL);
 }
 
-/* Three parts, the last of them small enough for the index. */
+/* Three parts; the last one is small enough for the index. */
 static void upload_three(struct vb_engine *engine, const char *key, char id[VB_ENGINE_UPLOAD_ID_SIZE],
                          struct vb_engine_part parts[3])
 {
@@ -66,7 +66,7 @@ static void assert_is_three(struct vb_engine *engine, const char *key)
     assert_null(data);
     assert_int_equal(fd, -1);
     assert_reader_gives(reader, bytes, size);
-    /* a range over the border of two parts comes in two pieces */
+    /* a range that crosses from one part to the next comes in two pieces */
     assert_int_equal(vb_engine_reader_read(reader, (int64_t)PART - 10, buffer, 100), 10);
     assert_memory_equal(buffer, bytes + PART - 10, 10);
     assert_int_equal(vb_engine_reader_read(reader, (int64_t)PART, buffer, 100), 100);
@@ -125,13 +125,13 @@ static void complete_twice_gives_the_same_answer(void **state)
     assert_int_equal(first.size, second.size);
     vb_engine_meta_release(&first);
     vb_engine_meta_release(&second);
-    /* other parts are another call; another object is not the one it made */
+    /* not a repetition: other parts, and then another object under the key */
     assert_int_equal(complete(fixture->engine, "v", id, parts, 2, NULL), -ESRCH);
     put_made(fixture->engine, "v", 1, 10);
     assert_int_equal(complete(fixture->engine, "v", id, parts, 3, NULL), -ESRCH);
 }
 
-static void what_is_named_must_have_been_uploaded(void **state)
+static void naming_a_part_that_was_not_uploaded_is_refused(void **state)
 {
     struct fixture *fixture = *state;
     struct vb_engine *engine = fixture->engine;
@@ -159,7 +159,7 @@ static void what_is_named_must_have_been_uploaded(void **state)
     assert_int_equal(
         vb_engine_multipart_complete(engine, "photos", "v", id, parts, 3, NULL, &none, NULL, NULL), -EEXIST);
     assert_object_is(engine, "v", 1, 5);
-    /* none of that has harmed the upload */
+    /* the upload is still whole */
     assert_int_equal(complete(engine, "v", id, parts, 3, NULL), 0);
     assert_is_three(engine, "v");
 }
@@ -181,7 +181,7 @@ static void only_the_last_part_may_be_small(void **state)
     assert_int_equal(put_part(fixture->engine, "v", id, 10001, 1, 10, &parts[0]), -EINVAL);
 }
 
-static void parts_put_again_and_parts_not_named_are_removed(void **state)
+static void replaced_and_unnamed_parts_are_removed(void **state)
 {
     struct fixture *fixture = *state;
     struct vb_engine_part parts[2], unused;
@@ -219,7 +219,7 @@ static void abort_and_bucket_deletion_remove_the_parts(void **state)
     assert_blob_files(fixture->directory, 0);
 }
 
-static void readers_of_many_parts_keep_them(void **state)
+static void a_reader_keeps_the_parts_that_it_opened(void **state)
 {
     struct fixture *fixture = *state;
     struct vb_engine *engine = fixture->engine;
@@ -244,7 +244,7 @@ static void readers_of_many_parts_keep_them(void **state)
     free(bytes);
 }
 
-static void copies_of_many_parts_share_them(void **state)
+static void copies_of_a_multipart_object_share_its_parts(void **state)
 {
     struct fixture *fixture = *state;
     struct vb_engine_part parts[3];
@@ -327,12 +327,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(parts_become_one_object),
         TEST(complete_twice_gives_the_same_answer),
-        TEST(what_is_named_must_have_been_uploaded),
+        TEST(naming_a_part_that_was_not_uploaded_is_refused),
         TEST(only_the_last_part_may_be_small),
-        TEST(parts_put_again_and_parts_not_named_are_removed),
+        TEST(replaced_and_unnamed_parts_are_removed),
         TEST(abort_and_bucket_deletion_remove_the_parts),
-        TEST(readers_of_many_parts_keep_them),
-        TEST(copies_of_many_parts_share_them),
+        TEST(a_reader_keeps_the_parts_that_it_opened),
+        TEST(copies_of_a_multipart_object_share_its_parts),
         TEST(parts_and_uploads_are_listed_in_pages),
     };
 

@@ -1,4 +1,4 @@
-/* Buckets and objects: put, get, head, delete, copy, their conditions and their files. */
+/* Buckets and objects: put, get, stat, delete, copy, their conditions and their files. */
 #include "fixture.h"
 
 #include <errno.h>
@@ -119,7 +119,7 @@ static void metadata_is_kept(void **state)
     vb_engine_meta_release(&got);
 }
 
-static void missing_things_have_their_own_errors(void **state)
+static void a_missing_bucket_or_object_has_an_error_of_its_own(void **state)
 {
     struct fixture *fixture = *state;
     struct vb_engine *engine = fixture->engine;
@@ -207,7 +207,7 @@ static void note_result(void *context, int result, const struct vb_error *err)
     sem_post(&later->come);
 }
 
-static void a_put_that_nobody_waits_for_tells_its_result_once(void **state)
+static void an_asynchronous_put_reports_its_result_once(void **state)
 {
     struct fixture *fixture = *state;
     const struct vb_engine_condition none = {.absent = true};
@@ -240,7 +240,7 @@ static void *put_if_none(void *context)
     return (void *)(intptr_t)r;
 }
 
-static void of_many_conditional_puts_one_wins(void **state)
+static void one_of_many_conditional_puts_wins(void **state)
 {
     struct fixture *fixture = *state;
     pthread_t threads[16];
@@ -258,7 +258,7 @@ static void of_many_conditional_puts_one_wins(void **state)
     assert_int_equal(won, 1);
 }
 
-static void readers_keep_what_they_opened(void **state)
+static void a_reader_keeps_the_bytes_that_it_opened(void **state)
 {
     struct fixture *fixture = *state;
     static const size_t sizes[] = {1000, LARGE};
@@ -329,7 +329,7 @@ static void copies_share_the_bytes(void **state)
     assert_blob_files(fixture->directory, 0);
 }
 
-static void delete_many_deletes_those_that_are_there(void **state)
+static void delete_many_ignores_missing_keys(void **state)
 {
     struct fixture *fixture = *state;
     static const char *const keys[] = {"a", "none", "b", "a"};
@@ -354,7 +354,7 @@ static int collect_bucket(void *context, const char *bucket, int64_t created_ms)
     return 0;
 }
 
-static void buckets_live_and_die(void **state)
+static void buckets_are_created_listed_and_deleted(void **state)
 {
     struct fixture *fixture = *state;
     struct vb_engine *engine = fixture->engine;
@@ -430,7 +430,7 @@ static void an_oversized_write_is_refused(void **state)
 
     assert_int_equal(vb_engine_writer_open(fixture->engine, -1, &writer, NULL), 0);
     assert_int_equal(vb_engine_writer_write(writer, "", (size_t)VB_ENGINE_PUT_MAX + 1, NULL), -EFBIG);
-    /* and stays so: the bytes are not whole */
+    /* the error stays, since bytes are missing */
     assert_int_equal(vb_engine_writer_write(writer, "x", 1, NULL), -EFBIG);
     assert_int_equal(vb_engine_put(writer, "photos", "k", &meta, NULL, NULL), -EFBIG);
     assert_int_equal(get_result(fixture->engine, "k", NULL), -ENOENT);
@@ -446,7 +446,7 @@ static off_t index_size(const char *directory)
     return st.st_size;
 }
 
-static void the_room_of_deleted_objects_is_given_back(void **state)
+static void deleting_objects_gives_their_room_back_to_the_disk(void **state)
 {
     struct fixture *fixture = *state;
     int64_t deadline = vb_clock_monotonic_ms() + 10000;
@@ -486,7 +486,7 @@ static void *put_get_delete(void *context)
         snprintf(key, sizeof(key), "%u/%u", mixed->number, i % 7);
         put_made(mixed->engine, key, mixed->number * 1000 + i, size);
         assert_object_is(mixed->engine, key, mixed->number * 1000 + i, size);
-        /* one key that all fight for: whatever is there is whole */
+        /* all threads write this key: what it holds is always whole */
         put_made(mixed->engine, "shared", 7, i % 2 ? LARGE : 10);
         if (i % 3 == 0)
             assert_int_equal(vb_engine_delete(mixed->engine, "photos", "shared", NULL, NULL, NULL), 0);
@@ -523,22 +523,22 @@ int main(void)
         TEST(bytes_written_in_pieces_are_joined),
         TEST(etag_is_the_md5),
         TEST(metadata_is_kept),
-        TEST(missing_things_have_their_own_errors),
+        TEST(a_missing_bucket_or_object_has_an_error_of_its_own),
         TEST(a_refused_put_of_a_large_object_leaves_no_file),
         TEST(replacing_removes_the_old_bytes),
         TEST(conditions_are_checked_with_the_change),
-        TEST(of_many_conditional_puts_one_wins),
-        TEST(a_put_that_nobody_waits_for_tells_its_result_once),
-        TEST(readers_keep_what_they_opened),
+        TEST(one_of_many_conditional_puts_wins),
+        TEST(an_asynchronous_put_reports_its_result_once),
+        TEST(a_reader_keeps_the_bytes_that_it_opened),
         TEST(source_is_memory_or_one_file),
         TEST(copies_share_the_bytes),
-        TEST(delete_many_deletes_those_that_are_there),
-        TEST(buckets_live_and_die),
+        TEST(delete_many_ignores_missing_keys),
+        TEST(buckets_are_created_listed_and_deleted),
         TEST(cors_is_kept_and_removed),
         TEST(keys_are_not_paths),
         TEST(a_second_process_is_refused),
         TEST(an_oversized_write_is_refused),
-        TEST(the_room_of_deleted_objects_is_given_back),
+        TEST(deleting_objects_gives_their_room_back_to_the_disk),
         TEST(many_threads_share_commits),
     };
 
