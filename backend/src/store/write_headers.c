@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define METADATA_MAX 2048 /* bytes of names and values, as in S3 */
+
 struct metadata {
     struct vb_strbuf pairs; /* "name\0value\0…" */
     size_t size;            /* as S3 counts it */
@@ -42,47 +44,63 @@ static void add_metadata_of_query(struct vb_store_call *call, struct metadata *m
 
             if (value)
                 add_metadata(metadata, name, value);
+            metadata->pairs.failed |= !name;
         }
         at = next ? next + 1 : NULL;
     }
 }
 
+static void fail_metadata_size(struct vb_store_call *call, size_t size)
+{
+    vb_store_fail_fields(
+        call->http, VB_STORE_METADATA_TOO_LARGE,
+        (const struct vb_store_error_field[]){{"Size", vb_arena_printf(&call->http->arena, "%zu", size)},
+                                              {"MaxSizeAllowed", "2048"},
+                                              {NULL, NULL}},
+        NULL);
+}
+
+/* NULL: there is none. Returns false after answering. */
 static bool read_user_metadata(struct vb_store_call *call, char **ret_metadata)
 {
     struct metadata metadata = {0};
-    bool ok = true;
+    char *kept = NULL;
+    bool ok;
 
     vb_strbuf_init(&metadata.pairs, (size_t)64 * 1024);
     vb_http_headers(call->http, add_metadata, &metadata);
     if (call->verified.presigned)
         add_metadata_of_query(call, &metadata);
-    *ret_metadata = NULL;
-    if (metadata.size > 2048 || vb_strbuf_failed(&metadata.pairs)) {
-        vb_store_fail_fields(call->http, VB_STORE_METADATA_TOO_LARGE,
-                             (const struct vb_store_error_field[]){
-                                 {"Size", vb_arena_printf(&call->http->arena, "%zu", metadata.size)},
-                                 {"MaxSizeAllowed", "2048"},
-                                 {NULL, NULL}},
-                             NULL);
-        ok = false;
-    } else if (metadata.pairs.length > 0) {
-        *ret_metadata = vb_arena_strndup(&call->http->arena, metadata.pairs.data, metadata.pairs.length);
-        ok = *ret_metadata != NULL;
-        if (!ok)
-            vb_store_fail(call->http, VB_STORE_SLOW_DOWN, NULL);
+    ok = !vb_strbuf_failed(&metadata.pairs);
+    if (ok && metadata.pairs.length > 0) {
+        kept = vb_arena_strndup(&call->http->arena, metadata.pairs.data, metadata.pairs.length);
+        ok = kept != NULL;
     }
     vb_strbuf_release(&metadata.pairs);
-    return ok;
+    if (metadata.size > METADATA_MAX)
+        fail_metadata_size(call, metadata.size);
+    else if (!ok)
+        vb_store_fail(call->http, VB_STORE_SLOW_DOWN, NULL);
+    else
+        *ret_metadata = kept;
+    return ok && metadata.size <= METADATA_MAX;
 }
 
-/* Content-Encoding without "aws-chunked", which describes the transfer and not the object. */
-static char *stored_content_encoding(struct vb_arena *arena, const char *header)
+/* Reads Content-Encoding without "aws-chunked", which describes the transfer and not the object. NULL:
+ * nothing is left. Returns false after answering. */
+static bool read_content_encoding(struct vb_store_call *call, char **ret_encoding)
 {
-    char *kept = header ? vb_arena_calloc(arena, strlen(header) + 2) : NULL;
-    char *end = kept;
+    const char *header = vb_http_header(call->http, "Content-Encoding");
+    char *kept, *end;
 
-    if (!kept)
-        return NULL;
+    *ret_encoding = NULL;
+    if (!header)
+        return true;
+    kept = end = vb_arena_calloc(&call->http->arena, strlen(header) + 2);
+    if (!kept) {
+        vb_store_fail(call->http, VB_STORE_SLOW_DOWN, NULL);
+        return false;
+    }
     while (*header) {
         size_t length;
 
@@ -96,7 +114,9 @@ static char *stored_content_encoding(struct vb_arena *arena, const char *header)
         }
         header += length;
     }
-    return *kept ? kept : NULL;
+    if (*kept)
+        *ret_encoding = kept;
+    return true;
 }
 
 bool vb_store_call_read_meta(struct vb_store_call *call, struct vb_engine_meta *ret_meta)
@@ -104,16 +124,16 @@ bool vb_store_call_read_meta(struct vb_store_call *call, struct vb_engine_meta *
     struct vb_http_request *http = call->http;
 
     /* the engine copies these strings; the request owns them */
-    *ret_meta = (struct vb_engine_meta){
-        .content_type = (char *)vb_http_header(http, "Content-Type"),
-        .cache_control = (char *)vb_http_header(http, "Cache-Control"),
-        .content_disposition = (char *)vb_http_header(http, "Content-Disposition"),
-        .content_encoding = stored_content_encoding(&http->arena, vb_http_header(http, "Content-Encoding")),
-        .content_language = (char *)vb_http_header(http, "Content-Language"),
-        .expires = (char *)vb_http_header(http, "Expires")};
+    *ret_meta =
+        (struct vb_engine_meta){.content_type = (char *)vb_http_header(http, "Content-Type"),
+                                .cache_control = (char *)vb_http_header(http, "Cache-Control"),
+                                .content_disposition = (char *)vb_http_header(http, "Content-Disposition"),
+                                .content_language = (char *)vb_http_header(http, "Content-Language"),
+                                .expires = (char *)vb_http_header(http, "Expires")};
     if (ret_meta->content_type && !*ret_meta->content_type)
         ret_meta->content_type = NULL;
-    return read_user_metadata(call, &ret_meta->user_metadata);
+    return read_content_encoding(call, &ret_meta->content_encoding) &&
+           read_user_metadata(call, &ret_meta->user_metadata);
 }
 
 static bool word_in(const char *word, const char *const *words)

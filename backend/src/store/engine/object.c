@@ -116,7 +116,7 @@ int vb_engine_stat(struct vb_engine *engine, const char *bucket, const char *key
     int r = vb_engine_index_pool_borrow(engine->readers, &index, err);
 
     if (r == 0)
-        r = vb_engine_row_select_named(index, VB_ENGINE_SQL_OBJECT_META, bucket, key, &row, err);
+        r = vb_engine_row_select_object_in(index, VB_ENGINE_SQL_OBJECT_META, bucket, key, &row, err);
     if (r == 0 && ret_meta)
         r = vb_engine_row_read_meta(row, ret_meta, err);
     return r;
@@ -186,8 +186,8 @@ static int read_source(struct vb_engine_index *index, struct copy_change *change
     struct vb_engine_meta source VB_CLEANUP(vb_engine_meta_release) = {0};
     sqlite3_stmt *row VB_CLEANUP(vb_engine_index_resetp) = NULL;
     struct vb_error *err = change->base.err;
-    int r = vb_engine_row_select_named(index, VB_ENGINE_SQL_OBJECT_META, change->from_bucket,
-                                       change->from_key, &row, err);
+    int r = vb_engine_row_select_object_in(index, VB_ENGINE_SQL_OBJECT_META, change->from_bucket,
+                                           change->from_key, &row, err);
 
     if (r == 0)
         r = vb_engine_row_read_meta(row, &source, err);

@@ -152,7 +152,7 @@ static int find_object(struct vb_engine *engine, const char *bucket, const char 
     int r = vb_engine_index_pool_borrow(engine->readers, &index, err);
 
     if (r == 0)
-        r = vb_engine_row_select_named(index, VB_ENGINE_SQL_OBJECT_READ, bucket, key, &row, err);
+        r = vb_engine_row_select_object_in(index, VB_ENGINE_SQL_OBJECT_READ, bucket, key, &row, err);
     if (r < 0)
         return r;
     ret_found->blob_id = sqlite3_column_int64(row, 14);

@@ -49,8 +49,8 @@ sqlite3_stmt *vb_engine_row_select_object(struct vb_engine_index *index, enum vb
     return NULL;
 }
 
-int vb_engine_row_select_named(struct vb_engine_index *index, enum vb_engine_sql sql, const char *bucket,
-                               const char *key, sqlite3_stmt **ret_row, struct vb_error *err)
+int vb_engine_row_select_object_in(struct vb_engine_index *index, enum vb_engine_sql sql, const char *bucket,
+                                   const char *key, sqlite3_stmt **ret_row, struct vb_error *err)
 {
     sqlite3_stmt *row;
     int64_t bucket_id;

@@ -27,8 +27,8 @@ int vb_engine_row_find_bucket(struct vb_engine_index *index, const char *bucket,
 sqlite3_stmt *vb_engine_row_select_object(struct vb_engine_index *index, enum vb_engine_sql sql,
                                           int64_t bucket_id, const char *key);
 /* The same for a bucket given by name. Returns 0, -ENODEV, -ENOENT, or the index's failure, described. */
-int vb_engine_row_select_named(struct vb_engine_index *index, enum vb_engine_sql sql, const char *bucket,
-                               const char *key, sqlite3_stmt **ret_row, struct vb_error *err);
+int vb_engine_row_select_object_in(struct vb_engine_index *index, enum vb_engine_sql sql, const char *bucket,
+                                   const char *key, sqlite3_stmt **ret_row, struct vb_error *err);
 
 struct vb_engine_row_object {
     bool exists;
