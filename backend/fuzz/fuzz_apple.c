@@ -1,5 +1,5 @@
-/* Sign in with Apple: tokens as they come from strangers; payloads as Apple would sign them, which is what
- * the bytes after the first are then; and key sets. The first byte says which. */
+/* Fuzzes Sign in with Apple. The first byte says what the rest is: 't' a token as strangers send it, 'p' a
+ * payload, which is signed here as Apple would, anything else a key set. */
 #include "api/auth/apple_token.h"
 #include "base/encode.h"
 

@@ -1,5 +1,5 @@
-/* MP4 and QuickTime files as strangers make them: their boxes are walked through quickly and from inside the
- * file, and what is called canonical holds none of what is private. */
+/* Fuzzes MP4 and QuickTime files: a scan stays within the file, ends soon, and calls no file canonical that
+ * has private data. */
 #include "media/atoms.h"
 
 #include <errno.h>

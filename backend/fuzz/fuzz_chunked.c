@@ -1,5 +1,5 @@
-/* Fuzzes the aws-chunked decoder: the first byte picks the form and how the rest is split. However it is
- * split, the result must be the same. */
+/* Fuzzes the aws-chunked decoder. The first byte chooses the form and how the rest is split: the result must
+ * not depend on the split. */
 #include "s3/chunked.h"
 
 #include "base/memory.h"

@@ -1,5 +1,5 @@
-/* Access tokens: as they come from strangers, and, with a good signature put on, as they would come from
- * somebody with the key: then the payload is read too. */
+/* Fuzzes access tokens: as strangers send them, and with a good signature, so that the payload is read,
+ * too. */
 #include "api/auth/jwt.h"
 #include "base/encode.h"
 #include "base/hash.h"

@@ -1,7 +1,6 @@
 /*
- * Fuzzes verification with a request that is read from the input, a line each: method, path, query, then
- * headers
- * ("name: value"). Nothing may verify, as no input knows the key; and what is signed here must verify.
+ * Fuzzes verification. The input is a request, a line each: method, path, query, then headers ("name:
+ * value"). Nothing may verify, because no input knows the key; what is signed here must verify.
  */
 #include "s3/sigv4.h"
 

@@ -1,5 +1,5 @@
-/* First bytes and headers of uploaded files: whatever they hold, an answer comes, quickly and from inside the
- * data. */
+/* Fuzzes the type and the dimensions of uploads: any bytes get an answer soon, and no byte past them is
+ * read. */
 #include "media/dimensions.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     r = vb_media_dimensions(type, data, size, &found, &needed);
     if (r == 0 && (found.width == 0 || found.height == 0))
         abort();
-    if (r == -EAGAIN && needed <= size) /* whoever asks again would ask for ever */
+    if (r == -EAGAIN && needed <= size) /* a caller that reads so many would ask for ever */
         abort();
     if (r != 0 && r != -EAGAIN && r != -EINVAL)
         abort();

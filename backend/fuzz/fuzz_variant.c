@@ -14,7 +14,7 @@ static bool same(const struct vb_variant *a, const struct vb_variant *b)
            a->quality == b->quality;
 }
 
-/* What the query means is said by its normal text just as well, and the source's size is applied once. */
+/* The canonical text parses to the same variant, and fitting it to a source is idempotent. */
 static void check(const struct vb_query *query, size_t seed)
 {
     char text[VB_QUERY_TEXT_SIZE];

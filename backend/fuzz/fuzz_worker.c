@@ -1,5 +1,5 @@
-/* Answers of a media worker that was taken over by what it read: what is believed keeps its bounds and can be
- * shown. */
+/* Fuzzes the answers of a media worker that was taken over: an answer that is accepted keeps its bounds and
+ * can be shown. */
 #include "media/job.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 
     if (r == 0 && size != sizeof(result))
         abort();
-    /* most inputs are of another length: the same, filled up or cut */
+    /* most inputs have another length: they are tried padded or cut, too */
     memcpy(message, data, size < sizeof(message) ? size : sizeof(message));
     r = vb_media_result_read(message, sizeof(message), &padded);
     if (r != 0 && r != -EPROTO)

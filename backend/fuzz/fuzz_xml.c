@@ -1,5 +1,5 @@
-/* Fuzzes the XML reader with any bytes, and the writer with whatever text the reader found: what is written
- * must be read back the same. */
+/* Fuzzes the XML reader with any bytes, and the writer with the text that the reader found: it must read back
+ * the same. */
 #include "s3/xml.h"
 
 #include "base/memory.h"
@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The text that stands at path, of the one element that is looked for. */
+/* The element that is looked for: its path and its text. */
 struct wanted {
     const char *path, *text;
     bool found;

@@ -2,7 +2,7 @@
  * A call of the pool of media workers: see workers.h.
  *
  *                  a worker is given          it answers
- *   run() ─▶ waits ─────────────────▶ works ─────────────▶ done: the worker goes back, or is killed after an upload
+ *   run() ─▶ waits ─────────────────▶ works ─────────────▶ done: the worker goes back (variant) or ends
  *              │                        │
  *              │ the queue is full,     ├─ time is up, or nonsense ──▶ the worker is killed; the call fails
  *              │ or time is up          │

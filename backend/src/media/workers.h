@@ -46,7 +46,7 @@ struct vb_media_files {
  * owner: whose upload it is, any text that tells one owner from another; NULL: nobody's.
  *
  * Returns 0 with ret, whose status may still be VB_MEDIA_BAD, or
- *   -EBUSY      too many calls wait, or the system killed the worker twice, the second time alone: 503, Retry-After
+ *   -EBUSY      too many calls wait, or the system killed two workers, the second one alone: 503, Retry-After
  *   -ETIMEDOUT  the job took too long, and its worker was killed
  *   -EPIPE      two workers died of this file
  *   -EPROTO     the worker answered nonsense

@@ -48,8 +48,8 @@ void fixture_release(struct fixture *f);
 /* Whether memory has something of that name whose time is not over. */
 bool fixture_remembers(struct fixture *f, const char *name);
 
-/* An answer of the origin with bytes [offset, offset + size) of an object of that many bytes; the byte at n is
- * byte_at(n). To be freed. */
+/* An answer of the origin with bytes [offset, offset + size) of an object of that many bytes; the byte at n
+ * is byte_at(n). To be freed. */
 char byte_at(int64_t n);
 struct script_step piece_step(const char *etag, int64_t offset, size_t size, int64_t total);
 

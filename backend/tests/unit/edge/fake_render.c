@@ -1,4 +1,5 @@
-/* What a nursery forks in place of decoders: the last byte of the source says what the worker does (enum fake_order). */
+/* What a nursery forks in place of decoders: the last byte of the source says what the worker does (enum
+ * fake_order). */
 #include "fake_render.h"
 
 #include "jail/image.h"

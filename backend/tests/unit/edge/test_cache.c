@@ -1,4 +1,4 @@
-/* The edge's memory: what is remembered, for how long and within which bounds; one fill at a time. */
+/* The edge's memory: expiry, eviction, bounds, purges, and single flight. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,7 +66,7 @@ static bool has(struct vb_cache *cache, const char *key, int64_t now_ms)
     return entry != NULL;
 }
 
-static void a_published_object_is_found_until_its_time_is_over(void **state)
+static void a_published_object_is_a_hit_until_it_expires(void **state)
 {
     struct vb_cache *cache = make_cache(0, 0);
     (void)state;
@@ -82,7 +82,7 @@ static void a_published_object_is_found_until_its_time_is_over(void **state)
     vb_cache_destroy(cache);
 }
 
-static void what_is_missing_or_unfit_is_remembered_for_five_seconds(void **state)
+static void missing_and_unfit_entries_expire_after_five_seconds(void **state)
 {
     struct vb_cache *cache = make_cache(0, 0);
     struct vb_cache_entry missing = {.missing = true}, unfit = {.unfit = true};
@@ -96,7 +96,7 @@ static void what_is_missing_or_unfit_is_remembered_for_five_seconds(void **state
     vb_cache_destroy(cache);
 }
 
-static void the_least_recently_used_go_first_and_bytes_stay_bounded(void **state)
+static void the_least_recently_used_entry_is_evicted_first(void **state)
 {
     struct vb_cache *cache = make_cache(16 * 64 * 1024, 16 * 1024); /* 64 KiB a shard */
     struct vb_cache_stats stats;
@@ -115,7 +115,7 @@ static void the_least_recently_used_go_first_and_bytes_stay_bounded(void **state
     vb_cache_destroy(cache);
 }
 
-static void an_evicted_object_stays_whole_for_who_is_sending_it(void **state)
+static void an_evicted_entry_lives_until_its_last_reference(void **state)
 {
     struct vb_cache *cache = make_cache(16 * 32 * 1024, 16 * 1024);
     char key[32];
@@ -133,7 +133,7 @@ static void an_evicted_object_stays_whole_for_who_is_sending_it(void **state)
     vb_cache_destroy(cache);
 }
 
-static void slow_readers_of_evicted_objects_use_up_the_room(void **state)
+static void evicted_entries_in_use_take_up_room(void **state)
 {
     struct vb_cache *cache = make_cache(100 * 1000, 16 * 1024);
     struct vb_cache_entry *held[20] = {0};
@@ -150,14 +150,14 @@ static void slow_readers_of_evicted_objects_use_up_the_room(void **state)
     vb_cache_destroy(cache);
 }
 
-static void what_may_be_outdated_is_served_for_five_seconds_and_says_so(void **state)
+static void stale_entries_are_marked_and_expire_after_five_seconds(void **state)
 {
     struct vb_cache *cache = make_cache(0, 0);
     int64_t later_ms = VB_CACHE_TTL_MS + 1;
     enum vb_cache_source source = VB_CACHE_SOURCE_HIT;
     (void)state;
     put(cache, "a", 100, 'x', 0);
-    struct vb_cache_entry *older = vb_cache_peek(cache, "a"); /* its time is over, and it is there */
+    struct vb_cache_entry *older = vb_cache_peek(cache, "a"); /* expired, and still in memory */
     assert_non_null(older);
     publish(cache, "a", older, VB_CACHE_SOURCE_STALE, later_ms);
     struct vb_cache_entry *entry = vb_cache_lookup(cache, "a", later_ms + 4999, &source);
@@ -169,7 +169,7 @@ static void what_may_be_outdated_is_served_for_five_seconds_and_says_so(void **s
     vb_cache_destroy(cache);
 }
 
-static void a_failed_fill_leaves_nothing_behind(void **state)
+static void a_failed_fill_leaves_no_entry(void **state)
 {
     struct vb_cache *cache = make_cache(0, 0);
     struct vb_cache_entry *found;
@@ -183,7 +183,7 @@ static void a_failed_fill_leaves_nothing_behind(void **state)
     vb_cache_destroy(cache);
 }
 
-static void who_does_not_want_to_wait_is_told_that_another_is_at_it(void **state)
+static void a_claim_without_a_waiter_is_told_that_another_leads(void **state)
 {
     struct vb_cache *cache = make_cache(0, 0);
     struct vb_cache_entry *found;
@@ -195,7 +195,7 @@ static void who_does_not_want_to_wait_is_told_that_another_is_at_it(void **state
     vb_cache_destroy(cache);
 }
 
-static void an_object_that_has_gone_replaces_the_one_that_was(void **state)
+static void a_missing_entry_replaces_an_older_object(void **state)
 {
     struct vb_cache *cache = make_cache(0, 0);
     struct vb_cache_entry *found, missing = {.missing = true};
@@ -209,7 +209,7 @@ static void an_object_that_has_gone_replaces_the_one_that_was(void **state)
     vb_cache_destroy(cache);
 }
 
-static void a_purge_takes_the_object_and_its_parts_and_nothing_else(void **state)
+static void a_purge_drops_the_object_with_its_parts_and_nothing_else(void **state)
 {
     struct vb_cache *cache = make_cache(0, 0);
     struct vb_cache_stats stats;
@@ -252,7 +252,7 @@ static bool fill(struct vb_cache *cache, const char *key, bool missing)
     return kept;
 }
 
-static void a_fill_that_a_purge_overtook_is_not_remembered(void **state)
+static void a_fill_that_is_purged_in_flight_is_not_kept(void **state)
 {
     struct vb_cache *cache = make_cache(0, 0);
 
@@ -263,11 +263,11 @@ static void a_fill_that_a_purge_overtook_is_not_remembered(void **state)
     assert_true(fill(cache, "ab", false));
     assert_false(has(cache, "a\nw=64", 0));
     assert_true(has(cache, "ab", 0));
-    assert_true(fill(cache, "a", true)); /* that it is gone is true all the more */
+    assert_true(fill(cache, "a", true)); /* a missing entry is right all the more */
     assert_true(has(cache, "a", 0));
     vb_cache_purge(cache, "b");
     assert_false(fill(cache, "b", false));
-    assert_true(claim(cache, "b")); /* asked for again, it is as any other */
+    assert_true(claim(cache, "b")); /* the purge does not outlast its flight */
     assert_true(fill(cache, "b", false));
     assert_true(has(cache, "b", 0));
     vb_cache_destroy(cache);
@@ -378,17 +378,17 @@ static void eviction_under_readers_is_safe(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_published_object_is_found_until_its_time_is_over),
-        cmocka_unit_test(what_is_missing_or_unfit_is_remembered_for_five_seconds),
-        cmocka_unit_test(the_least_recently_used_go_first_and_bytes_stay_bounded),
-        cmocka_unit_test(an_evicted_object_stays_whole_for_who_is_sending_it),
-        cmocka_unit_test(slow_readers_of_evicted_objects_use_up_the_room),
-        cmocka_unit_test(what_may_be_outdated_is_served_for_five_seconds_and_says_so),
-        cmocka_unit_test(a_failed_fill_leaves_nothing_behind),
-        cmocka_unit_test(who_does_not_want_to_wait_is_told_that_another_is_at_it),
-        cmocka_unit_test(an_object_that_has_gone_replaces_the_one_that_was),
-        cmocka_unit_test(a_purge_takes_the_object_and_its_parts_and_nothing_else),
-        cmocka_unit_test(a_fill_that_a_purge_overtook_is_not_remembered),
+        cmocka_unit_test(a_published_object_is_a_hit_until_it_expires),
+        cmocka_unit_test(missing_and_unfit_entries_expire_after_five_seconds),
+        cmocka_unit_test(the_least_recently_used_entry_is_evicted_first),
+        cmocka_unit_test(an_evicted_entry_lives_until_its_last_reference),
+        cmocka_unit_test(evicted_entries_in_use_take_up_room),
+        cmocka_unit_test(stale_entries_are_marked_and_expire_after_five_seconds),
+        cmocka_unit_test(a_failed_fill_leaves_no_entry),
+        cmocka_unit_test(a_claim_without_a_waiter_is_told_that_another_leads),
+        cmocka_unit_test(a_missing_entry_replaces_an_older_object),
+        cmocka_unit_test(a_purge_drops_the_object_with_its_parts_and_nothing_else),
+        cmocka_unit_test(a_fill_that_is_purged_in_flight_is_not_kept),
         cmocka_unit_test(a_crowd_that_misses_one_key_has_one_leader_and_all_are_served),
         cmocka_unit_test(eviction_under_readers_is_safe),
     };

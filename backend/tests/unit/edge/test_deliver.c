@@ -1,4 +1,4 @@
-/* CDN delivery over HTTP, in front of a small S3 of the test's own that counts what it is asked. */
+/* CDN delivery over HTTP, before a small S3 of the test's own that counts its requests. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,8 +14,10 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/metrics.h"
 #include "base/pool.h"
 #include "edge/deliver.h"
+#include "fake_render.h"
 #include "http/client.h"
 #include "http/range.h"
 #include "http/server.h"
@@ -27,9 +29,12 @@
 
 enum { EDGE_WORKERS = 4, CROWD = 40 };
 
+static const char real[] = FAKE_JPEG FAKE_JPEG_SIZE "w"; /* of which fake_render makes variants */
+
 static const struct object {
     const char *key, *etag, *content_type;
     int size;
+    const char *body; /* NULL: byte_at() of each offset */
 } objects[] = {
     {"profile-pictures/u/small.jpg", "\"5ma11\"", "image/jpeg", SMALL_SIZE},
     {"profile-pictures/u/with space+ü.jpg", "\"5pace\"", "image/jpeg", 10},
@@ -37,6 +42,7 @@ static const struct object {
     {"profile-pictures/u/script.svg", "\"5c\"", "image/svg+xml", 100},
     {"vibe-stories/videos/large.mp4", "\"1a49e\"", "video/mp4", LARGE_SIZE},
     {"user-uploads/u/secret.jpg", "\"5ec\"", "image/jpeg", 100},
+    {"activity-images/a/real.jpg", "\"4ea1\"", "image/jpeg", sizeof(real) - 1, real},
 };
 
 struct fixture {
@@ -46,7 +52,8 @@ struct fixture {
     struct vb_credentials_provider *credentials;
     struct vb_s3_client *s3;
     struct vb_edge *edge;
-    char folder[64]; /* of the edge's disk; "": none */
+    struct vb_workers *workers; /* NULL: none */
+    char folder[64];            /* of the edge's disk; "": none */
     atomic_int gets, heads, others;
     atomic_bool down, gone, hold_for_crowd; /* the next request waits */
 };
@@ -90,7 +97,7 @@ static void send_object(struct vb_http_request *request, const struct object *ob
                             (long long)(offset + size - 1), object->size);
     char *data = vb_xmalloc((size_t)size + 1);
     for (int64_t i = 0; i < size; i++)
-        data[i] = byte_at(offset + i);
+        data[i] = object->body ? object->body[offset + i] : byte_at(offset + i);
     vb_http_answer_static(request, range == VB_RANGE_PARTIAL ? 206 : 200, object->content_type, data,
                           (size_t)size, free, data);
 }
@@ -144,6 +151,7 @@ static void start_edge(struct fixture *fixture)
 {
     struct vb_error err;
     if (vb_edge_create(&(struct vb_edge_config){.s3 = fixture->s3,
+                                                .workers = fixture->workers,
                                                 .cache_directory = *fixture->folder ? fixture->folder : NULL},
                        &fixture->edge, &err) < 0)
         fail_msg("%s", err.message);
@@ -196,6 +204,19 @@ static int set_up_with_disk(void **state)
     return 0;
 }
 
+static int set_up_with_workers(void **state)
+{
+    struct vb_error err;
+    set_up(state);
+    struct fixture *fixture = *state;
+    stop_edge(fixture);
+    if (vb_workers_start(&(struct vb_workers_config){.program = getenv("FAKE_RENDER"), .processes = 2},
+                         &fixture->workers, &err) < 0)
+        fail_msg("%s", err.message);
+    start_edge(fixture);
+    return 0;
+}
+
 static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
 {
     (void)status, (void)type, (void)where;
@@ -206,6 +227,7 @@ static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
     stop_edge(fixture);
+    vb_workers_stop(fixture->workers);
     if (*fixture->folder)
         nftw(fixture->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     vb_s3_client_destroy(fixture->s3);
@@ -293,7 +315,7 @@ static void expect_status(struct fixture *fixture, const char *method, const cha
     release(&answer);
 }
 
-static void a_picture_comes_with_what_caches_and_pages_need(void **state)
+static void a_picture_has_the_headers_that_caches_and_pages_need(void **state)
 {
     struct fixture *fixture = *state;
     struct answer answer = ask(fixture, "GET", "/profile-pictures/u/small.jpg", NULL);
@@ -331,7 +353,7 @@ static void keys_are_percent_decoded_once(void **state)
     expect_status(*state, "GET", "/profile-pictures/u/with%2520space+%C3%BC.jpg", NULL, 404);
 }
 
-static void a_copy_that_is_current_is_not_sent_again(void **state)
+static void a_conditional_get_of_a_current_copy_is_304(void **state)
 {
     struct fixture *fixture = *state;
     static const char path[] = "/profile-pictures/u/small.jpg";
@@ -403,7 +425,7 @@ static void an_object_of_no_bytes_is_delivered(void **state)
     release(&answer);
 }
 
-static void what_does_not_exist_is_404_and_asked_of_s3_once(void **state)
+static void a_missing_object_is_404_and_costs_s3_one_request(void **state)
 {
     struct fixture *fixture = *state;
     for (int i = 0; i < 3; i++) {
@@ -460,7 +482,7 @@ static void a_preflight_is_answered(void **state)
     release(&answer);
 }
 
-static void types_that_may_hold_scripts_are_not_passed_on(void **state)
+static void types_that_may_hold_scripts_become_octet_stream(void **state)
 {
     struct answer answer = ask(*state, "GET", "/profile-pictures/u/script.svg", NULL);
     assert_int_equal(answer.status, 200);
@@ -469,7 +491,7 @@ static void types_that_may_hold_scripts_are_not_passed_on(void **state)
     release(&answer);
 }
 
-static void without_s3_it_is_503_and_service_returns_with_s3(void **state)
+static void without_s3_it_is_503_until_s3_is_back(void **state)
 {
     struct fixture *fixture = *state;
     expect_status(fixture, "HEAD", "/vibe-stories/videos/large.mp4", NULL,
@@ -510,7 +532,7 @@ static void expect_body(struct fixture *fixture, const char *path, int size, con
 #define SMALL "/profile-pictures/u/small.jpg"
 #define LARGE "/vibe-stories/videos/large.mp4"
 
-static void the_disk_survives_a_restart_and_s3_is_asked_only_whether_it_is_still_so(void **state)
+static void after_a_restart_the_disk_is_revalidated_by_a_head(void **state)
 {
     struct fixture *fixture = *state;
     int gets;
@@ -524,7 +546,7 @@ static void the_disk_survives_a_restart_and_s3_is_asked_only_whether_it_is_still
     assert_int_equal(fixture->heads, 2);
 }
 
-static void pieces_that_were_fetched_are_not_fetched_again(void **state)
+static void pieces_on_disk_are_not_fetched_again(void **state)
 {
     struct fixture *fixture = *state;
     struct answer answer = ask(fixture, "GET", LARGE, "Range: bytes=300000-600000");
@@ -542,7 +564,7 @@ static void pieces_that_were_fetched_are_not_fetched_again(void **state)
     assert_int_equal(fixture->gets, gets + 5); /* of seven pieces */
 }
 
-static void without_s3_the_disk_serves_on_and_says_so(void **state)
+static void without_s3_the_disk_serves_stale_copies(void **state)
 {
     struct fixture *fixture = *state;
     expect_body(fixture, SMALL, SMALL_SIZE, "x-cache: miss");
@@ -557,7 +579,7 @@ static void without_s3_the_disk_serves_on_and_says_so(void **state)
     expect_status(fixture, "GET", "/profile-pictures/u/script.svg", NULL, 503);
 }
 
-static void what_was_deleted_goes_from_the_disk_too(void **state)
+static void a_deleted_object_goes_from_the_disk(void **state)
 {
     struct fixture *fixture = *state;
     expect_body(fixture, SMALL, SMALL_SIZE, "x-cache: miss");
@@ -566,10 +588,10 @@ static void what_was_deleted_goes_from_the_disk_too(void **state)
     expect_status(fixture, "GET", SMALL, NULL, 404);
     atomic_store(&fixture->down, true);
     restart_edge(fixture);
-    expect_status(fixture, "GET", SMALL, NULL, 503); /* nothing is left that could be served */
+    expect_status(fixture, "GET", SMALL, NULL, 503); /* no stale copy is left */
 }
 
-static void a_purge_is_felt_at_once(void **state)
+static void a_purge_takes_effect_at_once(void **state)
 {
     struct fixture *fixture = *state;
     expect_body(fixture, SMALL, SMALL_SIZE, "x-cache: miss");
@@ -579,7 +601,7 @@ static void a_purge_is_felt_at_once(void **state)
     expect_status(fixture, "GET", SMALL, NULL, 404);
 }
 
-static void a_query_that_asks_for_no_variant_is_no_other_object(void **state)
+static void a_query_without_variant_parameters_is_the_same_object(void **state)
 {
     struct fixture *fixture = *state;
     expect_body(fixture, SMALL, SMALL_SIZE, "x-cache: miss");
@@ -596,7 +618,7 @@ static void a_malformed_variant_is_refused_and_named(void **state)
 }
 
 /* None of these reaches a media worker: there is none in this test. */
-static void variants_of_what_is_no_picture_are_refused(void **state)
+static void variants_of_an_object_that_is_no_picture_are_refused(void **state)
 {
     struct fixture *fixture = *state;
     expect_status(fixture, "GET", LARGE "?w=320", NULL, 422);
@@ -642,36 +664,94 @@ static void a_crowd_that_misses_one_key_costs_s3_one_request(void **state)
     assert_int_equal(fixture->gets, 1);
 }
 
-#define TEST(name)      cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-#define DISK_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_with_disk, tear_down)
+#define REAL "/activity-images/a/real.jpg"
+
+static uint64_t renderings(void)
+{
+    return vb_counter_value(vb_metrics_counter("vibe_cdn_renderings_total", "Variants rendered.", ""));
+}
+
+static void *ask_for_variant(void *context)
+{
+    struct client *client = context;
+    struct answer answer = ask(client->fixture, "GET", REAL "?w=320&fm=webp", NULL);
+    client->status = answer.status;
+    client->whole = answer.size == FAKE_SIZE && memcmp(answer.body, "RIFF", 4) == 0;
+    release(&answer);
+    return NULL;
+}
+
+static void a_crowd_that_misses_one_variant_costs_one_rendering(void **state)
+{
+    struct client clients[CROWD];
+    pthread_t threads[CROWD];
+    uint64_t before = renderings();
+    for (int i = 0; i < CROWD; i++) {
+        clients[i] = (struct client){.fixture = *state};
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_for_variant, &clients[i]), 0);
+    }
+    for (int i = 0; i < CROWD; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(clients[i].status, 200);
+        assert_true(clients[i].whole);
+    }
+    assert_int_equal(renderings(), before + 1);
+}
+
+static void the_source_of_a_variant_stays_in_memory(void **state)
+{
+    struct fixture *fixture = *state;
+    expect_status(fixture, "GET", REAL "?w=320&fm=webp", NULL, 200);
+    expect_status(fixture, "GET", REAL "?w=480&fm=webp", NULL, 200); /* of the same source */
+    struct answer answer = ask(fixture, "GET", REAL, NULL);
+    assert_header(&answer, "x-cache: hit");
+    assert_int_equal(fixture->gets, 1);
+    release(&answer);
+}
+
+static void after_winding_down_nothing_is_rendered(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t before = renderings();
+    vb_edge_wind_down(fixture->edge);
+    expect_status(fixture, "GET", REAL "?w=320&fm=webp", NULL, 503);
+    assert_int_equal(renderings(), before);
+}
+
+#define TEST(name)        cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define DISK_TEST(name)   cmocka_unit_test_setup_teardown(name, set_up_with_disk, tear_down)
+#define RENDER_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_with_workers, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_picture_comes_with_what_caches_and_pages_need),
+        TEST(a_picture_has_the_headers_that_caches_and_pages_need),
         TEST(the_second_request_is_answered_from_memory),
         TEST(keys_are_percent_decoded_once),
-        TEST(a_copy_that_is_current_is_not_sent_again),
+        TEST(a_conditional_get_of_a_current_copy_is_304),
         TEST(ranges_of_a_small_object),
         TEST(a_large_object_is_streamed_whole_and_in_ranges),
         TEST(head_of_a_large_object_fetches_no_body),
         TEST(an_object_of_no_bytes_is_delivered),
-        TEST(what_does_not_exist_is_404_and_asked_of_s3_once),
+        TEST(a_missing_object_is_404_and_costs_s3_one_request),
         TEST(private_and_malformed_names_never_reach_s3),
         TEST(other_methods_are_refused),
         TEST(a_preflight_is_answered),
-        TEST(types_that_may_hold_scripts_are_not_passed_on),
-        TEST(without_s3_it_is_503_and_service_returns_with_s3),
+        TEST(types_that_may_hold_scripts_become_octet_stream),
+        TEST(without_s3_it_is_503_until_s3_is_back),
         TEST(a_large_object_that_was_deleted_is_404_and_not_torn),
         TEST(a_crowd_that_misses_one_key_costs_s3_one_request),
-        DISK_TEST(the_disk_survives_a_restart_and_s3_is_asked_only_whether_it_is_still_so),
-        DISK_TEST(pieces_that_were_fetched_are_not_fetched_again),
-        DISK_TEST(without_s3_the_disk_serves_on_and_says_so),
-        DISK_TEST(what_was_deleted_goes_from_the_disk_too),
-        DISK_TEST(a_purge_is_felt_at_once),
-        TEST(a_query_that_asks_for_no_variant_is_no_other_object),
+        DISK_TEST(after_a_restart_the_disk_is_revalidated_by_a_head),
+        DISK_TEST(pieces_on_disk_are_not_fetched_again),
+        DISK_TEST(without_s3_the_disk_serves_stale_copies),
+        DISK_TEST(a_deleted_object_goes_from_the_disk),
+        DISK_TEST(a_purge_takes_effect_at_once),
+        TEST(a_query_without_variant_parameters_is_the_same_object),
         TEST(a_malformed_variant_is_refused_and_named),
-        TEST(variants_of_what_is_no_picture_are_refused),
+        TEST(variants_of_an_object_that_is_no_picture_are_refused),
+        RENDER_TEST(a_crowd_that_misses_one_variant_costs_one_rendering),
+        RENDER_TEST(the_source_of_a_variant_stays_in_memory),
+        RENDER_TEST(after_winding_down_nothing_is_rendered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

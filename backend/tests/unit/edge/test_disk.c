@@ -1,4 +1,4 @@
-/* The edge's disk: what is kept comes back as it was or not at all, within its bound. */
+/* The edge's disk: a stored part comes back whole or not at all, within the bound of the disk. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -120,7 +120,7 @@ static void check_whole(struct fixture *fixture)
     free(body);
 }
 
-static void what_is_kept_comes_back_even_after_a_restart(void **state)
+static void a_stored_part_survives_a_restart(void **state)
 {
     struct fixture *fixture = *state;
     assert_false(vb_disk_has(fixture->disk, KEY, PART));
@@ -134,7 +134,7 @@ static void what_is_kept_comes_back_even_after_a_restart(void **state)
     assert_false(is_there(fixture, "profile-pictures/u/avatar-2.jpg", PART));
 }
 
-static void a_description_needs_no_bytes(void **state)
+static void a_description_is_stored_without_a_body(void **state)
 {
     struct fixture *fixture = *state;
     struct vb_cache_entry entry, large = description;
@@ -147,7 +147,7 @@ static void a_description_needs_no_bytes(void **state)
     assert_int_equal(entry.size, 50000000);
 }
 
-static void more_bytes_than_wanted_are_not_read(void **state)
+static void a_body_larger_than_asked_for_is_not_read(void **state)
 {
     struct fixture *fixture = *state;
     struct vb_cache_entry entry;
@@ -159,7 +159,7 @@ static void more_bytes_than_wanted_are_not_read(void **state)
 }
 
 /* Every byte of the file wrong, one at a time, and every length: the header, the key and the body. */
-static void a_damaged_file_is_never_delivered_and_goes(void **state)
+static void a_damaged_file_is_a_miss_and_is_removed(void **state)
 {
     struct fixture *fixture = *state;
     struct stat status;
@@ -184,7 +184,7 @@ static void a_damaged_file_is_never_delivered_and_goes(void **state)
     }
 }
 
-static void a_purge_takes_the_object_with_its_variants(void **state)
+static void a_purge_removes_the_object_with_its_variants(void **state)
 {
     struct fixture *fixture = *state;
     vb_disk_store(fixture->disk, KEY, VB_DISK_OBJECT, &description, BODY, SIZE);
@@ -206,7 +206,7 @@ static void wait_until_below(struct fixture *fixture, int64_t bytes)
     assert_in_range(vb_disk_bytes(fixture->disk), 1, bytes);
 }
 
-/* Keeps it as if it had been read that long ago. */
+/* Stores a part as if it had been read that long ago. */
 static void store_old(struct fixture *fixture, const char *key, int64_t age_s)
 {
     const struct timespec then = {.tv_sec = vb_clock_realtime_s() - age_s};
@@ -217,7 +217,7 @@ static void store_old(struct fixture *fixture, const char *key, int64_t age_s)
     assert_int_equal(utimensat(AT_FDCWD, path, (struct timespec[]){then, then}, 0), 0);
 }
 
-static void what_was_read_longest_ago_goes_first(void **state)
+static void the_least_recently_read_file_is_evicted_first(void **state)
 {
     struct fixture *fixture = *state;
     char key[64];
@@ -235,7 +235,7 @@ static void what_was_read_longest_ago_goes_first(void **state)
     assert_false(is_there(fixture, "oldest", PART) || is_there(fixture, "object-0", PART));
 }
 
-/* Files have the time of a clock that goes in steps: the next process starts in a later one. */
+/* The clock of files goes in steps: waits for the next step, in which the next process starts. */
 static void wait_for_tick(const char *path)
 {
     struct timespec now;
@@ -246,7 +246,7 @@ static void wait_for_tick(const char *path)
     while (now.tv_sec == status.st_ctim.tv_sec && now.tv_nsec <= status.st_ctim.tv_nsec);
 }
 
-static void what_an_earlier_process_did_not_finish_goes(void **state)
+static void unfinished_files_of_an_earlier_process_are_removed(void **state)
 {
     struct fixture *fixture = *state;
     char path[4200];
@@ -274,8 +274,8 @@ static void two_processes_cannot_share_a_folder(void **state)
     assert_null(second);
 }
 
-/* A folder that nothing can be written to, whoever runs this. */
-static void a_broken_disk_is_a_miss_and_no_more(void **state)
+/* Nothing can be written to this folder, not even by root. */
+static void a_broken_disk_is_a_miss(void **state)
 {
     struct fixture *fixture = *state;
     char path[4200];
@@ -293,11 +293,15 @@ static void a_broken_disk_is_a_miss_and_no_more(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_is_kept_comes_back_even_after_a_restart), TEST(a_description_needs_no_bytes),
-        TEST(more_bytes_than_wanted_are_not_read),          TEST(a_damaged_file_is_never_delivered_and_goes),
-        TEST(a_purge_takes_the_object_with_its_variants),   TEST(what_was_read_longest_ago_goes_first),
-        TEST(what_an_earlier_process_did_not_finish_goes),  TEST(two_processes_cannot_share_a_folder),
-        TEST(a_broken_disk_is_a_miss_and_no_more),
+        TEST(a_stored_part_survives_a_restart),
+        TEST(a_description_is_stored_without_a_body),
+        TEST(a_body_larger_than_asked_for_is_not_read),
+        TEST(a_damaged_file_is_a_miss_and_is_removed),
+        TEST(a_purge_removes_the_object_with_its_variants),
+        TEST(the_least_recently_read_file_is_evicted_first),
+        TEST(unfinished_files_of_an_earlier_process_are_removed),
+        TEST(two_processes_cannot_share_a_folder),
+        TEST(a_broken_disk_is_a_miss),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

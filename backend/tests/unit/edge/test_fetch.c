@@ -1,4 +1,5 @@
-/* Objects from memory, disk and the origin, when the origin refuses, hangs, tears, lies, changes its mind, or is away. */
+/* Objects from memory, disk and the origin, when the origin refuses, hangs, tears, lies, changes its mind, or
+ * is away. */
 #include "edge_fixture.h"
 
 #include "base/memory.h"
@@ -278,7 +279,7 @@ static void a_copy_of_an_object_that_is_gone_goes_with_its_parts(void **state)
 }
 
 /* Somebody deleted the object while it was fetched: neither memory nor the disk keeps it. */
-static void what_is_purged_while_it_is_fetched_is_not_kept(void **state)
+static void an_object_that_is_purged_in_flight_is_not_kept(void **state)
 {
     struct vb_cache_outcome outcome = {0};
     enum vb_cache_source source;
@@ -396,7 +397,8 @@ static void a_crowd_makes_one_request_for_a_piece(void **state)
     free((void *)steps[0].answer);
 }
 
-/* All who wait hear of the leader's failure: none of them hangs, and none makes it worse with a request of its own. */
+/* All who wait hear of the leader's failure: none of them hangs, and none makes it worse with a request of
+ * its own. */
 static void a_crowd_whose_leader_fails_is_told(void **state)
 {
     struct fixture f;
@@ -635,7 +637,7 @@ int main(void)
         cmocka_unit_test(a_copy_of_another_etag_is_fetched_anew),
         cmocka_unit_test(without_the_origin_a_copy_is_served_as_stale),
         cmocka_unit_test(a_copy_of_an_object_that_is_gone_goes_with_its_parts),
-        cmocka_unit_test(what_is_purged_while_it_is_fetched_is_not_kept),
+        cmocka_unit_test(an_object_that_is_purged_in_flight_is_not_kept),
         cmocka_unit_test(a_crowd_makes_one_request_for_an_object),
         cmocka_unit_test(a_crowd_makes_one_request_for_a_piece),
         cmocka_unit_test(a_crowd_whose_leader_fails_is_told),

@@ -64,7 +64,7 @@ static void the_longest_key_has_1024_bytes(void **state)
     assert_int_equal(vb_edge_key_check(key), VB_EDGE_KEY_PUBLIC);
 }
 
-static void only_harmless_types_are_vouched_for(void **state)
+static void only_harmless_types_are_kept(void **state)
 {
     (void)state;
     assert_string_equal(vb_edge_content_type("image/jpeg"), "image/jpeg");
@@ -83,7 +83,7 @@ int main(void)
         cmocka_unit_test(everything_else_is_private),
         cmocka_unit_test(names_that_play_with_paths_are_malformed),
         cmocka_unit_test(the_longest_key_has_1024_bytes),
-        cmocka_unit_test(only_harmless_types_are_vouched_for),
+        cmocka_unit_test(only_harmless_types_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,7 +30,7 @@ static void assert_text(const char *query_text, const char *expected)
     assert_string_equal(text, expected);
 }
 
-static void without_its_parameters_it_is_the_canonical_file(void **state)
+static void without_variant_parameters_it_is_the_canonical_file(void **state)
 {
     (void)state;
     static const char *const texts[] = {"", "&", "utm_source=x", "W=640", "width=1&ww=3", "=5"};
@@ -38,7 +38,7 @@ static void without_its_parameters_it_is_the_canonical_file(void **state)
         assert_false(parse(texts[i]).is_variant);
 }
 
-static void one_picture_has_one_text(void **state)
+static void equal_variants_have_one_text(void **state)
 {
     (void)state;
     assert_text("w=640", "w=640&fm=webp&q=80");
@@ -52,7 +52,7 @@ static void one_picture_has_one_text(void **state)
     assert_text("h=7&q=38", "h=7&fm=webp&q=40");
 }
 
-static void what_is_not_allowed_is_named(void **state)
+static void a_value_that_is_not_allowed_is_refused_with_its_rule(void **state)
 {
     (void)state;
     static const struct {
@@ -122,7 +122,7 @@ static void assert_fits(const char *query_text, uint32_t width, uint32_t height,
     assert_memory_equal(&again, &variant, sizeof(again));
 }
 
-static void what_would_enlarge_is_one_picture(void **state)
+static void sizes_that_would_enlarge_are_one_variant(void **state)
 {
     (void)state;
     assert_fits("w=640", 500, 400, "w=640&fm=jpeg&q=80");
@@ -136,7 +136,7 @@ static void what_would_enlarge_is_one_picture(void **state)
     assert_fits("w=640&h=640&fit=cover", 50, 40, "w=640&h=640&fit=cover&fm=jpeg&q=80");
 }
 
-static void accept_counts_what_it_names(void **state)
+static void accept_counts_the_formats_that_it_names(void **state)
 {
     (void)state;
     static const struct {
@@ -163,12 +163,12 @@ static void accept_counts_what_it_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(without_its_parameters_it_is_the_canonical_file),
-        cmocka_unit_test(one_picture_has_one_text),
-        cmocka_unit_test(what_is_not_allowed_is_named),
+        cmocka_unit_test(without_variant_parameters_it_is_the_canonical_file),
+        cmocka_unit_test(equal_variants_have_one_text),
+        cmocka_unit_test(a_value_that_is_not_allowed_is_refused_with_its_rule),
         cmocka_unit_test(the_order_of_parameters_does_not_matter),
-        cmocka_unit_test(what_would_enlarge_is_one_picture),
-        cmocka_unit_test(accept_counts_what_it_names),
+        cmocka_unit_test(sizes_that_would_enlarge_are_one_variant),
+        cmocka_unit_test(accept_counts_the_formats_that_it_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

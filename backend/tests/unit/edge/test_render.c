@@ -1,4 +1,5 @@
-/* Variants, when the worker works, is busy, dies, hangs, lies or writes too much; and when there is one already. */
+/* Variants, when the worker works, is busy, dies, hangs, lies or writes too much; and when there is one
+ * already. */
 #include "edge_fixture.h"
 #include "fake_render.h"
 
@@ -170,7 +171,7 @@ static void an_output_that_cannot_be_the_variant_is_not_used(void **state)
     }
 }
 
-static void a_worker_with_trouble_or_nonsense_may_be_asked_again(void **state)
+static void trouble_or_nonsense_of_a_worker_is_try_again(void **state)
 {
     static const enum fake_order orders[] = {FAKE_SAYS_TROUBLE, FAKE_TALKS_NONSENSE};
 
@@ -226,7 +227,7 @@ static void a_source_that_a_worker_hangs_on_is_unfit(void **state)
 }
 
 /* No worker is ever free: this nursery has none. */
-static void without_a_free_worker_it_may_be_asked_for_again(void **state)
+static void without_a_free_worker_it_is_try_again(void **state)
 {
     struct vb_workers *busy = start_workers("/bin/false", 100);
     struct kitchen k;
@@ -241,7 +242,7 @@ static void without_a_free_worker_it_may_be_asked_for_again(void **state)
 }
 
 /* Memory is full of bodies that slow readers still hold. */
-static void without_room_in_memory_it_may_be_asked_for_again(void **state)
+static void without_room_in_memory_it_is_try_again(void **state)
 {
     static const char source[] = FAKE_JPEG FAKE_JPEG_SIZE "w";
     struct script_step get;
@@ -372,7 +373,7 @@ static void without_the_origin_a_variant_that_was_made_is_stale(void **state)
 }
 
 /* 1080 pixels of a picture that has 640: the same bytes as for 640, made once. */
-static void what_would_enlarge_is_recalled_as_what_was_made(void **state)
+static void a_size_that_would_enlarge_is_recalled_as_the_largest(void **state)
 {
     static const struct vb_variant wide = {.width = 640, .format = VB_FORMAT_WEBP, .quality = 80},
                                    wider = {.width = 1080, .format = VB_FORMAT_WEBP, .quality = 80};
@@ -406,18 +407,18 @@ int main(void)
         cmocka_unit_test(a_variant_is_made_described_and_kept),
         cmocka_unit_test(a_variant_too_large_for_memory_is_kept_on_disk_alone),
         cmocka_unit_test(an_output_that_cannot_be_the_variant_is_not_used),
-        cmocka_unit_test(a_worker_with_trouble_or_nonsense_may_be_asked_again),
+        cmocka_unit_test(trouble_or_nonsense_of_a_worker_is_try_again),
         cmocka_unit_test(a_source_that_a_worker_calls_bad_or_dies_of_is_unfit),
         cmocka_unit_test(a_source_that_a_worker_hangs_on_is_unfit),
-        cmocka_unit_test(without_a_free_worker_it_may_be_asked_for_again),
-        cmocka_unit_test(without_room_in_memory_it_may_be_asked_for_again),
+        cmocka_unit_test(without_a_free_worker_it_is_try_again),
+        cmocka_unit_test(without_room_in_memory_it_is_try_again),
         cmocka_unit_test(a_source_that_is_no_picture_costs_no_worker),
         cmocka_unit_test(a_source_that_is_no_jpeg_is_made_canonical_first),
         cmocka_unit_test(a_missing_source_has_missing_variants),
         cmocka_unit_test(a_variant_that_was_made_is_recalled_while_its_source_is_the_same),
         cmocka_unit_test(a_variant_of_an_earlier_source_is_not_recalled),
         cmocka_unit_test(without_the_origin_a_variant_that_was_made_is_stale),
-        cmocka_unit_test(what_would_enlarge_is_recalled_as_what_was_made),
+        cmocka_unit_test(a_size_that_would_enlarge_is_recalled_as_the_largest),
     };
 
     return cmocka_run_group_tests(tests, start_all, stop_all);

@@ -28,7 +28,7 @@ static int grey(double signal, enum vb_image_hdr transfer)
 }
 
 /* BT.2408, table 1: paper is 75 % of HLG, 58 % of PQ; an 18 % grey card is 38 % of both. */
-static void greys_are_where_they_belong(void **state)
+static void greys_match_bt2408(void **state)
 {
     (void)state;
     assert_int_equal(grey(0, VB_IMAGE_HDR_HLG), 0);
@@ -41,7 +41,7 @@ static void greys_are_where_they_belong(void **state)
     assert_in_range(grey(0.38, VB_IMAGE_HDR_PQ), 100, 122);
 }
 
-static void brighter_is_never_darker(void **state)
+static void the_curve_never_falls(void **state)
 {
     int before[2] = {0, 0};
 
@@ -72,7 +72,7 @@ static double pq(double light)
 
 /* Colours of sRGB that are not bright, sent through PQ with BT.2020's primaries (BT.2087), come back as they
  * were. */
-static void what_every_screen_can_show_is_shown_as_it_is(void **state)
+static void colours_of_srgb_survive_the_round_trip(void **state)
 {
     static const uint8_t colours[][3] = {{180, 20, 20},  {20, 150, 20}, {20, 20, 160}, {128, 128, 128},
                                          {150, 110, 80}, {5, 5, 5},     {40, 90, 120}, {180, 180, 0}};
@@ -98,7 +98,7 @@ static void what_every_screen_can_show_is_shown_as_it_is(void **state)
 }
 
 /* A colour that is far too bright is one of its kind, not white. */
-static void what_is_too_bright_keeps_its_hue(void **state)
+static void a_colour_that_is_too_bright_keeps_its_hue(void **state)
 {
     uint8_t out[3];
 
@@ -112,10 +112,10 @@ static void what_is_too_bright_keeps_its_hue(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(greys_are_where_they_belong),
-        cmocka_unit_test(brighter_is_never_darker),
-        cmocka_unit_test(what_every_screen_can_show_is_shown_as_it_is),
-        cmocka_unit_test(what_is_too_bright_keeps_its_hue),
+        cmocka_unit_test(greys_match_bt2408),
+        cmocka_unit_test(the_curve_never_falls),
+        cmocka_unit_test(colours_of_srgb_survive_the_round_trip),
+        cmocka_unit_test(a_colour_that_is_too_bright_keeps_its_hue),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,7 +87,7 @@ static void every_kind_is_decoded_at_every_size(void **state)
     }
 }
 
-static void four_components_are_left_to_others(void **state)
+static void four_components_are_not_supported(void **state)
 {
     struct file file = encode(4, JCS_CMYK, FALSE);
     struct vb_image_pixels pixels;
@@ -98,7 +98,7 @@ static void four_components_are_left_to_others(void **state)
     free(file.data);
 }
 
-static void a_file_that_ends_early_is_damaged_wherever_it_ends(void **state)
+static void a_truncated_file_is_damaged_at_every_length(void **state)
 {
     struct file file = encode(3, JCS_RGB, FALSE);
 
@@ -118,7 +118,7 @@ static void a_file_that_ends_early_is_damaged_wherever_it_ends(void **state)
     free(file.data);
 }
 
-static void flipped_bits_break_nothing_but_the_picture(void **state)
+static void flipped_bits_damage_only_the_picture(void **state)
 {
     struct file file = encode(3, JCS_RGB, TRUE);
 
@@ -139,7 +139,7 @@ static void flipped_bits_break_nothing_but_the_picture(void **state)
 }
 
 /* A start of scan without anything in it. */
-static void scans_are_counted(void **state)
+static void too_many_scans_are_noticed(void **state)
 {
     static const unsigned char scan[] = {0xff, 0xda, 0, 2, 0x12, 0xff, 0};
     unsigned char file[2 + 65 * sizeof(scan)] = {0xff, 0xd8};
@@ -155,10 +155,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_is_decoded_at_every_size),
-        cmocka_unit_test(four_components_are_left_to_others),
-        cmocka_unit_test(a_file_that_ends_early_is_damaged_wherever_it_ends),
-        cmocka_unit_test(flipped_bits_break_nothing_but_the_picture),
-        cmocka_unit_test(scans_are_counted),
+        cmocka_unit_test(four_components_are_not_supported),
+        cmocka_unit_test(a_truncated_file_is_damaged_at_every_length),
+        cmocka_unit_test(flipped_bits_damage_only_the_picture),
+        cmocka_unit_test(too_many_scans_are_noticed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

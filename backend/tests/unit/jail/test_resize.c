@@ -131,7 +131,7 @@ static void the_same_size_is_the_same_picture(void **state)
     free(result);
 }
 
-static void a_slope_stays_where_it_was(void **state)
+static void a_gradient_does_not_shift(void **state)
 {
     const struct vb_image_size from = {240, 240}, to = {80, 80};
     uint8_t *source = picture(from, slope), *result = resized(source, from, to);
@@ -152,7 +152,7 @@ int main(void)
         cmocka_unit_test(every_pixel_is_what_the_kernel_says),
         cmocka_unit_test(one_color_stays_that_color),
         cmocka_unit_test(the_same_size_is_the_same_picture),
-        cmocka_unit_test(a_slope_stays_where_it_was),
+        cmocka_unit_test(a_gradient_does_not_shift),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,8 @@ static const struct vb_jail_limits limits = {
 static int scratch = -1; /* a descriptor that was open before, as a job's output is */
 static int sockets[2];
 
-/* How a process ends that tries it in the jail: HELD, BROKEN_OUT, or by SIGSYS (HELD, too). */
+/* Tries a crime in a jailed process. Returns HELD, also when a signal of the jail ended it, BROKEN_OUT or
+ * NO_JAIL. */
 static int attempt(long (*crime)(void))
 {
     int status = 0;
@@ -224,7 +225,7 @@ static long use_the_old_gate(void)
 #endif
 }
 
-static void nobody_breaks_out(void **state)
+static void every_escape_fails(void **state)
 {
     static const struct {
         const char *name;
@@ -278,7 +279,7 @@ static void *add_one(void *number)
     return NULL;
 }
 
-/* What decoders need is there: memory, threads, descriptors that were open before. */
+/* Decoders need memory, threads, and descriptors that were open before. */
 static long do_work_on_descriptors(void)
 {
     char byte = 0;
@@ -302,10 +303,9 @@ static long use_memory_and_threads(void)
                : -1;
 }
 
-static void honest_work_goes_on(void **state)
+static void work_of_decoders_is_allowed(void **state)
 {
     (void)state;
-    /* not refused: it is done */
     assert_int_equal(attempt(do_work_on_descriptors), BROKEN_OUT);
     assert_int_equal(attempt(use_memory_and_threads), BROKEN_OUT);
 }
@@ -338,8 +338,8 @@ static int set_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nobody_breaks_out),
-        cmocka_unit_test(honest_work_goes_on),
+        cmocka_unit_test(every_escape_fails),
+        cmocka_unit_test(work_of_decoders_is_allowed),
         cmocka_unit_test(memory_has_an_end),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);

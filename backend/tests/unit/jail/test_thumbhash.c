@@ -24,7 +24,7 @@ static void paint(unsigned width, unsigned height)
         }
 }
 
-static void hashes_are_those_of_the_author(void **state)
+static void hashes_match_the_authors_implementation(void **state)
 {
     static const struct {
         unsigned width, height;
@@ -59,7 +59,7 @@ static void every_size_fits(void **state)
         }
 }
 
-static void the_dominant_colour_is_what_most_pixels_have(void **state)
+static void the_dominant_colour_is_that_of_most_pixels(void **state)
 {
     uint8_t color[3];
 
@@ -76,9 +76,9 @@ static void the_dominant_colour_is_what_most_pixels_have(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hashes_are_those_of_the_author),
+        cmocka_unit_test(hashes_match_the_authors_implementation),
         cmocka_unit_test(every_size_fits),
-        cmocka_unit_test(the_dominant_colour_is_what_most_pixels_have),
+        cmocka_unit_test(the_dominant_colour_is_that_of_most_pixels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

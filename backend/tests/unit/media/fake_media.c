@@ -1,5 +1,5 @@
-/* A nursery whose one worker does wrong, to see what the service makes of it. WRONG: 1 never answers, 2
- * answers nonsense, 3 crashes, 4 cannot be jailed, 5 is killed, 6 ends without a word of the nursery's. */
+/* A nursery whose only worker misbehaves. WRONG: 1 never answers, 2 answers nonsense, 3 crashes, 4 cannot be
+ * jailed, 5 is killed, 6 is killed and the nursery does not tell. */
 #include "media/job.h"
 #include "media/wire.h"
 

@@ -1,5 +1,5 @@
-/* What a nursery of real processes forks in place of decoders: it says in the output that it has started, and
- * is done when the input says so, by a first byte of 1. */
+/* A worker that obeys the test; the real nursery forks it in place of decoders. It writes a byte to the
+ * output when it starts, and answers when the first byte of the input becomes 1. */
 #include "jail/image.h"
 #include "jail/sandbox.h"
 #include "jail/video.h"

@@ -1,4 +1,4 @@
-/* The boxes of films: what is hidden in them is found, and what does not fit together is refused. */
+/* The boxes of films: private data in them is found, and malformed files are refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -89,7 +89,7 @@ static void add_track(struct film *film, const char *handler, const char *tag)
     end(film, trak);
 }
 
-/* What the media pipeline writes, in which `more` (may be NULL) adds something to the end of moov. */
+/* A film as the media pipeline writes it; `more` (may be NULL) adds something to the end of moov. */
 static void make(struct film *film, void (*more)(struct film *film))
 {
     size_t moov;
@@ -127,7 +127,7 @@ static struct vb_atoms scanned(struct film *film)
     return atoms;
 }
 
-static void what_the_pipeline_writes_is_canonical(void **state)
+static void output_of_the_pipeline_is_canonical(void **state)
 {
     struct film film;
     struct vb_atoms atoms;
@@ -169,7 +169,7 @@ static void add_metadata_position(struct film *film)
     end(film, meta);
 }
 
-static void positions_are_found_wherever_cameras_write_them(void **state)
+static void positions_are_found_in_every_place_that_cameras_use(void **state)
 {
     void (*const all[])(struct film * film) = {add_apple_position, add_3gpp_position, add_metadata_position};
     (void)state;
@@ -232,7 +232,7 @@ static void add_third_track(struct film *film)
     add_track(film, "soun", "mp4a");
 }
 
-static void nothing_private_or_foreign_is_canonical(void **state)
+static void private_data_and_foreign_tracks_are_not_canonical(void **state)
 {
     void (*const all[])(struct film * film) = {add_time,          add_uuid,         add_name,
                                                add_filled_filler, add_large_filler, add_timed_metadata,
@@ -248,7 +248,7 @@ static void nothing_private_or_foreign_is_canonical(void **state)
     }
 }
 
-static void strays_behind_the_film_are_seen(void **state)
+static void stray_boxes_after_the_film_are_not_canonical(void **state)
 {
     static const char *const types[] = {"moof", "udta", "meta", "uuid", "GPS ", "mdat"};
     (void)state;
@@ -263,7 +263,7 @@ static void strays_behind_the_film_are_seen(void **state)
     }
 }
 
-static void the_place_of_user_data_is_that_of_its_content(void **state)
+static void user_data_is_located_by_its_content(void **state)
 {
     struct film film;
     struct vb_atoms atoms;
@@ -274,7 +274,7 @@ static void the_place_of_user_data_is_that_of_its_content(void **state)
     assert_int_equal(atoms.user_data.end - atoms.user_data.at, 8 + 21 + 4);
 }
 
-static void data_before_the_index_is_noted(void **state)
+static void an_index_behind_the_data_is_noticed(void **state)
 {
     struct film film = {0};
     struct vb_atoms atoms;
@@ -288,9 +288,9 @@ static void data_before_the_index_is_noted(void **state)
     assert_false(atoms.moov_first);
 }
 
-/* Wherever the file ends too soon, or a size is wrong, it is refused or read on within its bounds
- * (read_film() checks). */
-static void damage_is_refused_or_harmless(void **state)
+/* A film that is truncated, or has a wrong size in it, is refused or read within its bounds: read_film()
+ * checks. */
+static void a_damaged_film_is_refused_or_read_within_its_bounds(void **state)
 {
     struct film whole, film;
     struct vb_atoms atoms;
@@ -312,7 +312,7 @@ static void damage_is_refused_or_harmless(void **state)
     assert_in_range(refused, 20, whole.size);
 }
 
-static void nesting_has_an_end(void **state)
+static void nesting_is_bounded(void **state)
 {
     struct film film = {0};
     struct vb_atoms atoms;
@@ -325,7 +325,7 @@ static void nesting_has_an_end(void **state)
     assert_int_equal(scan(&film, &atoms), -EINVAL);
 }
 
-static void what_is_too_short_is_no_film(void **state)
+static void a_file_too_short_for_a_box_is_refused(void **state)
 {
     struct film film;
     (void)state;
@@ -339,15 +339,15 @@ static void what_is_too_short_is_no_film(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_the_pipeline_writes_is_canonical),
-        cmocka_unit_test(positions_are_found_wherever_cameras_write_them),
-        cmocka_unit_test(nothing_private_or_foreign_is_canonical),
-        cmocka_unit_test(strays_behind_the_film_are_seen),
-        cmocka_unit_test(the_place_of_user_data_is_that_of_its_content),
-        cmocka_unit_test(data_before_the_index_is_noted),
-        cmocka_unit_test(damage_is_refused_or_harmless),
-        cmocka_unit_test(nesting_has_an_end),
-        cmocka_unit_test(what_is_too_short_is_no_film),
+        cmocka_unit_test(output_of_the_pipeline_is_canonical),
+        cmocka_unit_test(positions_are_found_in_every_place_that_cameras_use),
+        cmocka_unit_test(private_data_and_foreign_tracks_are_not_canonical),
+        cmocka_unit_test(stray_boxes_after_the_film_are_not_canonical),
+        cmocka_unit_test(user_data_is_located_by_its_content),
+        cmocka_unit_test(an_index_behind_the_data_is_noticed),
+        cmocka_unit_test(a_damaged_film_is_refused_or_read_within_its_bounds),
+        cmocka_unit_test(nesting_is_bounded),
+        cmocka_unit_test(a_file_too_short_for_a_box_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

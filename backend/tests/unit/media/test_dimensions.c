@@ -1,4 +1,4 @@
-/* Width and height from headers: right, upright, and unimpressed by damage. */
+/* Width and height from headers: right, upright, and refused when the header is damaged. */
 #include "media/dimensions.h"
 
 #include <errno.h>
@@ -57,7 +57,7 @@ static void jpeg_is_turned_as_exif_says(void **state)
     ASSERT_SIZE(VB_MEDIA_JPEG, SOI EXIF_BIG("\x09") SOF("\xc0", "\x01\xe0", "\x02\x80"), 640, 480);
 }
 
-static void damaged_jpeg_is_said_to_be_damaged(void **state)
+static void damaged_jpeg_is_refused(void **state)
 {
     (void)state;
     ASSERT_DAMAGED(VB_MEDIA_JPEG, SOI APP0 SOF("\xc0", "\0\0", "\x02\x80"));
@@ -67,7 +67,7 @@ static void damaged_jpeg_is_said_to_be_damaged(void **state)
     ASSERT_DAMAGED(VB_MEDIA_JPEG, SOI "\xff\xd9xx");
 }
 
-static void jpeg_asks_for_what_lies_further_on(void **state)
+static void jpeg_with_a_long_header_asks_for_more_bytes(void **state)
 {
     static const char head[] = SOI "\xff\xe2\xff\xfeICC_PROFILE";
     struct vb_dimensions found;
@@ -112,7 +112,7 @@ static void png_and_webp_are_read(void **state)
     "\0\0\0\x39"                                                                                             \
     "ipco" ISPE("\x02\0", "\x02\0") ISPE("\x0f\xc0", "\x0b\xd0") IROT("\1")
 
-static void heif_takes_the_primary_items_size_and_turn(void **state)
+static void heif_has_the_size_and_turn_of_its_primary_item(void **state)
 {
     (void)state;
     /* ipma is 8+4+4 + (2+1+1) + (2+1+2) = 25 = 0x19 */
@@ -130,7 +130,7 @@ static void heif_takes_the_primary_items_size_and_turn(void **state)
                 512, 512);
 }
 
-static void damaged_heif_is_said_to_be_damaged(void **state)
+static void damaged_heif_is_refused(void **state)
 {
     (void)state;
     /* an item that has no properties; associations that go on beyond their box; a box larger than its parent
@@ -176,7 +176,7 @@ static void damaged_heif_is_said_to_be_damaged(void **state)
     "\0\0\0\x18"                                                                                             \
     "ftypisom\0\0\2\0isommp41"
 
-static void mp4_takes_the_first_track_with_a_picture(void **state)
+static void mp4_has_the_size_of_its_first_video_track(void **state)
 {
     (void)state;
     ASSERT_SIZE(VB_MEDIA_MP4,
@@ -192,7 +192,7 @@ static void mp4_takes_the_first_track_with_a_picture(void **state)
                                           "moov" TRAK(MATRIX_UPRIGHT, "\0\0", "\0\0"));
 }
 
-static void mp4_asks_for_what_lies_behind_its_media_data(void **state)
+static void mp4_with_its_index_at_the_end_asks_for_more_bytes(void **state)
 {
     static const char head[] = FTYP_MP4 "\0\1\0\0mdat";
     struct vb_dimensions found;
@@ -203,9 +203,9 @@ static void mp4_asks_for_what_lies_behind_its_media_data(void **state)
     assert_int_equal(needed, 24 + 65536 + 16);
 }
 
-/* Each file cut at each length, in memory of exactly that size: nothing beyond it is read, and no answer is
- * made up. */
-static void no_truncation_is_read_beyond_its_end(void **state)
+/* Each file truncated at each length, in memory of exactly that size, so that the sanitizer sees a read past
+ * it. */
+static void a_truncated_header_is_not_read_past_its_end(void **state)
 {
     static const struct {
         enum vb_media_type type;
@@ -248,14 +248,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(jpeg_is_read_from_its_frame_header),
         cmocka_unit_test(jpeg_is_turned_as_exif_says),
-        cmocka_unit_test(damaged_jpeg_is_said_to_be_damaged),
-        cmocka_unit_test(jpeg_asks_for_what_lies_further_on),
+        cmocka_unit_test(damaged_jpeg_is_refused),
+        cmocka_unit_test(jpeg_with_a_long_header_asks_for_more_bytes),
         cmocka_unit_test(png_and_webp_are_read),
-        cmocka_unit_test(heif_takes_the_primary_items_size_and_turn),
-        cmocka_unit_test(damaged_heif_is_said_to_be_damaged),
-        cmocka_unit_test(mp4_takes_the_first_track_with_a_picture),
-        cmocka_unit_test(mp4_asks_for_what_lies_behind_its_media_data),
-        cmocka_unit_test(no_truncation_is_read_beyond_its_end),
+        cmocka_unit_test(heif_has_the_size_and_turn_of_its_primary_item),
+        cmocka_unit_test(damaged_heif_is_refused),
+        cmocka_unit_test(mp4_has_the_size_of_its_first_video_track),
+        cmocka_unit_test(mp4_with_its_index_at_the_end_asks_for_more_bytes),
+        cmocka_unit_test(a_truncated_header_is_not_read_past_its_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Answers of media workers: what may be read as one, and what may not. */
+/* Answers of media workers: valid ones are read whole, all others are refused. */
 #include "media/job.h"
 
 #include <errno.h>
@@ -76,8 +76,8 @@ static void each_field_is_checked(void **state)
 #undef ASSERT_REFUSED
 }
 
-/* Whatever comes, it is read as something valid or not at all. */
-static void noise_is_survived(void **state)
+/* Random bytes are refused, or read as a valid result. */
+static void random_bytes_are_refused_or_valid(void **state)
 {
     unsigned char message[sizeof(struct vb_media_result)];
     struct vb_media_result read;
@@ -112,7 +112,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_answer_is_read_whole),   cmocka_unit_test(other_lengths_are_refused),
-        cmocka_unit_test(each_field_is_checked),         cmocka_unit_test(noise_is_survived),
+        cmocka_unit_test(each_field_is_checked),         cmocka_unit_test(random_bytes_are_refused_or_valid),
         cmocka_unit_test(colours_are_written_as_in_css),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

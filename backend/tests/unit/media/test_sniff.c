@@ -1,4 +1,4 @@
-/* Types by first bytes: what is recognised, and that nothing else is. */
+/* Types by first bytes: the known ones are recognised, and nothing else is. */
 #include "media/sniff.h"
 
 #include <setjmp.h>
@@ -77,7 +77,7 @@ static void everything_else_is_unknown(void **state)
     assert_int_equal(SNIFF(" \xff\xd8\xff\xe0"), VB_MEDIA_UNKNOWN);
 }
 
-static void a_cut_signature_is_unknown_and_reads_nothing_beyond(void **state)
+static void a_truncated_signature_is_unknown_and_not_read_past_its_end(void **state)
 {
     static const char *const wholes[] = {"\xff\xd8\xff", "\x89PNG\r\n\x1a\n", "RIFF1234WEBPVP8 ",
                                          "1234ftypheic1234"};
@@ -95,7 +95,7 @@ static void a_cut_signature_is_unknown_and_reads_nothing_beyond(void **state)
     }
 }
 
-static void types_and_names_fit_together(void **state)
+static void types_and_names_convert_both_ways(void **state)
 {
     (void)state;
     for (int type = VB_MEDIA_JPEG; type <= VB_MEDIA_GIF; type++) {
@@ -113,7 +113,7 @@ static void types_and_names_fit_together(void **state)
     assert_false(vb_media_is_image(VB_MEDIA_UNKNOWN));
 }
 
-static void only_the_two_of_heif_and_the_two_of_video_are_one_family(void **state)
+static void heif_types_and_video_types_are_families(void **state)
 {
     (void)state;
     assert_true(vb_media_same_family(VB_MEDIA_HEIC, VB_MEDIA_HEIF));
@@ -132,9 +132,9 @@ int main(void)
         cmocka_unit_test(gifs_of_both_versions_are_recognised),
         cmocka_unit_test(brands_tell_heic_heif_avif_mp4_and_quicktime_apart),
         cmocka_unit_test(everything_else_is_unknown),
-        cmocka_unit_test(a_cut_signature_is_unknown_and_reads_nothing_beyond),
-        cmocka_unit_test(types_and_names_fit_together),
-        cmocka_unit_test(only_the_two_of_heif_and_the_two_of_video_are_one_family),
+        cmocka_unit_test(a_truncated_signature_is_unknown_and_not_read_past_its_end),
+        cmocka_unit_test(types_and_names_convert_both_ways),
+        cmocka_unit_test(heif_types_and_video_types_are_families),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* The pool of media workers, with the real program and with ones that do wrong. */
+/* The pool of media workers, with the real program and with fakes that misbehave. */
 #include "media/workers.h"
 
 #include "base/clock.h"
@@ -63,7 +63,7 @@ static struct vb_workers *start(const char *variable, unsigned processes, unsign
     return workers;
 }
 
-static void a_picture_goes_through(void **state)
+static void a_picture_becomes_a_jpeg(void **state)
 {
     struct vb_workers *workers = start("VIBE_MEDIA", 1, 20000);
     struct vb_media_result result;
@@ -82,7 +82,7 @@ static void a_picture_goes_through(void **state)
     vb_workers_stop(workers);
 }
 
-static void a_file_that_is_none_is_refused_in_words(void **state)
+static void a_damaged_file_is_refused_with_a_reason(void **state)
 {
     struct vb_workers *workers = start("VIBE_MEDIA", 1, 20000);
     struct vb_media_result result;
@@ -175,7 +175,7 @@ static void a_nursery_that_ends_is_started_again(void **state)
     assert_int_equal(first_child(), 0); /* nothing is left behind */
 }
 
-static void a_worker_that_hangs_is_given_up(void **state)
+static void a_worker_that_hangs_times_out(void **state)
 {
     struct vb_workers *workers = start("FAKE_HANGS", 1, 200);
     struct vb_media_result result;
@@ -188,7 +188,7 @@ static void a_worker_that_hangs_is_given_up(void **state)
     vb_workers_stop(workers);
 }
 
-static void nonsense_is_no_answer(void **state)
+static void a_nonsense_answer_is_refused(void **state)
 {
     struct vb_workers *workers = start("FAKE_LIES", 1, 20000);
     struct vb_media_result result;
@@ -199,7 +199,7 @@ static void nonsense_is_no_answer(void **state)
     vb_workers_stop(workers);
 }
 
-static void a_worker_that_ends_is_not_waited_for(void **state)
+static void a_worker_that_crashes_fails_its_job(void **state)
 {
     struct vb_workers *workers = start("FAKE_DIES", 1, 20000);
     struct vb_media_result result;
@@ -210,8 +210,8 @@ static void a_worker_that_ends_is_not_waited_for(void **state)
     vb_workers_stop(workers);
 }
 
-/* By the system, for lack of memory: that is not the file's fault, so it must not be refused for it. */
-static void a_worker_that_is_killed_is_no_fault_of_the_file(void **state)
+/* The system kills a worker for lack of memory: the file must not be refused for that. */
+static void a_worker_that_is_killed_is_not_blamed_on_the_file(void **state)
 {
     static const char *const fakes[] = {"FAKE_KILLED", "FAKE_SILENT"};
 
@@ -257,12 +257,12 @@ static void a_full_queue_refuses(void **state)
         pthread_join(threads[i], &r);
         *((intptr_t)r == -EBUSY ? &refused : &others) += 1;
     }
-    assert_in_range(refused, 3, 5); /* one is worked on, two may wait */
+    assert_in_range(refused, 3, 5); /* one runs, two may wait */
     assert_true(others >= 1);
     vb_workers_stop(workers);
 }
 
-/* A call whose worker does as it is told (fake_worker.c). */
+/* A call whose worker obeys this test (fake_worker.c). */
 struct told {
     struct vb_workers *workers;
     const char *owner;
@@ -307,7 +307,7 @@ static void wait_for_start(const struct told *told)
     }
 }
 
-/* Until the call waits for a worker: those that wait are counted by a gauge. */
+/* Waits until so many calls wait for a worker, by the gauge that counts them. */
 static void wait_for_waiting(unsigned count)
 {
     int64_t deadline_ms = vb_clock_monotonic_ms() + 20000;
@@ -337,7 +337,7 @@ static void finish(struct told *told)
 }
 
 /* Of four workers one is for variants, and of the other three one for somebody else's upload. */
-static void nobodys_uploads_keep_others_waiting(void **state)
+static void uploads_of_one_owner_leave_workers_to_others(void **state)
 {
     struct vb_workers *workers = start("FAKE_OBEYS", 4, 60000);
     struct told ana[4], ben, cy[2], variant;
@@ -354,12 +354,12 @@ static void nobodys_uploads_keep_others_waiting(void **state)
     begin(&cy[1], workers, "cy", VB_WORK_PICTURE, 0);
     wait_for_waiting(4);
     begin(&variant, workers, NULL, VB_WORK_VARIANT, VB_FORMAT_WEBP);
-    finish(&variant); /* there was a worker for it */
+    finish(&variant); /* a worker was left for it */
     finish(&ana[0]);
-    wait_for_start(&cy[0]); /* his first goes before her third */
+    wait_for_start(&cy[0]); /* round robin: his first upload goes before her third */
     assert_false(has_started(&ana[2]));
     finish(&ben);
-    wait_for_start(&cy[1]); /* his second, too: she has had two */
+    wait_for_start(&cy[1]); /* his second, too: two of hers have been served */
     assert_false(has_started(&ana[2]));
     finish(&cy[0]);
     wait_for_start(&ana[2]);
@@ -392,7 +392,7 @@ static void avif_yields_to_uploads_and_other_variants(void **state)
 }
 
 /* A machine may have more cores than a nursery takes workers. */
-static void more_workers_than_a_nursery_takes_are_not_asked_for(void **state)
+static void the_number_of_workers_is_capped(void **state)
 {
     (void)state;
     vb_workers_stop(start("FAKE_DIES", 100000, 20000));
@@ -411,7 +411,7 @@ static void a_missing_program_is_named(void **state)
     vb_workers_stop(NULL);
 }
 
-static void a_system_that_forbids_the_jail_is_told_so(void **state)
+static void a_system_without_seccomp_is_an_error(void **state)
 {
     struct vb_workers *workers = NULL;
     struct vb_error err = {0};
@@ -430,20 +430,20 @@ static void a_system_that_forbids_the_jail_is_told_so(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_picture_goes_through),
-        cmocka_unit_test(a_file_that_is_none_is_refused_in_words),
+        cmocka_unit_test(a_picture_becomes_a_jpeg),
+        cmocka_unit_test(a_damaged_file_is_refused_with_a_reason),
         cmocka_unit_test(many_share_few_workers),
         cmocka_unit_test(a_nursery_that_ends_is_started_again),
-        cmocka_unit_test(a_worker_that_hangs_is_given_up),
-        cmocka_unit_test(nonsense_is_no_answer),
-        cmocka_unit_test(a_worker_that_ends_is_not_waited_for),
-        cmocka_unit_test(a_worker_that_is_killed_is_no_fault_of_the_file),
+        cmocka_unit_test(a_worker_that_hangs_times_out),
+        cmocka_unit_test(a_nonsense_answer_is_refused),
+        cmocka_unit_test(a_worker_that_crashes_fails_its_job),
+        cmocka_unit_test(a_worker_that_is_killed_is_not_blamed_on_the_file),
         cmocka_unit_test(a_full_queue_refuses),
-        cmocka_unit_test(nobodys_uploads_keep_others_waiting),
+        cmocka_unit_test(uploads_of_one_owner_leave_workers_to_others),
         cmocka_unit_test(avif_yields_to_uploads_and_other_variants),
-        cmocka_unit_test(more_workers_than_a_nursery_takes_are_not_asked_for),
+        cmocka_unit_test(the_number_of_workers_is_capped),
         cmocka_unit_test(a_missing_program_is_named),
-        cmocka_unit_test(a_system_that_forbids_the_jail_is_told_so),
+        cmocka_unit_test(a_system_without_seccomp_is_an_error),
     };
 
     /* The pool has our threads; those of the workers are their libraries', which the thread sanitizer cannot
