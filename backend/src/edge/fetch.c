@@ -15,8 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The largest variant, 2560 × 2560 at the best quality, stays below it. */
-#define BODY_MAX         ((size_t)16 * 1024 * 1024)
 #define DESCRIPTION_PART "@"
 
 void vb_fetch_name(const char *key, const char *part, char name[VB_FETCH_NAME_SIZE])
@@ -80,7 +78,7 @@ void vb_fetch_publish(struct vb_fetch *fetch, const char *key, const char *name,
 struct vb_cache_entry *vb_fetch_load(struct vb_fetch *fetch, const char *key, const char *part)
 {
     struct vb_cache_entry description;
-    size_t size, size_max = vb_cache_has_room(fetch->cache, BODY_MAX) ? BODY_MAX : 0;
+    size_t size, size_max = vb_cache_has_room(fetch->cache, VB_FETCH_BODY_MAX) ? VB_FETCH_BODY_MAX : 0;
     char *body;
 
     if (!fetch->disk || vb_disk_load(fetch->disk, key, part, size_max, &description, &body, &size) < 0)

@@ -29,6 +29,9 @@ struct vb_fetch {
     struct vb_counter *fetches, *errors;
 };
 
+/* The largest body that is held in memory. The largest variant, 2560 × 2560 at the best quality, stays below
+ * it. */
+#define VB_FETCH_BODY_MAX  (16 * 1024 * 1024)
 #define VB_FETCH_NAME_SIZE 1152 /* of a key, VB_CACHE_PART and the name of a part */
 
 /* The name in memory of a part of the object. */

@@ -21,7 +21,6 @@
 
 #define HEADER_BYTES     ((uint64_t)64 * 1024) /* of a picture: they mostly hold its dimensions */
 #define HEADER_BYTES_MAX ((uint64_t)4 * 1024 * 1024)
-#define VARIANT_MAX      ((int64_t)16 * 1024 * 1024)
 #define ETAG_HEX         32 /* digits of the SHA-256: enough to tell all variants apart */
 
 /* One rendering. */
@@ -40,11 +39,6 @@ static struct vb_cache_entry *unfit_entry(struct vb_cache *cache)
     return vb_cache_entry_create(cache, &unfit, NULL);
 }
 
-static bool is_picture(enum vb_media_type type)
-{
-    return type != VB_MEDIA_UNKNOWN && !vb_media_is_video(type);
-}
-
 /* The header is nearly always in the first bytes. If it is longer, it says how many more to read. */
 static int read_dimensions(struct work *work, struct vb_dimensions *ret_dimensions)
 {
@@ -60,7 +54,7 @@ static int read_dimensions(struct work *work, struct vb_dimensions *ret_dimensio
         if (vb_pread_all(work->input, head, size, 0) < 0)
             return -EAGAIN;
         work->type = vb_sniff(head, size);
-        if (!is_picture(work->type))
+        if (!vb_media_is_image(work->type))
             return -EINVAL;
         r = vb_media_dimensions(work->type, head, size, ret_dimensions, &wanted);
         if (size == whole)
@@ -74,7 +68,7 @@ static int open_source(struct work *work, struct vb_dimensions *ret_dimensions)
 {
     int r;
 
-    if (strncmp(work->source->content_type, "image/", 6) != 0 || work->source->size > VARIANT_MAX)
+    if (strncmp(work->source->content_type, "image/", 6) != 0 || work->source->size > VB_FETCH_BODY_MAX)
         return -EINVAL;
     r = vb_fetch_file(work->render->fetch, work->key, work->source, work->input);
     return r < 0 ? r : read_dimensions(work, ret_dimensions);
@@ -114,7 +108,7 @@ static char *read_output(const struct work *work, enum vb_format format, size_t 
     static const enum vb_media_type types[] = {
         [VB_FORMAT_JPEG] = VB_MEDIA_JPEG, [VB_FORMAT_WEBP] = VB_MEDIA_WEBP, [VB_FORMAT_AVIF] = VB_MEDIA_AVIF};
     off_t size = lseek(work->output, 0, SEEK_END);
-    char *body = size > 0 && size <= VARIANT_MAX ? malloc((size_t)size) : NULL;
+    char *body = size > 0 && size <= VB_FETCH_BODY_MAX ? malloc((size_t)size) : NULL;
 
     if (body && vb_pread_all(work->output, body, (size_t)size, 0) == 0 &&
         vb_sniff((unsigned char *)body, (size_t)size) == types[format]) {

@@ -1,6 +1,6 @@
 /*
  * Pictures: decoded, turned upright, converted to sRGB and made small. In the jail: linked into vibe-media
- * alone; only image.c and decode.c know libvips. Not thread-safe.
+ * alone; only image.c, source.c and decode.c know libvips. Not thread-safe.
  *
  * Functions set result->status: VB_MEDIA_BAD with a problem when the file is at fault, VB_MEDIA_TROUBLE when
  * we are.

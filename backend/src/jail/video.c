@@ -97,10 +97,10 @@ static void choose_streams(struct vb_video_file *file, struct vb_media_result *r
     if (file->sound)
         file->sound->discard = AVDISCARD_DEFAULT;
     if (!is_playable(file->video->codecpar))
-        vb_jail_bad(result, "The video is encoded as %s: only H.264 and HEVC can be taken",
+        vb_jail_bad(result, "The video is encoded as %s: only H.264 and HEVC are accepted",
                     avcodec_get_name(file->video->codecpar->codec_id));
     else if (file->sound && !is_playable(file->sound->codecpar))
-        vb_jail_bad(result, "The sound is encoded as %s: only AAC can be taken",
+        vb_jail_bad(result, "The sound is encoded as %s: only AAC is accepted",
                     avcodec_get_name(file->sound->codecpar->codec_id));
 }
 
@@ -156,7 +156,7 @@ static int64_t check_samples(const struct vb_video_file *file, AVStream *stream,
         int64_t end = entry->pos + entry->size;
 
         if (entry->pos < 0 || entry->size < 0 || end > file->bytes.size) {
-            vb_jail_bad(result, "The video is cut off: it is longer by its own index than the file");
+            vb_jail_bad(result, "The video is cut off: its index names bytes after the end of the file");
             return 0;
         }
         sum += entry->size;
