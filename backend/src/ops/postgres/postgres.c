@@ -3,10 +3,10 @@
 #include "ops/postgres/postgres.h"
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/encode.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/wait.h"
 #include "db/pool.h"
 #include "ops/postgres/cluster.h"
 
@@ -22,7 +22,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define READY_TIMEOUT_MS  30000
@@ -183,31 +182,33 @@ static void reap_former(const struct vb_postgres *postgres)
         waitpid(former, NULL, WNOHANG);
 }
 
+/* What the log's last words say about another attempt. */
+static enum early_end judge(const char *words)
+{
+    if (strstr(words, "lock file") || strstr(words, "pre-existing shared memory"))
+        return END_FORMER_SERVER;
+    return strstr(words, "could not create any TCP/IP sockets") ? END_PORT_TAKEN : END_FINAL;
+}
+
 /* Waits until it accepts connections. -EAGAIN: it ended, for a reason that may pass (*ret_end). */
 static int wait_until_ready(struct vb_postgres *postgres, off_t log_start, enum early_end *ret_end,
                             struct vb_error *err)
 {
-    int64_t deadline_ms = vb_clock_monotonic_ms() + READY_TIMEOUT_MS;
+    struct vb_poll poll = vb_poll_start(vb_deadline_after(READY_TIMEOUT_MS), 5000, 20000);
     char words[VB_ERROR_MESSAGE_MAX - 64];
-    int pause_ms = 5, status;
+    int status;
 
     while (!is_ready(postgres)) {
-        if (vb_postgres_wait(postgres->pid, pause_ms, &status) == 0) {
+        if (vb_postgres_wait(postgres->pid, 0, &status) == 0) {
             postgres->pid = 0;
             last_words(postgres->log_fd, log_start, words, sizeof(words));
-            *ret_end = END_FINAL;
-            if (strstr(words, "lock file") || strstr(words, "pre-existing shared memory"))
-                *ret_end = END_FORMER_SERVER;
-            else if (strstr(words, "could not create any TCP/IP sockets"))
-                *ret_end = END_PORT_TAKEN;
-            vb_error_set(err, *ret_end == END_FINAL ? EIO : EAGAIN, "PostgreSQL ended while starting: %s",
-                         words);
-            return *ret_end == END_FINAL ? -EIO : -EAGAIN;
+            *ret_end = judge(words);
+            return vb_error_set(err, *ret_end == END_FINAL ? EIO : EAGAIN,
+                                "PostgreSQL ended while starting: %s", words);
         }
-        if (vb_clock_monotonic_ms() >= deadline_ms)
+        if (!vb_poll_pause(&poll))
             return vb_error_set(err, ETIMEDOUT, "PostgreSQL did not accept connections within %d s",
                                 READY_TIMEOUT_MS / 1000);
-        pause_ms = pause_ms < 50 ? pause_ms + 5 : 50;
     }
     return 0;
 }
@@ -233,30 +234,34 @@ static void end_server(struct vb_postgres *postgres)
     }
 }
 
-/* Starts the server, with patience for one that has not yet noticed that its parent was killed. */
-static int start_server(struct vb_postgres *postgres, uint16_t wanted_port, struct vb_error *err)
+/* Starts the server on the wanted port, or on a free one. */
+static int try_server(struct vb_postgres *postgres, uint16_t wanted_port, enum early_end *ret_end,
+                      struct vb_error *err)
 {
-    int64_t former_deadline_ms = vb_clock_monotonic_ms() + FORMER_TIMEOUT_MS;
+    off_t log_start = lseek(postgres->log_fd, 0, SEEK_END);
     int r;
 
-    for (int ports = 0;;) {
-        enum early_end end = END_FINAL;
-        off_t log_start = lseek(postgres->log_fd, 0, SEEK_END);
+    *ret_end = END_FINAL;
+    reap_former(postgres);
+    postgres->port = free_port(wanted_port);
+    if (postgres->port == 0)
+        return vb_error_set(err, EADDRINUSE, "there is no free port on 127.0.0.1 for PostgreSQL");
+    r = spawn_server(postgres, err);
+    return r < 0 ? r : wait_until_ready(postgres, log_start, ret_end, err);
+}
 
-        reap_former(postgres);
-        postgres->port = free_port(wanted_port);
-        if (postgres->port == 0)
-            return vb_error_set(err, EADDRINUSE, "there is no free port on 127.0.0.1 for PostgreSQL");
-        r = spawn_server(postgres, err);
-        if (r == 0)
-            r = wait_until_ready(postgres, log_start, &end, err);
-        if (r == -EAGAIN && end == END_PORT_TAKEN && ++ports < PORT_ATTEMPTS)
-            continue;
-        if (r != -EAGAIN || end != END_FORMER_SERVER || vb_clock_monotonic_ms() >= former_deadline_ms)
-            break;
-        /* An end cannot be waited for: that server is not our child. */
-        nanosleep(&(struct timespec){.tv_nsec = 50 * 1000000}, NULL);
-    }
+/* Starts the server, again and again while a former one has not yet noticed that its parent was killed. That server is
+ * not our child, so its end cannot be waited for. */
+static int start_server(struct vb_postgres *postgres, uint16_t wanted_port, struct vb_error *err)
+{
+    struct vb_poll former = vb_poll_start(vb_deadline_after(FORMER_TIMEOUT_MS), 50000, 50000);
+    enum early_end end;
+    int r, ports = 0;
+
+    do
+        r = try_server(postgres, wanted_port, &end, err);
+    while (r == -EAGAIN && ((end == END_PORT_TAKEN && ++ports < PORT_ATTEMPTS) ||
+                            (end == END_FORMER_SERVER && vb_poll_pause(&former))));
     if (r < 0)
         end_server(postgres);
     if (r == -EAGAIN) {
@@ -290,31 +295,29 @@ static int check_login(const struct vb_postgres *postgres, struct vb_error *err)
              "folder away to start with an empty database");
 }
 
-static int start(struct vb_postgres *postgres, const struct vb_postgres_config *config, struct vb_error *err)
+static int open_cluster(struct vb_postgres *postgres, const struct vb_postgres_config *config,
+                        struct vb_error *err)
 {
-    char path[PATH_MAX], port[16];
-    off_t log_start;
-    uint16_t wanted;
-    int r = vb_mkdir_parents(config->directory, 0700, err);
+    off_t log_start = lseek(postgres->log_fd, 0, SEEK_END);
+    int r = vb_postgres_cluster_open(&postgres->cluster, config->directory, config->password,
+                                     postgres->log_fd, err);
 
-    if (r < 0)
-        return r;
-    postgres->log_fd = open_log(config->log_path, err);
-    if (postgres->log_fd < 0)
-        return postgres->log_fd;
-
-    log_start = lseek(postgres->log_fd, 0, SEEK_END);
-    r = vb_postgres_cluster_open(&postgres->cluster, config->directory, config->password, postgres->log_fd,
-                                 err);
-    if (r == -EIO) { /* a program failed: its log says why */
+    if (r == -EIO && err) { /* a program failed: its log says why */
         char words[VB_ERROR_MESSAGE_MAX / 2];
 
         last_words(postgres->log_fd, log_start, words, sizeof(words));
-        if (err)
-            return vb_error_set(err, EIO, "PostgreSQL's data folder cannot be made: %s", words);
+        return vb_error_set(err, EIO, "PostgreSQL's data folder cannot be made: %s", words);
     }
-    if (r < 0)
-        return r;
+    return r;
+}
+
+/* Starts the server on the port of the last start if that is free, and remembers the port that it has. */
+static int start_on_known_port(struct vb_postgres *postgres, const struct vb_postgres_config *config,
+                               struct vb_error *err)
+{
+    char path[PATH_MAX], port[16];
+    uint16_t wanted;
+    int r;
 
     if (snprintf(path, sizeof(path), "%s/port", config->directory) >= PATH_MAX)
         return vb_error_set(err, ENAMETOOLONG, "%s is too long a path", config->directory);
@@ -326,11 +329,23 @@ static int start(struct vb_postgres *postgres, const struct vb_postgres_config *
     if (!postgres->url)
         return vb_error_set(err, E2BIG, "the password of the private PostgreSQL is too long");
     r = check_login(postgres, err);
-    if (r == 0 && postgres->port != wanted) {
-        snprintf(port, sizeof(port), "%u\n", postgres->port);
-        r = vb_file_write_durable(path, port, strlen(port), 0600, err);
-    }
-    return r;
+    if (r < 0 || postgres->port == wanted)
+        return r;
+    snprintf(port, sizeof(port), "%u\n", postgres->port);
+    return vb_file_write_durable(path, port, strlen(port), 0600, err);
+}
+
+static int start(struct vb_postgres *postgres, const struct vb_postgres_config *config, struct vb_error *err)
+{
+    int r = vb_mkdir_parents(config->directory, 0700, err);
+
+    if (r < 0)
+        return r;
+    postgres->log_fd = open_log(config->log_path, err);
+    if (postgres->log_fd < 0)
+        return postgres->log_fd;
+    r = open_cluster(postgres, config, err);
+    return r < 0 ? r : start_on_known_port(postgres, config, err);
 }
 
 int vb_postgres_start(const struct vb_postgres_config *config, struct vb_postgres **ret_postgres,

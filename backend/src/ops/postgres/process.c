@@ -2,7 +2,7 @@
 #include "ops/postgres/process.h"
 
 #include "base/cleanup.h"
-#include "base/clock.h"
+#include "base/wait.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 void vb_postgres_fd_path(int fd, char path[VB_POSTGRES_FD_PATH_MAX])
@@ -122,8 +121,7 @@ int vb_postgres_spawn(const struct vb_postgres_command *command, pid_t *ret_pid,
 
 int vb_postgres_wait(pid_t pid, int timeout_ms, int *ret_status)
 {
-    int64_t deadline_ms = vb_clock_monotonic_ms() + timeout_ms;
-    long pause_us = 500;
+    struct vb_poll poll = vb_poll_start(vb_deadline_after(timeout_ms), 500, 20000);
 
     for (;;) {
         int status = 0;
@@ -133,10 +131,8 @@ int vb_postgres_wait(pid_t pid, int timeout_ms, int *ret_status)
             *ret_status = status;
             return 0;
         }
-        if (vb_clock_monotonic_ms() >= deadline_ms)
+        if (!vb_poll_pause(&poll))
             return -ETIMEDOUT;
-        nanosleep(&(struct timespec){.tv_nsec = pause_us * 1000}, NULL);
-        pause_us = pause_us < 10000 ? pause_us * 2 : 20000;
     }
 }
 
