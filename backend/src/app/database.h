@@ -1,6 +1,6 @@
 /*
- * The database of `vibe up`: a PostgreSQL that is given, or a private one in the data folder. For the main thread alone:
- * the private server gets a signal when the thread that started it ends.
+ * The database of `vibe up`: a PostgreSQL that is given, or a private one in the data folder. For the main
+ * thread alone: the private server gets a signal when the thread that started it ends.
  */
 #ifndef VB_APP_DATABASE_H
 #define VB_APP_DATABASE_H
@@ -11,7 +11,8 @@
 
 struct vb_database;
 
-/* Starts the private PostgreSQL, unless url (which must outlive the database) is not NULL, and applies the migrations. */
+/* Starts the private PostgreSQL, unless url (which must outlive the database) is not NULL, and applies the
+ * migrations. */
 int vb_database_start(const struct vb_data_dir *dir, const char *url, struct vb_database **ret_database,
                       struct vb_error *err);
 /* It stays the same until vb_database_stop(). */
@@ -22,7 +23,8 @@ const char *vb_database_log_path(const struct vb_database *database);
 
 /* Whether the private PostgreSQL has ended by itself. A SIGCHLD is the time to ask. */
 bool vb_database_has_ended(const struct vb_database *database);
-/* Starts it again, on the same port, where the connection pools look for it. -EADDRINUSE: another program has the port. */
+/* Starts it again, on the same port, where the connection pools look for it. -EADDRINUSE: another program
+ * has the port. */
 int vb_database_restart(struct vb_database *database, struct vb_error *err);
 /* NULL is fine. */
 void vb_database_stop(struct vb_database *database);

@@ -1,6 +1,6 @@
 /*
- * The CDN edge as a running service: its S3 client, cache, workers and HTTP server, put together for `vibe up` and
- * `vibe serve`.
+ * The CDN edge as a running service: its S3 client, cache, workers and HTTP server, put together for `vibe
+ * up` and `vibe serve`.
  */
 #ifndef VB_APP_DELIVERY_H
 #define VB_APP_DELIVERY_H

@@ -1,6 +1,6 @@
 /*
- * The env file of `vibe up`, DIR/env: one NAME='value' a line, for a shell to source and for the other commands to read.
- * Any value survives the round trip, quotes and newlines included.
+ * The env file of `vibe up`, DIR/env: one NAME='value' a line, for a shell to source and for the other
+ * commands to read. Any value survives the round trip, quotes and newlines included.
  */
 #ifndef VB_APP_ENV_FILE_H
 #define VB_APP_ENV_FILE_H

@@ -16,7 +16,8 @@
 #define PASSWORD_WORKERS   8
 #define PASSWORD_QUEUE_MAX 256
 
-/* Answers of an API are data: no browser is to guess their type, run, frame, or tell others where it read them. */
+/* Answers of an API are data: no browser is to guess their type, run, frame, or tell others where it read
+ * them. */
 static const struct vb_http_header security_headers[] = {
     {"X-Content-Type-Options", "nosniff"},
     {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},

@@ -42,14 +42,16 @@ struct vb_settings {
     enum vb_log_level log_level;
 };
 
-/* Reads what both commands take: CORS_ALLOWED_ORIGINS TRUSTED_PROXIES RATE_LIMIT USER_RATE_LIMIT LOG_LEVEL AWS_REGION
- * S3_BUCKET_NAME S3_PUBLIC_ENDPOINT JWT_SECRET JWT_SECRET_PREVIOUS SMTP_URL MAIL_FROM PASSWORD_RESET_URL
- * APPLE_CLIENT_ID APPLE_ISSUER APPLE_JWKS_URL SWEEP_…, and the CDN's address. Problems go to config. */
+/* Reads what both commands take: CORS_ALLOWED_ORIGINS TRUSTED_PROXIES RATE_LIMIT USER_RATE_LIMIT LOG_LEVEL
+ * AWS_REGION S3_BUCKET_NAME S3_PUBLIC_ENDPOINT JWT_SECRET JWT_SECRET_PREVIOUS SMTP_URL MAIL_FROM
+ * PASSWORD_RESET_URL APPLE_CLIENT_ID APPLE_ISSUER APPLE_JWKS_URL SWEEP_…, and the CDN's address. Problems
+ * go to config. */
 void vb_settings_read_common(struct vb_settings *settings, struct vb_config *config);
-/* … and what production needs on top: PORT DATABASE_URL S3_ENDPOINT CDN_PORT CDN_CACHE_DIR, with the required ones required. */
+/* … and what production needs on top: PORT DATABASE_URL S3_ENDPOINT CDN_PORT CDN_CACHE_DIR, with the
+ * required ones required. */
 void vb_settings_read_production(struct vb_settings *settings, struct vb_config *config);
-/* TLS_CERT and TLS_KEY, of `vibe serve`; cert and key from the command line win, NULL: not given. After one of the
- * above. */
+/* TLS_CERT and TLS_KEY, of `vibe serve`; cert and key from the command line win, NULL: not given. After
+ * one of the above. */
 void vb_settings_read_tls(struct vb_settings *settings, struct vb_config *config, const char *cert,
                           const char *key);
 /* Each alone, and required: AWS_REGION, S3_BUCKET_NAME, DATABASE_URL. */

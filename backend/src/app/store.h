@@ -1,5 +1,6 @@
 /*
- * The embedded object store as a running service: its engine, workers and HTTP server, put together for `vibe up`.
+ * The embedded object store as a running service: its engine, workers and HTTP server, put together for `vibe
+ * up`.
  */
 #ifndef VB_APP_STORE_H
 #define VB_APP_STORE_H

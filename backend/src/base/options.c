@@ -264,7 +264,8 @@ static bool takes_next_word(const struct vb_option *option, const char *word)
     return option->kind != VB_OPTION_FLAG && !(word[1] == '-' && strchr(word, '='));
 }
 
-/* Where the subcommand's name stands: the first word that is neither an option nor an option's value. 0: nowhere. */
+/* Where the subcommand's name stands: the first word that is neither an option nor an option's value. 0:
+ * nowhere. */
 static int find_subcommand_word(const struct vb_command *command, int argc, char **argv)
 {
     const struct vb_subcommand *owner;
@@ -409,7 +410,8 @@ static int check_required(const struct parser *parser, const struct vb_option *o
     return 0;
 }
 
-/* Fills the values from argv, but for the word at `skipped`. Returns 0; 1 after printing the help; or -EINVAL. */
+/* Fills the values from argv, but for the word at `skipped`. Returns 0; 1 after printing the help; or
+ * -EINVAL. */
 static int parse(const struct parser *parser, int argc, char **argv, int skipped)
 {
     bool only_operands = false;

@@ -1,6 +1,6 @@
 /*
- * Commands, their subcommands and their options as tables, after git's parse-options. The tables give the parser, every
- * help text, and every complaint about a command line:
+ * Commands, their subcommands and their options as tables, after git's parse-options. The tables give the
+ * parser, every help text, and every complaint about a command line:
  *
  *   --name VALUE   --name=VALUE   -n VALUE   --flag   --        options, anywhere after the command's name
  *   FILE                                                       operands, in the order of their rows
@@ -34,8 +34,9 @@ struct vb_option {
     bool required; /* of a string or an operand */
 };
 
-/* Rows of a table; type is the struct of the values. A field of another type than the kind's does not compile. More
- * may follow in the braces:  {VB_STRING(struct values, output, "output", "FILE", "where to write"), .letter = 'o'}  */
+/* Rows of a table; type is the struct of the values. A field of another type than the kind's does not compile.
+ * More members may follow in the braces:
+ *   {VB_STRING(struct values, output, "output", "FILE", "where to write"), .letter = 'o'}  */
 #define VB_STRING(type, member, name_, argument_, help_)                                                     \
     .kind = VB_OPTION_STRING, .name = (name_), .argument = (argument_), .help = (help_),                     \
     .field = VB_OPTION_FIELD(type, member, const char *)
@@ -72,15 +73,16 @@ struct vb_command {
     int (*run)(void *values);                /* returns the exit status; NULL when there are subcommands */
 };
 
-/* Parses argv[1…] and runs the command or the subcommand. Returns its exit status; 0 after printing the help; 2 after
- * saying on stderr what is wrong with the command line. */
+/* Parses argv[1…] and runs the command or the subcommand. Returns its exit status; 0 after printing the
+ * help; 2 after saying on stderr what is wrong with the command line. */
 int vb_command_run(const struct vb_command *command, int argc, char **argv);
 
-/* Prints the help of the command, or of a subcommand (NULL: none). Returns 0, or 2 if there is no such subcommand, which
- * it says on stderr. */
+/* Prints the help of the command, or of a subcommand (NULL: none). Returns 0, or 2 if there is no such
+ * subcommand, which it says on stderr. */
 int vb_command_help(const struct vb_command *command, const char *subcommand);
 
-/* For what a table cannot express: says on stderr what is wrong with the command line, with the usage. Returns 2. */
+/* For what a table cannot express: says on stderr what is wrong with the command line, with the usage.
+ * Returns 2. */
 int vb_command_misused(const struct vb_command *command, const char *subcommand, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -1,20 +1,24 @@
 /*
- * An account for people who try things out from the command line: made on first use and kept, mode 0600, in
- * the user's state folder ($XDG_STATE_HOME or ~/.local/state, then vibe/demo-account).
+ * The demo account, for people who try things out from the command line: made on first use and kept, mode
+ * 0600, in the user's state folder: $XDG_STATE_HOME/vibe/demo-account, or ~/.local/state/vibe/demo-account.
  */
 #ifndef VB_CLIENT_ACCOUNT_H
 #define VB_CLIENT_ACCOUNT_H
 
-#include "base/error.h"
-#include "base/strbuf.h"
-#include "client/api_call.h"
+#include "client/session.h"
 
-/* Logs in with these. Appends an access token to ret_token. */
-int vb_account_login(const struct vb_api_call *call, const char *email, const char *password,
-                     struct vb_strbuf *ret_token, struct vb_error *err);
+#include <stdbool.h>
 
-/* Logs in with the kept account, or registers one (again, if this API does not know it) and says so on
- * stderr. */
-int vb_demo_account_login(const struct vb_api_call *call, struct vb_strbuf *ret_token, struct vb_error *err);
+struct vb_demo_account {
+    char email[64];
+    char password[33];
+    char *path;      /* where it is kept */
+    bool registered; /* just now: it is new, or this API did not know it */
+};
+
+/* Logs the session in with the kept account. Registers it first if there is none, or if this API does not
+ * know it. The caller releases the account in either case. */
+int vb_demo_account_login(struct vb_demo_account *account, struct vb_session *session, struct vb_error *err);
+void vb_demo_account_release(struct vb_demo_account *account);
 
 #endif

@@ -3,18 +3,18 @@
 
 #include "base/cleanup.h"
 #include "base/encode.h"
-#include "base/hash.h"
 #include "base/memory.h"
+#include "base/wait.h"
 
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #define UPLOAD_TIME_MS      (30 * 60 * 1000)
-#define FAILURES_MAX        5 /* of a file or of parts, one after the other: then it is given up */
+#define FAILURES_MAX        5 /* in a row, of a file or of parts */
 #define PRECONDITION_FAILED 412
-#define PAUSE_MS            250 /* after the first; then twice as long each time */
+#define PAUSE_MS            250 /* after the first failure; then twice as long each time */
+#define PAUSE_MAX_MS        4000
 
 /* "headers" of the ticket as a NULL-terminated list for the HTTP client, which counts the bytes itself. */
 static int list_headers(const json_t *headers, const char **ret_list, size_t max, struct vb_error *err)
@@ -28,7 +28,7 @@ static int list_headers(const json_t *headers, const char **ret_list, size_t max
         if (strcasecmp(name, "Content-Length") == 0 || strcasecmp(name, "Host") == 0)
             continue;
         if (!json_is_string(value) || count + 1 >= max)
-            return vb_error_set(err, EPROTO, "The ticket's headers are malformed");
+            return vb_error_set(err, EPROTO, "the ticket's headers are malformed");
         ret_list[count++] = vb_xasprintf("%s: %s", name, json_string_value(value));
     }
     return 0;
@@ -40,7 +40,7 @@ static void free_headers(const char **list)
         free((void *)(uintptr_t)*list);
 }
 
-/* What S3 says in its XML, as far as a person needs it. */
+/* The code and the message of the store's XML answer. */
 static int put_refused(const struct vb_http_exchange *exchange, struct vb_error *err)
 {
     const char *code = strstr(exchange->response.data, "<Code>"),
@@ -48,15 +48,15 @@ static int put_refused(const struct vb_http_exchange *exchange, struct vb_error 
 
     code = code ? code + strlen("<Code>") : "no code";
     message = message ? message + strlen("<Message>") : "no message";
-    /* its own troubles pass, what it refuses does not */
+    /* the store's own trouble passes; a refusal does not */
     return vb_error_set(err, exchange->status >= 500 ? EAGAIN : EPROTO,
-                        "The object store refused the file with status %d: %.*s: %.*s", exchange->status,
-                        (int)strcspn(code, "<"), code, (int)strcspn(message, "<"), message);
+                        "the object store answers %d: %.*s: %.*s", exchange->status, (int)strcspn(code, "<"),
+                        code, (int)strcspn(message, "<"), message);
 }
 
-/* The bytes of a file that one request sends. */
+/* The bytes of a source that one request sends. */
 struct slice {
-    const struct vb_phone_file *file;
+    struct vb_source *source;
     int64_t offset, length, at;
 };
 
@@ -67,7 +67,7 @@ static int64_t read_slice(void *context, char *buffer, size_t capacity)
 
     if (left <= 0)
         return 0;
-    got = slice->file->read(slice->file->context, buffer, left < (int64_t)capacity ? (size_t)left : capacity);
+    got = vb_source_read(slice->source, buffer, left < (int64_t)capacity ? (size_t)left : capacity);
     slice->at += got > 0 ? got : 0;
     return got;
 }
@@ -77,13 +77,14 @@ static int rewind_slice(void *context)
     struct slice *slice = context;
 
     slice->at = 0;
-    return slice->file->seek(slice->file->context, slice->offset);
+    vb_source_seek(slice->source, slice->offset);
+    return 0;
 }
 
-/* Sends the slice. -EPROTO: the store refused it. A file that is there already (If-None-Match) has been sent before, and the
- * answer was lost. */
-static int put_slice(const struct vb_api_call *call, struct slice *slice, const char *method, const char *url,
-                     const char *const *headers, struct vb_error *err)
+/* Sends the slice. -EPROTO: the store refused it. 412 (of If-None-Match) means that the file is there: an
+ * earlier request sent it, and its answer was lost. */
+static int put_slice(const struct vb_session *session, struct slice *slice, const char *method,
+                     const char *url, const char *const *headers, struct vb_error *err)
 {
     struct vb_http_exchange exchange = {.method = method,
                                         .url = url,
@@ -93,213 +94,170 @@ static int put_slice(const struct vb_api_call *call, struct slice *slice, const 
                                         .rewind = rewind_slice,
                                         .timeout_ms = UPLOAD_TIME_MS,
                                         .context = slice};
-    int rc = rewind_slice(slice);
+    int r;
 
-    if (rc < 0)
-        return vb_error_set(err, -rc, "The file cannot be read: %s", strerror(-rc));
+    rewind_slice(slice);
     vb_strbuf_init(&exchange.response, 65536);
-    rc = vb_http_client_perform(call->http, &exchange, err);
-    if (rc == 0 && (exchange.status < 200 || exchange.status > 299) && exchange.status != PRECONDITION_FAILED)
-        rc = put_refused(&exchange, err);
+    r = vb_http_client_perform(session->http, &exchange, err);
+    if (r == 0 && (exchange.status < 200 || exchange.status > 299) && exchange.status != PRECONDITION_FAILED)
+        r = put_refused(&exchange, err);
     vb_strbuf_release(&exchange.response);
-    return rc;
+    return r;
 }
 
 static void pause_after(unsigned failures)
 {
-    int64_t ms = (int64_t)PAUSE_MS << (failures - 1);
-
-    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
+    vb_sleep_ms(vb_backoff_ms(PAUSE_MS, PAUSE_MAX_MS, failures));
 }
 
-/* Whatever got no answer is sent again. */
-static int put_file(const struct vb_api_call *call, const struct vb_phone_file *file, const json_t *ticket,
+/* Sends the file, again if no answer comes. */
+static int put_file(const struct vb_session *session, struct vb_source *source, const json_t *ticket,
                     struct vb_error *err)
 {
     const char *headers[17] = {0}, *url = NULL, *method = NULL;
-    struct slice slice = {.file = file, .length = file->size};
-    int rc = vb_api_answer_string(ticket, "url", &url, err);
+    struct slice slice = {.source = source, .length = source->size};
+    int r = vb_answer_string(ticket, "url", &url, err);
 
-    if (rc == 0)
-        rc = vb_api_answer_string(ticket, "method", &method, err);
-    if (rc == 0)
-        rc = list_headers(json_object_get(ticket, "headers"), headers, VB_ARRAY_SIZE(headers), err);
-    if (rc == 0)
-        rc = put_slice(call, &slice, method, url, headers, err);
-    for (unsigned failures = 1; rc < 0 && rc != -EPROTO && failures < FAILURES_MAX; failures++) {
+    if (r == 0)
+        r = vb_answer_string(ticket, "method", &method, err);
+    if (r == 0)
+        r = list_headers(json_object_get(ticket, "headers"), headers, VB_ARRAY_SIZE(headers), err);
+    if (r == 0)
+        r = put_slice(session, &slice, method, url, headers, err);
+    for (unsigned failures = 1; r < 0 && r != -EPROTO && failures < FAILURES_MAX; failures++) {
         pause_after(failures);
-        rc = put_slice(call, &slice, method, url, headers, err);
+        r = put_slice(session, &slice, method, url, headers, err);
     }
     free_headers(headers);
-    return rc;
+    return r;
 }
 
-static int put_part(const struct vb_api_call *call, const struct vb_phone_file *file, const json_t *part,
+static int put_part(const struct vb_session *session, struct vb_source *source, const json_t *part,
                     struct vb_error *err)
 {
     const json_t *offset = json_object_get(part, "offset"), *length = json_object_get(part, "length");
     struct slice slice = {
-        .file = file, .offset = json_integer_value(offset), .length = json_integer_value(length)};
+        .source = source, .offset = json_integer_value(offset), .length = json_integer_value(length)};
     const char *url = NULL;
-    int rc = vb_api_answer_string(part, "url", &url, err);
+    int r = vb_answer_string(part, "url", &url, err);
 
-    if (rc < 0)
-        return rc;
-    if (!json_is_integer(offset) || slice.offset < 0 || slice.length < 1 || slice.length > file->size ||
-        slice.offset > file->size - slice.length)
-        return vb_error_set(err, EPROTO, "The API's answer has a part that is none of the file's");
-    return put_slice(call, &slice, "PUT", url, NULL, err);
+    if (r < 0)
+        return r;
+    if (!json_is_integer(offset) || slice.offset < 0 || slice.length < 1 || slice.length > source->size ||
+        slice.offset > source->size - slice.length)
+        return vb_error_set(err, EPROTO, "the API asks for a part that the file does not have");
+    return put_slice(session, &slice, "PUT", url, NULL, err);
 }
 
-/* Sends them until one fails; counts those that arrived. */
-static int put_parts(const struct vb_api_call *call, const struct vb_phone_file *file, const json_t *parts,
+/* Sends the parts one after the other until one fails; counts those that arrived. */
+static int put_parts(const struct vb_session *session, struct vb_source *source, const json_t *parts,
                      size_t *ret_sent, struct vb_error *err)
 {
-    int rc = 0;
+    int r = 0;
 
-    for (size_t i = 0; rc == 0 && i < json_array_size(parts); i++) {
-        rc = put_part(call, file, json_array_get(parts, i), err);
-        *ret_sent += rc == 0;
+    for (size_t i = 0; r == 0 && i < json_array_size(parts); i++) {
+        r = put_part(session, source, json_array_get(parts, i), err);
+        *ret_sent += r == 0;
     }
-    return rc;
+    return r;
 }
 
-/* What is missing, with fresh URLs. */
-static int ask_missing(const struct vb_api_call *call, const json_t *ticket, json_t **ret_missing,
+/* The parts that are missing, with fresh URLs. */
+static int ask_missing(const struct vb_session *session, const json_t *ticket, json_t **ret_missing,
                        struct vb_error *err)
 {
     const char *id = NULL, *key = NULL, *status = NULL;
     struct vb_strbuf path VB_CLEANUP(vb_strbuf_release) = {0};
     json_t *answer = NULL;
-    int rc = vb_api_answer_string(ticket, "uploadId", &id, err);
+    int r = vb_answer_string(ticket, "uploadId", &id, err);
 
-    if (rc == 0)
-        rc = vb_api_answer_string(ticket, "key", &key, err);
-    if (rc < 0)
-        return rc;
+    if (r == 0)
+        r = vb_answer_string(ticket, "key", &key, err);
+    if (r < 0)
+        return r;
     vb_strbuf_init(&path, 8192);
     vb_strbuf_addf(&path, "/api/upload/%s?key=", id);
     vb_percent_encode(&path, key, strlen(key), false);
-    rc = vb_api_get(call, path.data, &answer, err);
-    if (rc == 0)
-        rc = vb_api_answer_string(answer, "status", &status, err);
-    if (rc == 0 && (strcmp(status, "cancelled") == 0 || strcmp(status, "expired") == 0))
-        rc =
-            vb_error_set(err, ESTALE, "The upload was ended before all of the file had arrived (%s)", status);
-    if (rc == 0) {
+    r = vb_session_get(session, path.data, &answer, err);
+    if (r == 0)
+        r = vb_answer_string(answer, "status", &status, err);
+    if (r == 0 && (strcmp(status, "cancelled") == 0 || strcmp(status, "expired") == 0))
+        r = vb_error_set(err, ESTALE, "the upload ended before the whole file had arrived: it is %s", status);
+    if (r == 0) {
         json_t *missing = json_object_get(json_object_get(answer, "multipart"), "missing");
 
         json_decref(*ret_missing);
         *ret_missing = missing ? json_incref(missing) : json_array();
     }
     json_decref(answer);
-    return rc;
+    return r;
 }
 
-/* One part after the other. Whatever goes wrong, a cut connection or a URL that has expired, it asks what is
- * missing and goes on; it gives up when that does not help several times running. */
-static int put_file_in_parts(const struct vb_api_call *call, const struct vb_phone_file *file,
-                             const json_t *ticket, struct vb_error *err)
+/* Sends the file part by part. After any failure, a cut connection or an expired URL, it asks which parts
+ * are missing and sends those. It gives up after FAILURES_MAX failures in a row. */
+static int put_file_in_parts(const struct vb_session *session, struct vb_source *source, const json_t *ticket,
+                             struct vb_error *err)
 {
     json_t *parts = json_incref(json_object_get(json_object_get(ticket, "multipart"), "parts"));
     unsigned failures = 0;
-    int rc = -EAGAIN;
+    int r = -EAGAIN;
 
-    while (rc < 0 && rc != -ESTALE) {
+    while (r < 0 && r != -ESTALE) {
         size_t sent = 0;
 
-        rc = failures ? ask_missing(call, ticket, &parts, err) : 0;
-        if (rc == 0)
-            rc = put_parts(call, file, parts, &sent, err);
+        r = failures ? ask_missing(session, ticket, &parts, err) : 0;
+        if (r == 0)
+            r = put_parts(session, source, parts, &sent, err);
         failures = sent ? 1 : failures + 1;
-        if (rc < 0 && failures >= FAILURES_MAX)
+        if (r < 0 && failures >= FAILURES_MAX)
             break;
-        if (rc < 0)
+        if (r < 0)
             pause_after(failures);
     }
     json_decref(parts);
-    return rc;
+    return r;
 }
 
-static int ask_ticket(const struct vb_api_call *call, const char *path, json_t *fields,
-                      const struct vb_phone_file *file, json_t **ret_ticket, struct vb_error *err)
+static int ask_ticket(const struct vb_session *session, const char *path, json_t *fields,
+                      struct vb_source *source, json_t **ret_ticket, struct vb_error *err)
 {
-    json_t *body = json_pack("{s:s, s:I, s:s}", "contentType", vb_media_mime(file->type), "contentLength",
-                             (json_int_t)file->size, "checksumSha256", file->checksum);
+    json_t *body = json_pack("{s:s, s:I, s:s}", "contentType", vb_media_mime(source->type), "contentLength",
+                             (json_int_t)source->size, "checksumSha256", source->checksum);
 
     vb_assert(body);
     if (fields)
         json_object_update(body, fields);
     json_decref(fields);
-    return vb_api_post(call, path, body, ret_ticket, err);
+    return vb_session_post(session, path, body, ret_ticket, err);
 }
 
-static int complete(const struct vb_api_call *call, const json_t *ticket, json_t **ret_answer,
+static int complete(const struct vb_session *session, const json_t *ticket, json_t **ret_answer,
                     struct vb_error *err)
 {
     const char *id = NULL, *key = NULL;
     char *path VB_CLEANUP(vb_freep) = NULL;
-    int rc = vb_api_answer_string(ticket, "uploadId", &id, err);
+    int r = vb_answer_string(ticket, "uploadId", &id, err);
 
-    if (rc == 0)
-        rc = vb_api_answer_string(ticket, "key", &key, err);
-    if (rc < 0)
-        return rc;
+    if (r == 0)
+        r = vb_answer_string(ticket, "key", &key, err);
+    if (r < 0)
+        return r;
     path = vb_xasprintf("/api/upload/%s/complete", id);
-    return vb_api_post(call, path, json_pack("{s:s}", "key", key), ret_answer, err);
+    return vb_session_post(session, path, json_pack("{s:s}", "key", key), ret_answer, err);
 }
 
-int vb_phone_upload(const struct vb_api_call *call, const char *path, json_t *fields,
-                    const struct vb_phone_file *file, json_t **ret_answer, struct vb_error *err)
+int vb_upload(const struct vb_session *session, const char *path, json_t *fields, struct vb_source *source,
+              json_t **ret_answer, struct vb_error *err)
 {
     json_t *ticket = NULL;
-    int rc = ask_ticket(call, path, fields, file, &ticket, err);
+    int r = ask_ticket(session, path, fields, source, &ticket, err);
 
-    if (rc == 0 && json_is_object(json_object_get(ticket, "multipart")))
-        rc = put_file_in_parts(call, file, ticket, err);
-    else if (rc == 0)
-        rc = put_file(call, file, ticket, err);
-    if (rc == 0)
-        rc = complete(call, ticket, ret_answer, err);
+    if (r == 0 && json_is_object(json_object_get(ticket, "multipart")))
+        r = put_file_in_parts(session, source, ticket, err);
+    else if (r == 0)
+        r = put_file(session, source, ticket, err);
+    if (r == 0)
+        r = complete(session, ticket, ret_answer, err);
     json_decref(ticket);
-    return rc;
-}
-
-struct memory {
-    const unsigned char *data;
-    size_t size, at;
-};
-
-static int64_t read_memory(void *context, char *buffer, size_t capacity)
-{
-    struct memory *memory = context;
-    size_t size = memory->size - memory->at < capacity ? memory->size - memory->at : capacity;
-
-    memcpy(buffer, memory->data + memory->at, size);
-    memory->at += size;
-    return (int64_t)size;
-}
-
-static int seek_memory(void *context, int64_t offset)
-{
-    ((struct memory *)context)->at = (size_t)offset;
-    return 0;
-}
-
-int vb_phone_upload_memory(const struct vb_api_call *call, const char *path, json_t *fields, const void *data,
-                           size_t size, json_t **ret_answer, struct vb_error *err)
-{
-    struct memory memory = {.data = data, .size = size};
-    char checksum[VB_BASE64_SIZE(VB_SHA256_SIZE)];
-    unsigned char digest[VB_SHA256_SIZE];
-    struct vb_phone_file file = {.size = (int64_t)size,
-                                 .type = vb_sniff(data, size < VB_SNIFF_SIZE ? size : VB_SNIFF_SIZE),
-                                 .checksum = checksum,
-                                 .read = read_memory,
-                                 .seek = seek_memory,
-                                 .context = &memory};
-
-    vb_sha256(data, size, digest);
-    vb_base64_encode(digest, sizeof(digest), checksum);
-    return vb_phone_upload(call, path, fields, &file, ret_answer, err);
+    return r;
 }

@@ -1,6 +1,6 @@
 /*
- * The commands: one file each, named after it. Their tables say which options and subcommands they have; what runs returns
- * the exit status: 0 done, 1 failed, 2 used wrongly.
+ * The commands: one file each, named after it. Their tables say which options and subcommands they have; what
+ * runs returns the exit status: 0 done, 1 failed, 2 used wrongly.
  */
 #ifndef VB_CMD_COMMAND_H
 #define VB_CMD_COMMAND_H

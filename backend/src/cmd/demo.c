@@ -4,7 +4,6 @@
  * something at once.
  */
 #include "app/system.h"
-#include "client/api_call.h"
 #include "client/picture.h"
 #include "client/upload.h"
 #include "cmd/command.h"
@@ -25,7 +24,6 @@
 #define PHOTO_WIDTH   1200
 #define PHOTO_HEIGHT  900
 #define PORTRAIT_SIDE 640
-#define TOKEN_MAX     ((size_t)16384)
 
 static const struct {
     const char *name, *mailbox;
@@ -79,75 +77,57 @@ static const struct {
 };
 
 struct demo {
-    struct vb_http_client *http;
-    const char *api, *password;
+    const char *password; /* of everybody */
     char suffix[9];
-    struct vb_strbuf tokens[PEOPLE];
+    struct vb_session sessions[PEOPLE];
     char *activity_ids[VB_ARRAY_SIZE(activities)];
     unsigned pictures; /* drawn so far: the next one's seed */
 };
-
-/* The API as one of the people sees it. */
-static struct vb_api_call as_person(const struct demo *demo, unsigned person)
-{
-    return (struct vb_api_call){
-        .http = demo->http, .base_url = demo->api, .token = demo->tokens[person].data};
-}
 
 /* Draws a picture and uploads it for the purpose of that path, with these fields beside the picture's own. */
 static int upload_picture(struct demo *demo, unsigned person, enum vb_picture kind, const char *path,
                           json_t *fields, struct vb_error *err)
 {
     bool portrait = kind == VB_PICTURE_PORTRAIT;
-    struct vb_api_call call = as_person(demo, person);
+    struct vb_source source;
     json_t *answer = NULL;
     size_t size;
+    int r;
     unsigned char *file VB_CLEANUP(vb_freep) =
         vb_picture_draw(kind, demo->pictures++, portrait ? PORTRAIT_SIDE : PHOTO_WIDTH,
                         portrait ? PORTRAIT_SIDE : PHOTO_HEIGHT, &size);
-    int rc = vb_phone_upload_memory(&call, path, fields, file, size, &answer, err);
 
+    vb_source_memory(&source, file, size);
+    r = vb_upload(&demo->sessions[person], path, fields, &source, &answer, err);
     json_decref(answer);
-    return rc;
+    return r;
 }
 
 /* POSTs and keeps the id of the object that the answer has under that name. */
 static int create(struct demo *demo, unsigned person, const char *path, json_t *body, const char *name,
                   char **ret_id, struct vb_error *err)
 {
-    struct vb_api_call call = as_person(demo, person);
     json_t *answer = NULL;
     const char *id = NULL;
-    int rc = vb_api_post(&call, path, body, &answer, err);
+    int r = vb_session_post(&demo->sessions[person], path, body, &answer, err);
 
-    if (rc == 0)
-        rc = vb_api_answer_string(json_object_get(answer, name), "id", &id, err);
-    if (rc == 0)
+    if (r == 0)
+        r = vb_answer_string(json_object_get(answer, name), "id", &id, err);
+    if (r == 0)
         *ret_id = vb_xstrdup(id);
     json_decref(answer);
-    return rc;
+    return r;
 }
 
 static int register_person(struct demo *demo, unsigned person, struct vb_error *err)
 {
-    struct vb_api_call call = {.http = demo->http, .base_url = demo->api};
     char *email VB_CLEANUP(vb_freep) =
         vb_xasprintf("%s.%s@example.com", people[person].mailbox, demo->suffix);
-    const char *token = NULL;
-    json_t *answer = NULL;
-    int rc = vb_api_post(
-        &call, "/api/auth/register",
-        json_pack("{s:s, s:s, s:s}", "email", email, "password", demo->password, "name", people[person].name),
-        &answer, err);
+    int r = vb_session_register(&demo->sessions[person], email, demo->password, people[person].name, err);
 
-    if (rc == 0)
-        rc = vb_api_answer_string(answer, "accessToken", &token, err);
-    if (rc == 0)
-        vb_strbuf_adds(&demo->tokens[person], token);
-    json_decref(answer);
-    if (rc == 0)
-        rc = upload_picture(demo, person, VB_PICTURE_PORTRAIT, "/api/upload/profile-picture", NULL, err);
-    return rc;
+    return r < 0
+               ? r
+               : upload_picture(demo, person, VB_PICTURE_PORTRAIT, "/api/upload/profile-picture", NULL, err);
 }
 
 static json_t *describe_activity(const struct activity *activity)
@@ -182,14 +162,14 @@ static int upload_activity_picture(struct demo *demo, size_t which, const char *
 static int make_activity(struct demo *demo, size_t which, struct vb_error *err)
 {
     const struct activity *activity = &activities[which];
-    int rc = create(demo, activity->owner, "/api/activities", describe_activity(activity), "activity",
-                    &demo->activity_ids[which], err);
+    int r = create(demo, activity->owner, "/api/activities", describe_activity(activity), "activity",
+                   &demo->activity_ids[which], err);
 
-    if (rc == 0)
-        rc = upload_activity_picture(demo, which, "hero", 0, err);
-    for (unsigned i = 0; rc == 0 && i < activity->gallery; i++)
-        rc = upload_activity_picture(demo, which, "gallery", i, err);
-    return rc;
+    if (r == 0)
+        r = upload_activity_picture(demo, which, "hero", 0, err);
+    for (unsigned i = 0; r == 0 && i < activity->gallery; i++)
+        r = upload_activity_picture(demo, which, "gallery", i, err);
+    return r;
 }
 
 /* Some of the others join: never more than the place holds. */
@@ -197,48 +177,48 @@ static int join_activity(struct demo *demo, size_t which, struct vb_error *err)
 {
     char *path VB_CLEANUP(vb_freep) = vb_xasprintf("/api/activities/%s/join", demo->activity_ids[which]);
     unsigned count = (unsigned)(which * 5 % PEOPLE);
-    int rc = 0;
+    int r = 0;
 
     for (unsigned i = 1;
-         rc == 0 && i <= count && (!activities[which].capacity || i <= activities[which].capacity); i++) {
-        struct vb_api_call call = as_person(demo, (activities[which].owner + i) % (unsigned)PEOPLE);
+         r == 0 && i <= count && (!activities[which].capacity || i <= activities[which].capacity); i++) {
+        const struct vb_session *session = &demo->sessions[(activities[which].owner + i) % (unsigned)PEOPLE];
         json_t *answer = NULL;
 
-        rc = vb_api_post(&call, path, json_object(), &answer, err);
+        r = vb_session_post(session, path, json_object(), &answer, err);
         json_decref(answer);
     }
-    return rc;
+    return r;
 }
 
 static int make_story(struct demo *demo, size_t which, struct vb_error *err)
 {
     char *id VB_CLEANUP(vb_freep) = NULL;
-    int rc = create(demo, stories[which].author, "/api/stories",
-                    json_pack("{s:s}", "caption", stories[which].caption), "story", &id, err);
+    int r = create(demo, stories[which].author, "/api/stories",
+                   json_pack("{s:s}", "caption", stories[which].caption), "story", &id, err);
 
-    if (rc == 0)
-        rc = upload_picture(demo, stories[which].author, stories[which].picture, "/api/upload/story-media",
-                            json_pack("{s:s}", "storyId", id), err);
-    return rc;
+    if (r == 0)
+        r = upload_picture(demo, stories[which].author, stories[which].picture, "/api/upload/story-media",
+                           json_pack("{s:s}", "storyId", id), err);
+    return r;
 }
 
 /* All of it, in an order in which each finds what it needs. */
 static int make_world(struct demo *demo, struct vb_error *err)
 {
-    int rc = 0;
+    int r = 0;
 
     fprintf(stderr, "people …\n");
-    for (unsigned i = 0; rc == 0 && i < PEOPLE; i++)
-        rc = register_person(demo, i, err);
-    fprintf(stderr, "%s", rc == 0 ? "activities …\n" : "");
-    for (size_t i = 0; rc == 0 && i < VB_ARRAY_SIZE(activities); i++)
-        rc = make_activity(demo, i, err);
-    for (size_t i = 0; rc == 0 && i < VB_ARRAY_SIZE(activities); i++)
-        rc = join_activity(demo, i, err);
-    fprintf(stderr, "%s", rc == 0 ? "stories …\n" : "");
-    for (size_t i = 0; rc == 0 && i < VB_ARRAY_SIZE(stories); i++)
-        rc = make_story(demo, i, err);
-    return rc;
+    for (unsigned i = 0; r == 0 && i < PEOPLE; i++)
+        r = register_person(demo, i, err);
+    fprintf(stderr, "%s", r == 0 ? "activities …\n" : "");
+    for (size_t i = 0; r == 0 && i < VB_ARRAY_SIZE(activities); i++)
+        r = make_activity(demo, i, err);
+    for (size_t i = 0; r == 0 && i < VB_ARRAY_SIZE(activities); i++)
+        r = join_activity(demo, i, err);
+    fprintf(stderr, "%s", r == 0 ? "stories …\n" : "");
+    for (size_t i = 0; r == 0 && i < VB_ARRAY_SIZE(stories); i++)
+        r = make_story(demo, i, err);
+    return r;
 }
 
 static void print_summary(const struct demo *demo)
@@ -247,34 +227,34 @@ static void print_summary(const struct demo *demo)
            VB_ARRAY_SIZE(stories), demo->pictures);
     printf("Log in as any of them, for example\n  e-mail    %s.%s@example.com\n  password  %s\n\n",
            people[0].mailbox, demo->suffix, demo->password);
-    printf("and look around:\n  curl -s %s/api/activities -H 'Authorization: Bearer %s'\n", demo->api,
-           demo->tokens[0].data);
+    printf("and look around:\n  curl -s %s/api/activities -H 'Authorization: Bearer %s'\n",
+           demo->sessions[0].api_url, demo->sessions[0].token.data);
 }
 
 static int run(const char *api, struct vb_error *err)
 {
     unsigned char suffix[4], secret[9];
     char password[2 * sizeof(secret) + 1];
-    struct demo demo = {.api = api, .password = password};
-    int rc;
+    struct vb_http_client *http = vb_http_client_create(&(struct vb_http_client_config){0});
+    struct demo demo = {.password = password};
+    int r;
 
     /* new people each time: the e-mail addresses of an earlier demo are taken */
     vb_random_bytes(suffix, sizeof(suffix));
     vb_hex_encode(suffix, sizeof(suffix), demo.suffix);
     vb_random_bytes(secret, sizeof(secret));
     vb_hex_encode(secret, sizeof(secret), password);
-    demo.http = vb_http_client_create(&(struct vb_http_client_config){0});
     for (size_t i = 0; i < PEOPLE; i++)
-        vb_strbuf_init(&demo.tokens[i], TOKEN_MAX);
-    rc = make_world(&demo, err);
-    if (rc == 0)
+        vb_session_init(&demo.sessions[i], http, api);
+    r = make_world(&demo, err);
+    if (r == 0)
         print_summary(&demo);
     for (size_t i = 0; i < PEOPLE; i++)
-        vb_strbuf_release(&demo.tokens[i]);
+        vb_session_release(&demo.sessions[i]);
     for (size_t i = 0; i < VB_ARRAY_SIZE(activities); i++)
         free(demo.activity_ids[i]);
-    vb_http_client_destroy(demo.http);
-    return rc;
+    vb_http_client_destroy(http);
+    return r;
 }
 
 struct values {

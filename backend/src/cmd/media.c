@@ -1,6 +1,6 @@
 /*
- * vibe media inspect | render | gc: shows what the media pipeline sees in a file or makes of it, with the same jailed
- * workers as in production; removes from the bucket what nothing needs.
+ * vibe media inspect | render | gc: shows what the media pipeline sees in a file or makes of it, with the
+ * same jailed workers as in production; removes from the bucket what nothing needs.
  */
 #include "app/system.h"
 #include "base/cleanup.h"

@@ -1,4 +1,5 @@
-/* vibe up: the whole back end on one machine. A private PostgreSQL, the object store, the CDN edge and the API. */
+/* vibe up: the whole back end on one machine. A private PostgreSQL, the object store, the CDN edge and the
+ * API. */
 #include "app/address.h"
 #include "app/data_dir.h"
 #include "app/database.h"

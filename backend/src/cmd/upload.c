@@ -3,26 +3,16 @@
  * completes the upload, prints the CDN address (and nothing else) on stdout.
  */
 #include "app/system.h"
+#include "base/cleanup.h"
+#include "base/memory.h"
 #include "client/account.h"
-#include "client/api_call.h"
-#include "client/progress.h"
 #include "client/upload.h"
 #include "cmd/command.h"
 
-#include "base/cleanup.h"
-#include "base/encode.h"
-#include "base/file.h"
-#include "base/hash.h"
-#include "base/memory.h"
-#include "media/sniff.h"
-
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static const struct kind {
     const char *name, *path;
@@ -34,155 +24,99 @@ static const struct kind {
 };
 #define KINDS "profile-picture, activity-image or story-media"
 
-struct upload {
-    const struct kind *kind;
-    const char *activity, *slot, *index, *story; /* options; NULL: not given */
-    const char *file;
-    int fd;
-    int64_t size;
-    enum vb_media_type type;
-    char checksum[VB_BASE64_SIZE(VB_SHA256_SIZE)];
-    struct vb_progress progress;
+struct values {
+    const char *file, *as, *activity, *slot, *index, *story;
+    const char *api, *email, *password, *token;
 };
 
-/* Reads the file once, to know its type and its digest. */
-static int examine(struct upload *upload, struct vb_error *err)
-{
-    unsigned char first[VB_SNIFF_SIZE], digest[VB_SHA256_SIZE];
-    char *buffer VB_CLEANUP(vb_freep) = vb_xmalloc(65536);
-    struct vb_hash hash;
-    ssize_t got;
-
-    vb_hash_init(&hash, VB_HASH_SHA256);
-    upload->size = 0;
-    while ((got = read(upload->fd, buffer, 65536)) > 0) {
-        if (upload->size < VB_SNIFF_SIZE) {
-            size_t room = (size_t)(VB_SNIFF_SIZE - upload->size);
-            memcpy(first + upload->size, buffer, (size_t)got < room ? (size_t)got : room);
-        }
-        vb_hash_update(&hash, buffer, (size_t)got);
-        upload->size += got;
-    }
-    vb_hash_final(&hash, digest);
-    if (got < 0)
-        return vb_error_set(err, errno, "%s cannot be read: %s", upload->file, strerror(errno));
-    vb_base64_encode(digest, sizeof(digest), upload->checksum);
-    upload->type = vb_sniff(first, upload->size < VB_SNIFF_SIZE ? (size_t)upload->size : VB_SNIFF_SIZE);
-    if (upload->type == VB_MEDIA_UNKNOWN) {
-        vb_error_set(err, EINVAL, "%s is no JPEG, PNG, WebP, HEIC or MP4 file", upload->file);
-        return vb_error_hint(err, "its first bytes decide, not its name");
-    }
-    return 0;
-}
-
-static int open_file(struct upload *upload, struct vb_error *err)
-{
-    struct stat status;
-
-    upload->fd = open(upload->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (upload->fd < 0 || fstat(upload->fd, &status) < 0)
-        return vb_error_set(err, errno, "%s cannot be opened: %s", upload->file, strerror(errno));
-    if (!S_ISREG(status.st_mode))
-        return vb_error_set(err, EINVAL, "%s is not a file", upload->file);
-    return examine(upload, err);
-}
-
-static int64_t read_file(void *context, char *buffer, size_t capacity)
-{
-    struct upload *upload = context;
-    ssize_t got = read(upload->fd, buffer, capacity);
-
-    if (got > 0)
-        vb_progress_add(&upload->progress, got);
-    return got;
-}
-
-static int seek_file(void *context, int64_t offset)
-{
-    struct upload *upload = context;
-
-    if (offset == 0)
-        vb_progress_start(&upload->progress, upload->size);
-    upload->progress.done = offset;
-    return lseek(upload->fd, offset, SEEK_SET) < 0 ? -errno : 0;
-}
-
 /* What the ticket is to be for, beside the file itself. */
-static json_t *describe_place(const struct upload *upload)
+static json_t *describe_place(const struct values *values)
 {
     json_t *fields = json_object();
 
-    if (upload->activity) {
-        const char *slot = upload->index ? "gallery" : "hero";
+    if (values->activity) {
+        const char *slot = values->index ? "gallery" : "hero";
 
-        json_object_set_new(fields, "activityId", json_string(upload->activity));
-        json_object_set_new(fields, "slot", json_string(upload->slot ? upload->slot : slot));
+        json_object_set_new(fields, "activityId", json_string(values->activity));
+        json_object_set_new(fields, "slot", json_string(values->slot ? values->slot : slot));
     }
-    if (upload->index)
-        json_object_set_new(fields, "index", json_integer(atoi(upload->index)));
-    if (upload->story)
-        json_object_set_new(fields, "storyId", json_string(upload->story));
+    if (values->index)
+        json_object_set_new(fields, "index", json_integer(atoi(values->index)));
+    if (values->story)
+        json_object_set_new(fields, "storyId", json_string(values->story));
     return fields;
 }
 
-static int run(const struct vb_api_call *call, struct upload *upload, struct vb_error *err)
+static int log_in_as_demo(struct vb_session *session, struct vb_error *err)
 {
-    struct vb_phone_file file = {.size = upload->size,
-                                 .type = upload->type,
-                                 .checksum = upload->checksum,
-                                 .read = read_file,
-                                 .seek = seek_file,
-                                 .context = upload};
-    const char *cdn_url = NULL;
-    json_t *answer = NULL;
-    int rc = vb_phone_upload(call, upload->kind->path, describe_place(upload), &file, &answer, err);
+    struct vb_demo_account account;
+    int r = vb_demo_account_login(&account, session, err);
 
-    vb_progress_end(&upload->progress);
-    if (rc == 0)
-        rc = vb_api_answer_string(json_object_get(answer, "media"), "cdnUrl", &cdn_url, err);
-    if (rc == 0)
-        printf("%s\n", cdn_url);
-    json_decref(answer);
-    return rc;
+    if (r == 0 && account.registered)
+        fprintf(stderr, "registered the demo account %s (kept in %s)\n", account.email, account.path);
+    vb_demo_account_release(&account);
+    return r;
 }
 
-struct login {
-    const char *email, *password, *token;
-};
-
-static int log_in(const struct vb_api_call *call, const struct login *login, struct vb_strbuf *ret_token,
-                  struct vb_error *err)
+static const char *or_environment(const char *option, const char *variable)
 {
-    if (login->token) {
-        vb_strbuf_adds(ret_token, login->token);
+    return option ? option : getenv(variable);
+}
+
+static int log_in(struct vb_session *session, const struct values *values, struct vb_error *err)
+{
+    const char *token = or_environment(values->token, "VIBE_TOKEN");
+    const char *email = or_environment(values->email, "VIBE_EMAIL");
+    const char *password = or_environment(values->password, "VIBE_PASSWORD");
+
+    if (token) {
+        vb_session_use_token(session, token);
         return 0;
     }
-    if (login->email && login->password)
-        return vb_account_login(call, login->email, login->password, ret_token, err);
-    if (login->email) {
-        vb_error_set(err, EINVAL, "An account without a password was given");
-        return vb_error_hint(err, "set VIBE_PASSWORD or give --password");
-    }
-    return vb_demo_account_login(call, ret_token, err);
+    if (email && password)
+        return vb_session_login(session, email, password, err);
+    if (!email)
+        return log_in_as_demo(session, err);
+    vb_error_set(err, EINVAL, "there is no password for the account %s", email);
+    return vb_error_hint(err, "set VIBE_PASSWORD or give --password");
 }
 
-static int upload_as(const char *api, const struct login *login, struct upload *upload, struct vb_error *err)
+static int send_file(const struct vb_session *session, const struct values *values, const struct kind *kind,
+                     struct vb_source *source, struct vb_error *err)
 {
-    struct vb_api_call call = {.base_url = api};
-    struct vb_strbuf token;
-    int rc = open_file(upload, err);
+    struct vb_progress progress = {0};
+    const char *cdn_url = NULL;
+    json_t *answer = NULL;
+    int r;
 
-    if (rc < 0)
-        return rc;
-    vb_strbuf_init(&token, 16384);
-    call.http = vb_http_client_create(&(struct vb_http_client_config){0});
-    rc = log_in(&call, login, &token, err);
-    call.token = token.data;
-    if (rc == 0)
-        rc = run(&call, upload, err);
-    vb_http_client_destroy(call.http);
-    vb_strbuf_release(&token);
-    return rc;
+    source->progress = &progress;
+    r = vb_upload(session, kind->path, describe_place(values), source, &answer, err);
+    vb_progress_end(&progress);
+    if (r == 0)
+        r = vb_answer_string(json_object_get(answer, "media"), "cdnUrl", &cdn_url, err);
+    if (r == 0)
+        printf("%s\n", cdn_url);
+    json_decref(answer);
+    return r;
+}
+
+static int upload(const struct values *values, const struct kind *kind, struct vb_error *err)
+{
+    struct vb_http_client *http = vb_http_client_create(&(struct vb_http_client_config){0});
+    char *api VB_CLEANUP(vb_freep) = vb_system_api(values->api);
+    struct vb_session session;
+    struct vb_source source;
+    int r = vb_source_open(&source, values->file, err);
+
+    vb_session_init(&session, http, api);
+    if (r == 0)
+        r = log_in(&session, values, err);
+    if (r == 0)
+        r = send_file(&session, values, kind, &source, err);
+    vb_session_release(&session);
+    vb_source_close(&source);
+    vb_http_client_destroy(http);
+    return r;
 }
 
 static const struct kind *find_kind(const char *name)
@@ -193,67 +127,47 @@ static const struct kind *find_kind(const char *name)
     return NULL;
 }
 
-struct values {
-    struct upload upload;
-    struct login login;
-    const char *as, *api;
-};
-
 static const struct vb_option options[] = {
-    {VB_REQUIRED_OPERAND(struct values, upload.file, "FILE", "the file to upload")},
+    {VB_REQUIRED_OPERAND(struct values, file, "FILE", "the file to upload")},
     {VB_STRING(struct values, as, "as", "KIND", "what the file is to be: " KINDS), .required = true},
-    {VB_STRING(struct values, upload.activity, "activity", "ID", "the activity that it is an image of")},
-    {VB_STRING(struct values, upload.slot, "slot", "SLOT",
+    {VB_STRING(struct values, activity, "activity", "ID", "the activity that it is an image of")},
+    {VB_STRING(struct values, slot, "slot", "SLOT",
                "where in the activity: hero (the default) or gallery (with --index)")},
-    {VB_STRING(struct values, upload.index, "index", "N", "where in the gallery: 0 to 9")},
-    {VB_STRING(struct values, upload.story, "story", "ID",
-               "the story that it belongs to (default: a new one)")},
+    {VB_STRING(struct values, index, "index", "N", "where in the gallery: 0 to 9")},
+    {VB_STRING(struct values, story, "story", "ID", "the story that it belongs to (default: a new one)")},
     {VB_STRING(struct values, api, "api", "URL", VB_SYSTEM_API_HELP)},
-    {VB_STRING(struct values, login.email, "email", "ADDRESS", "log in with this account (VIBE_EMAIL)")},
-    {VB_STRING(struct values, login.password, "password", "TEXT", "its password (better: VIBE_PASSWORD)")},
-    {VB_STRING(struct values, login.token, "token", "TEXT",
+    {VB_STRING(struct values, email, "email", "ADDRESS", "log in with this account (VIBE_EMAIL)")},
+    {VB_STRING(struct values, password, "password", "TEXT", "its password (better: VIBE_PASSWORD)")},
+    {VB_STRING(struct values, token, "token", "TEXT",
                "an access token, in place of an account (VIBE_TOKEN)")},
     {.name = NULL}};
 
 /* What does not fit together on the command line; NULL if all does. What values may be is for the API to say. */
-static const char *check(const struct upload *upload)
+static const char *check(const struct values *values, const struct kind *kind)
 {
-    if (!upload->kind)
+    if (!kind)
         return "--as is one of " KINDS;
-    if (upload->kind->activity && !upload->activity)
+    if (kind->activity && !values->activity)
         return "of which activity is it to be an image? Say --activity ID";
-    if (!upload->kind->activity && (upload->activity || upload->slot || upload->index))
+    if (!kind->activity && (values->activity || values->slot || values->index))
         return "--activity, --slot and --index are for --as activity-image";
-    if (!upload->kind->story && upload->story)
+    if (!kind->story && values->story)
         return "--story is for --as story-media";
-    if (upload->index &&
-        (!*upload->index || strlen(upload->index) > 9 || upload->index[strspn(upload->index, "0123456789")]))
+    if (values->index && (strlen(values->index) > 9 || values->index[strspn(values->index, "0123456789")]))
         return "--index must be a whole number";
     return NULL;
 }
 
 static int run_upload(void *context)
 {
-    struct values *values = context;
-    struct login *login = &values->login;
-    char *api VB_CLEANUP(vb_freep) = NULL;
+    const struct values *values = context;
+    const struct kind *kind = find_kind(values->as);
+    const char *problem = check(values, kind);
     struct vb_error err = {0};
-    const char *problem;
-    int r;
 
-    login->email = login->email ? login->email : getenv("VIBE_EMAIL");
-    login->password = login->password ? login->password : getenv("VIBE_PASSWORD");
-    login->token = login->token ? login->token : getenv("VIBE_TOKEN");
-    values->upload.kind = find_kind(values->as);
-    problem = check(&values->upload);
     if (problem)
         return vb_command_misused(&vb_cmd_upload, NULL, "%s", problem);
-    api = vb_system_api(values->api);
-    values->upload.fd = -1;
-    r = upload_as(api, login, &values->upload, &err);
-    if (values->upload.fd >= 0)
-        close(values->upload.fd);
-    return r < 0 ? vb_cmd_fail(&err) : 0;
+    return upload(values, kind, &err) < 0 ? vb_cmd_fail(&err) : 0;
 }
 
 const struct vb_command vb_cmd_upload = {

@@ -1,9 +1,9 @@
 /*
  * Garbage collection of the bucket: finds the objects that nothing needs any more, and removes them.
  *
- * The service's sweeper starts from the database, each minute. This starts from the bucket, so it also finds objects
- * without a row. It never removes an object that a row names. It looks only under the prefixes of published media;
- * uploads in staging belong to the service, which completes or removes them.
+ * The service's sweeper starts from the database, each minute. This starts from the bucket, so it also finds
+ * objects without a row. It never removes an object that a row names. It looks only under the prefixes of
+ * published media; uploads in staging belong to the service, which completes or removes them.
  */
 #ifndef VB_OPS_GC_H
 #define VB_OPS_GC_H
@@ -53,8 +53,8 @@ struct vb_gc_counts {
     uint64_t staged; /* of a dry run */
 };
 
-/* Returns 0, also when S3 refused to remove some objects (ret_counts->failed); or the error of the database or of
- * S3 that ended the run, or -EINVAL of vb_gc_check_plausible(), before anything is removed. */
+/* Returns 0, also when S3 refused to remove some objects (ret_counts->failed); or the error of the
+ * database or of S3 that ended the run, or -EINVAL of vb_gc_check_plausible(), before anything is removed. */
 int vb_gc_run(const struct vb_gc_config *config, struct vb_gc_counts *ret_counts, struct vb_error *err);
 
 /* -EINVAL when most of a bucket has no row: it is then likely that the database belongs to another bucket. */

@@ -250,8 +250,8 @@ static int try_server(struct vb_postgres *postgres, uint16_t wanted_port, enum e
     return r < 0 ? r : wait_until_ready(postgres, log_start, ret_end, err);
 }
 
-/* Starts the server, again and again while a former one has not yet noticed that its parent was killed. That server is
- * not our child, so its end cannot be waited for. */
+/* Starts the server, again and again while a former one has not yet noticed that its parent was killed.
+ * That server is not our child, so its end cannot be waited for. */
 static int start_server(struct vb_postgres *postgres, uint16_t wanted_port, struct vb_error *err)
 {
     struct vb_poll former = vb_poll_start(vb_deadline_after(FORMER_TIMEOUT_MS), 50000, 50000);
