@@ -65,10 +65,10 @@ static int make_secrets(struct vb_data_dir *dir, const char *path, struct vb_err
     dir->secret_access_key = random_text(30);
     dir->jwt_secret = random_text(48);
     dir->database_password = random_text(24);
-    text = vb_xasprintf(
-        "# Made by `vibe up` on its first start. Whoever reads this can read and change everything in here.\n"
-        "AWS_ACCESS_KEY_ID=%s\nAWS_SECRET_ACCESS_KEY=%s\nJWT_SECRET=%s\nDATABASE_PASSWORD=%s\n",
-        dir->access_key_id, dir->secret_access_key, dir->jwt_secret, dir->database_password);
+    text =
+        vb_xasprintf("# Made by `vibe up` on its first start. These secrets open everything in this folder.\n"
+                     "AWS_ACCESS_KEY_ID=%s\nAWS_SECRET_ACCESS_KEY=%s\nJWT_SECRET=%s\nDATABASE_PASSWORD=%s\n",
+                     dir->access_key_id, dir->secret_access_key, dir->jwt_secret, dir->database_password);
     return vb_file_write_durable(path, text, strlen(text), 0600, err);
 }
 
@@ -76,14 +76,14 @@ static int load_secrets(struct vb_data_dir *dir, struct vb_error *err)
 {
     char *path VB_CLEANUP(vb_freep) = vb_data_dir_path(dir, SECRETS_FILE);
     struct vb_strbuf text VB_CLEANUP(vb_strbuf_release);
-    int rc;
+    int r;
 
     vb_strbuf_init(&text, SECRETS_MAX);
     if (access(path, F_OK) < 0 && errno == ENOENT)
         return make_secrets(dir, path, err);
-    rc = vb_file_read(path, &text, err);
-    if (rc < 0)
-        return rc;
+    r = vb_file_read(path, &text, err);
+    if (r < 0)
+        return r;
     dir->access_key_id = find_value(text.data, "AWS_ACCESS_KEY_ID");
     dir->secret_access_key = find_value(text.data, "AWS_SECRET_ACCESS_KEY");
     dir->jwt_secret = find_value(text.data, "JWT_SECRET");
@@ -99,9 +99,9 @@ int vb_data_dir_open(const char *path, struct vb_data_dir *ret_dir, struct vb_er
     struct vb_data_dir dir = {.lock = -1};
     char absolute[PATH_MAX];
     char *lock_path VB_CLEANUP(vb_freep) = NULL;
-    int rc = vb_mkdir_parents(path, 0755, err);
+    int r = vb_mkdir_parents(path, 0755, err);
 
-    if (rc < 0)
+    if (r < 0)
         return vb_error_hint(err, "choose a folder this user may write with --data DIR");
     if (!realpath(path, absolute))
         return vb_error_set(err, errno, "%s cannot be resolved: %s", path, strerror(errno));
@@ -109,17 +109,17 @@ int vb_data_dir_open(const char *path, struct vb_data_dir *ret_dir, struct vb_er
     lock_path = vb_data_dir_path(&dir, "lock");
     dir.lock = vb_file_lock(lock_path, err);
     if (dir.lock == -EWOULDBLOCK) {
-        rc = vb_error_set(err, EWOULDBLOCK, "the folder %s is in use by another 'vibe up'", absolute);
+        r = vb_error_set(err, EWOULDBLOCK, "the folder %s is in use by another 'vibe up'", absolute);
         vb_error_hint(err, "stop that one first, or give this one a folder of its own with --data DIR");
     } else if (dir.lock < 0) {
-        rc = dir.lock;
+        r = dir.lock;
         vb_error_hint(err, "choose a folder this user may write with --data DIR");
     } else {
-        rc = load_secrets(&dir, err);
+        r = load_secrets(&dir, err);
     }
-    if (rc < 0) {
+    if (r < 0) {
         vb_data_dir_close(&dir);
-        return rc;
+        return r;
     }
     *ret_dir = dir;
     return 0;

@@ -1,6 +1,6 @@
 /*
- * The data folder of `vibe up`: one process at a time, its secrets (made on first start, mode 0600) and the
- * env file that tells shells where everything is.
+ * The data folder of `vibe up`: a lock, so that one process at a time uses it, and its secrets, made on the
+ * first start with mode 0600.
  */
 #ifndef VB_APP_DATA_DIR_H
 #define VB_APP_DATA_DIR_H
@@ -13,8 +13,8 @@ struct vb_data_dir {
     char *access_key_id, *secret_access_key, *jwt_secret, *database_password;
 };
 
-/* Makes the folder if missing, locks it and reads or makes the secrets. -EWOULDBLOCK: another `vibe up` uses
- * it. */
+/* Makes the folder if it is missing, locks it, and reads or makes the secrets. -EWOULDBLOCK: another `vibe
+ * up` uses it. */
 int vb_data_dir_open(const char *path, struct vb_data_dir *ret_dir, struct vb_error *err);
 void vb_data_dir_close(struct vb_data_dir *dir);
 /* Path of a file inside; the caller frees it. */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #define WORKERS   16
-#define QUEUE_MAX 8192 /* a page of pictures comes as many requests at once, each of which is short */
+#define QUEUE_MAX 8192 /* a page of pictures is many short requests at once */
 
 struct vb_delivery {
     struct vb_http_client *http;

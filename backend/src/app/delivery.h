@@ -29,7 +29,7 @@ uint16_t vb_delivery_port(const struct vb_delivery *delivery);
 int vb_delivery_renew_tls(struct vb_delivery *delivery, const struct vb_tls *tls, struct vb_error *err);
 /* The object has been deleted; fits vb_service_config.on_deleted. */
 void vb_delivery_purge(void *delivery, const char *key);
-/* Finishes what is in flight until then (monotonic), then ends. NULL is fine. */
+/* Finishes the requests in flight until the deadline (monotonic), then ends. NULL is fine. */
 void vb_delivery_stop(struct vb_delivery *delivery, int64_t deadline_ms);
 
 #endif

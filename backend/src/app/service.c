@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORKERS   48 /* those of the database, and as many that wait for other services */
+#define WORKERS   48 /* enough for the database's connections, and as many again that wait for other services */
 #define QUEUE_MAX 1024
-/* Two hashes are made at once, a hundred or so in a second. */
+/* argon2id: two hashes run at a time, about a hundred a second. */
 #define PASSWORD_WORKERS   8
 #define PASSWORD_QUEUE_MAX 256
 
@@ -73,22 +73,35 @@ static struct vb_keys *create_keys(const struct vb_settings *settings)
     return keys;
 }
 
-static void start_clients(struct vb_service *service, const struct vb_service_config *config)
+static void start_pools(struct vb_service *service)
 {
-    const struct vb_settings *settings = config->settings;
-    struct vb_s3_config s3;
-
     service->pool = vb_pool_create("api", WORKERS, QUEUE_MAX);
     service->remote_pool = vb_pool_create("api-remote", WORKERS, QUEUE_MAX);
     service->password_pool = vb_pool_create("api-password", PASSWORD_WORKERS, PASSWORD_QUEUE_MAX);
-    service->db = vb_db_pool_create(&(struct vb_db_config){.url = settings->database_url});
+}
+
+static void create_clients(struct vb_service *service, const struct vb_service_config *config)
+{
+    struct vb_s3_config s3;
+
+    service->db = vb_db_pool_create(&(struct vb_db_config){.url = config->settings->database_url});
     service->http = vb_http_client_create(&(struct vb_http_client_config){.connections_max = WORKERS});
     s3 = s3_config(service, config);
     service->s3 = vb_s3_client_create(&s3);
+}
+
+static void create_limits(struct vb_service *service, const struct vb_settings *settings)
+{
     if (settings->rate_per_s)
         service->rate_limit = vb_ratelimit_create(settings->rate_per_s, settings->rate_burst);
     if (settings->user_rate_per_s)
         service->user_rate_limit = vb_ratelimit_create(settings->user_rate_per_s, settings->user_rate_burst);
+}
+
+static void create_api(struct vb_service *service, const struct vb_service_config *config)
+{
+    const struct vb_settings *settings = config->settings;
+
     service->keys = create_keys(settings);
     service->ingest = (struct vb_ingest){.db = service->db,
                                          .s3 = service->s3,
@@ -121,10 +134,13 @@ int vb_service_start(const struct vb_service_config *config, struct vb_service *
 {
     struct vb_service *service = vb_xcalloc(1, sizeof(*service));
     const struct vb_settings *settings = config->settings;
-    int rc;
+    int r;
 
-    start_clients(service, config);
-    rc = vb_http_server_start(
+    start_pools(service);
+    create_clients(service, config);
+    create_limits(service, settings);
+    create_api(service, config);
+    r = vb_http_server_start(
         &(struct vb_http_config){.name = "api",
                                  .bind_address = config->bind_address,
                                  .port = config->port,
@@ -143,9 +159,9 @@ int vb_service_start(const struct vb_service_config *config, struct vb_service *
                                  .rate_limit = service->rate_limit,
                                  .error = vb_problem_error},
         &service->server, err);
-    if (rc < 0) {
+    if (r < 0) {
         vb_service_stop(service);
-        return rc;
+        return r;
     }
     start_sweeper(service, config);
     *ret_service = service;

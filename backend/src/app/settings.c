@@ -10,12 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RATE_LIMIT_DEFAULT                                                                                   \
-    "100/400" /* a phone that opens a feed asks for much at once; a household shares an address */
-#define USER_RATE_LIMIT_DEFAULT "50/200" /* half of that: one of the household alone does not use it up */
+/* A phone that opens a feed sends many requests at once, and a household shares an address. A user gets
+ * half of that, so that one of the household does not use up the limit of all. */
+#define RATE_LIMIT_DEFAULT      "100/400"
+#define USER_RATE_LIMIT_DEFAULT "50/200"
 
 #define SWEEP_UPLOADS_AFTER_S  (20 * 60) /* a ticket's 15 minutes, and time for the phone to complete */
-#define SWEEP_REPLACED_AFTER_S 60        /* phones and CDNs may still show what has just been replaced */
+#define SWEEP_REPLACED_AFTER_S 60        /* phones and CDNs may still show the replaced file */
 
 static bool is_bucket_name(const char *name)
 {
@@ -136,7 +137,7 @@ static void read_cdn(struct vb_settings *settings, struct vb_config *config)
         settings->cdn_base_url[--length] = '\0';
 }
 
-/* Whoever turns the limit of addresses off, as for a benchmark, means no limit unless they say so. */
+/* RATE_LIMIT=off, as for a benchmark, turns the limit of users off, too, unless that is set. */
 static void read_rate_limits(struct vb_settings *settings, struct vb_config *config)
 {
     static const char problem[] = "must be off, 100 (requests a second) or 100/400 (with a burst)";
@@ -205,37 +206,54 @@ static void read_mail(struct vb_settings *settings, struct vb_config *config)
                           "is missing: SMTP_URL is set, and mails carry this link");
 }
 
-void vb_settings_read_common(struct vb_settings *settings, struct vb_config *config)
+static void read_apple(struct vb_settings *settings, struct vb_config *config)
+{
+    const char *ids = vb_config_string(config, "APPLE_CLIENT_ID", NULL);
+
+    if (ids && !ids[strspn(ids, ", ")])
+        vb_config_problem(
+            config, "APPLE_CLIENT_ID",
+            "must be the app's bundle id, such as com.example.vibe, or several, comma-separated");
+    settings->apple_client_ids = ids;
+    settings->apple_issuer = vb_config_url(config, "APPLE_ISSUER", NULL);
+    settings->apple_jwks_url = vb_config_url(config, "APPLE_JWKS_URL", NULL);
+}
+
+static void read_proxies(struct vb_settings *settings, struct vb_config *config)
 {
     struct vb_proxies *proxies;
     struct vb_error err;
 
+    settings->trusted_proxies = vb_config_string(config, "TRUSTED_PROXIES", "");
+    if (vb_proxies_parse(settings->trusted_proxies, &proxies, &err) < 0)
+        vb_config_problem(config, "TRUSTED_PROXIES", "%s; %s", err.message, err.hint);
+    else
+        vb_proxies_destroy(proxies);
+}
+
+static void read_sweeper(struct vb_settings *settings, struct vb_config *config)
+{
+    settings->sweep_interval_s = (unsigned)vb_config_int(config, "SWEEP_INTERVAL", 1, 86400, 60);
+    settings->sweep_uploads_after_s =
+        (unsigned)vb_config_int(config, "SWEEP_UPLOADS_AFTER", 0, 604800, SWEEP_UPLOADS_AFTER_S);
+    settings->sweep_replaced_after_s =
+        (unsigned)vb_config_int(config, "SWEEP_REPLACED_AFTER", 0, 604800, SWEEP_REPLACED_AFTER_S);
+}
+
+void vb_settings_read_common(struct vb_settings *settings, struct vb_config *config)
+{
     *settings = (struct vb_settings){.log_level = VB_LOG_INFO};
     settings->region = check_region(config, vb_config_string(config, "AWS_REGION", NULL));
     settings->bucket = check_bucket(config, vb_config_string(config, "S3_BUCKET_NAME", VB_SETTINGS_BUCKET));
     settings->s3_public_endpoint = vb_config_url(config, "S3_PUBLIC_ENDPOINT", NULL);
     read_secrets(settings, config);
     read_mail(settings, config);
-    settings->apple_client_ids = vb_config_string(config, "APPLE_CLIENT_ID", NULL);
-    if (settings->apple_client_ids && !settings->apple_client_ids[strspn(settings->apple_client_ids, ", ")])
-        vb_config_problem(
-            config, "APPLE_CLIENT_ID",
-            "must be the app's bundle id, such as com.example.vibe, or several, comma-separated");
-    settings->apple_issuer = vb_config_url(config, "APPLE_ISSUER", NULL);
-    settings->apple_jwks_url = vb_config_url(config, "APPLE_JWKS_URL", NULL);
-    settings->trusted_proxies = vb_config_string(config, "TRUSTED_PROXIES", "");
-    if (vb_proxies_parse(settings->trusted_proxies, &proxies, &err) < 0)
-        vb_config_problem(config, "TRUSTED_PROXIES", "%s; %s", err.message, err.hint);
-    else
-        vb_proxies_destroy(proxies);
+    read_apple(settings, config);
+    read_proxies(settings, config);
     read_rate_limits(settings, config);
     if (vb_log_parse_level(vb_config_string(config, "LOG_LEVEL", "info"), &settings->log_level) < 0)
         vb_config_problem(config, "LOG_LEVEL", "must be debug, info, warn, error or off");
-    settings->sweep_interval_s = (unsigned)vb_config_int(config, "SWEEP_INTERVAL", 1, 86400, 60);
-    settings->sweep_uploads_after_s =
-        (unsigned)vb_config_int(config, "SWEEP_UPLOADS_AFTER", 0, 604800, SWEEP_UPLOADS_AFTER_S);
-    settings->sweep_replaced_after_s =
-        (unsigned)vb_config_int(config, "SWEEP_REPLACED_AFTER", 0, 604800, SWEEP_REPLACED_AFTER_S);
+    read_sweeper(settings, config);
     read_origins(settings, config);
     read_cdn(settings, config);
 }
@@ -252,7 +270,7 @@ void vb_settings_read_production(struct vb_settings *settings, struct vb_config 
     settings->cdn_port = (uint16_t)vb_config_int(config, "CDN_PORT", 0, 65535, 0);
     settings->cdn_cache_dir = vb_config_string(config, "CDN_CACHE_DIR", NULL);
     if (settings->cdn_port && settings->cdn_port == settings->port)
-        vb_config_problem(config, "CDN_PORT", "is the API's PORT, too; give it another");
+        vb_config_problem(config, "CDN_PORT", "is the API's PORT, too; choose another port");
     if (!vb_config_string(config, "CLOUDFRONT_DOMAIN", NULL) &&
         !vb_config_string(config, "CDN_BASE_URL", NULL))
         vb_config_problem(config, "CLOUDFRONT_DOMAIN",
@@ -265,11 +283,9 @@ void vb_settings_read_tls(struct vb_settings *settings, struct vb_config *config
     settings->tls_cert = cert ? cert : vb_config_string(config, "TLS_CERT", NULL);
     settings->tls_key = key ? key : vb_config_string(config, "TLS_KEY", NULL);
     if (settings->tls_cert && !settings->tls_key)
-        vb_config_problem(config, "TLS_KEY",
-                          "is missing: a certificate is given, and it needs its key (--tls-key)");
+        vb_config_problem(config, "TLS_KEY", "is missing: the certificate needs its key (--tls-key)");
     if (settings->tls_key && !settings->tls_cert)
-        vb_config_problem(config, "TLS_CERT",
-                          "is missing: a key is given, and it needs its certificate (--tls-cert)");
+        vb_config_problem(config, "TLS_CERT", "is missing: the key needs its certificate (--tls-cert)");
 }
 
 void vb_settings_release(struct vb_settings *settings)

@@ -1,5 +1,5 @@
 /*
- * The environment variables of `vibe serve` (and, where they make sense, `vibe up`), read and checked at
+ * The environment variables of `vibe serve`, and those of them that `vibe up` takes: read and checked all at
  * once.
  */
 #ifndef VB_APP_SETTINGS_H
@@ -47,11 +47,11 @@ struct vb_settings {
  * PASSWORD_RESET_URL APPLE_CLIENT_ID APPLE_ISSUER APPLE_JWKS_URL SWEEP_…, and the CDN's address. Problems
  * go to config. */
 void vb_settings_read_common(struct vb_settings *settings, struct vb_config *config);
-/* … and what production needs on top: PORT DATABASE_URL S3_ENDPOINT CDN_PORT CDN_CACHE_DIR, with the
- * required ones required. */
+/* Reads these, of which some are then required, and what `vibe serve` alone takes: PORT DATABASE_URL
+ * S3_ENDPOINT CDN_PORT CDN_CACHE_DIR. */
 void vb_settings_read_production(struct vb_settings *settings, struct vb_config *config);
-/* TLS_CERT and TLS_KEY, of `vibe serve`; cert and key from the command line win, NULL: not given. After
- * one of the above. */
+/* Reads TLS_CERT and TLS_KEY, after one of the above. cert and key come from the command line and win;
+ * NULL: not given. */
 void vb_settings_read_tls(struct vb_settings *settings, struct vb_config *config, const char *cert,
                           const char *key);
 /* Each alone, and required: AWS_REGION, S3_BUCKET_NAME, DATABASE_URL. */

@@ -47,9 +47,9 @@ int vb_system_database(const char *option, const char **ret_url, struct vb_error
         vb_error_set(err, EINVAL, "%s is no postgresql:// URL", option ? "--database" : "DATABASE_URL");
     else
         vb_error_set(err, EINVAL, "no database is named");
-    return vb_error_hint(err,
-                         "set DATABASE_URL, say --database postgresql://user:password@host:5432/database, "
-                         "or run this in the folder of a running `vibe up`");
+    vb_error_hint(err, "set DATABASE_URL, say --database postgresql://user:password@host:5432/database, "
+                       "or run this in the folder of a running `vibe up`");
+    return -EINVAL;
 }
 
 static void look_for_api(void *context, const char *name, const char *value)

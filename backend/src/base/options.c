@@ -2,6 +2,7 @@
 #include "base/options.h"
 
 #include "base/memory.h"
+#include "base/number.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -283,16 +284,7 @@ static int find_subcommand_word(const struct vb_command *command, int argc, char
     return 0;
 }
 
-static bool read_number(const char *text, unsigned long max, unsigned long *ret_number)
-{
-    char *end;
-
-    errno = 0;
-    *ret_number = strtoul(text, &end, 10);
-    return *text >= '0' && *text <= '9' && *end == '\0' && errno == 0 && *ret_number <= max;
-}
-
-static unsigned long max_of(const struct vb_option *option)
+static unsigned max_of(const struct vb_option *option)
 {
     return option->kind == VB_OPTION_PORT ? UINT16_MAX : option->max;
 }
@@ -301,7 +293,7 @@ static unsigned long max_of(const struct vb_option *option)
 static bool store(const struct parser *parser, const struct vb_option *option, const char *text)
 {
     void *field = parser->values + option->field;
-    unsigned long number;
+    uint64_t number;
 
     switch (option->kind) {
     case VB_OPTION_FLAG:
@@ -315,7 +307,7 @@ static bool store(const struct parser *parser, const struct vb_option *option, c
         return *text != '\0';
     case VB_OPTION_NUMBER:
     case VB_OPTION_PORT:
-        if (!read_number(text, max_of(option), &number))
+        if (vb_uint_parse(text, strlen(text), max_of(option), &number) < 0)
             return false;
         if (option->kind == VB_OPTION_PORT)
             *(uint16_t *)field = (uint16_t)number;
@@ -332,7 +324,7 @@ static int complain_value(const struct parser *parser, const struct vb_option *o
 
     if (option->kind == VB_OPTION_STRING)
         return complain(parser, "this option needs a value that is not empty", text);
-    snprintf(problem, sizeof(problem), "--%s is a whole number from 0 to %lu, not", option->name,
+    snprintf(problem, sizeof(problem), "--%s is a whole number from 0 to %u, not", option->name,
              max_of(option));
     return complain(parser, problem, text);
 }

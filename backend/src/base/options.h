@@ -36,7 +36,7 @@ struct vb_option {
 
 /* Rows of a table; type is the struct of the values. A field of another type than the kind's does not compile.
  * More members may follow in the braces:
- *   {VB_STRING(struct values, output, "output", "FILE", "where to write"), .letter = 'o'}  */
+ *   {VB_STRING(struct values, output, "output", "FILE", "where to write"), .letter = 'o'} */
 #define VB_STRING(type, member, name_, argument_, help_)                                                     \
     .kind = VB_OPTION_STRING, .name = (name_), .argument = (argument_), .help = (help_),                     \
     .field = VB_OPTION_FIELD(type, member, const char *)

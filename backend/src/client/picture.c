@@ -1,4 +1,4 @@
-/* The pictures of `vibe demo`: see picture.h. A sky, a sun, and layers before it, each nearer one darker. */
+/* The pictures of `vibe demo`: see picture.h. A sky, a sun, and ridges in front of it, the nearer the darker. */
 #include "client/picture.h"
 
 #include "base/cleanup.h"
@@ -15,7 +15,7 @@
 #define QUALITY     88
 #define RIDGES      5
 #define OCTAVES     6
-#define BLUR_PIXELS 1.5F /* edges fade over so many pixels */
+#define BLUR_PIXELS 1.5F /* width of an antialiased edge */
 
 struct color {
     float r, g, b;
@@ -293,8 +293,7 @@ static unsigned char *encode(const struct canvas *canvas, size_t *ret_size)
     struct jpeg_error_mgr errors;
     unsigned long size = 0;
 
-    jpeg.err =
-        jpeg_std_error(&errors); /* ends the program: a picture of ours in memory has nothing to fail */
+    jpeg.err = jpeg_std_error(&errors); /* ends the program on an error; a picture in memory has none */
     jpeg_create_compress(&jpeg);
     jpeg_mem_dest(&jpeg, &file, &size);
     jpeg.image_width = canvas->width;

@@ -1,7 +1,6 @@
 /*
- * vibe demo: fills a running system with a believable little world. People with pictures, activities with
- * theirs, joins and stories, all made through the public API and all pictures drawn here, so that one sees
- * something at once.
+ * vibe demo: fills a running system with a believable little world, so that there is something to see at
+ * once: people, activities, joins and stories, all made through the public API, with pictures that it draws.
  */
 #include "app/system.h"
 #include "client/picture.h"
@@ -103,7 +102,7 @@ static int upload_picture(struct demo *demo, unsigned person, enum vb_picture ki
     return r;
 }
 
-/* POSTs and keeps the id of the object that the answer has under that name. */
+/* POSTs, and keeps the id of the answer's object of that name. */
 static int create(struct demo *demo, unsigned person, const char *path, json_t *body, const char *name,
                   char **ret_id, struct vb_error *err)
 {
@@ -172,7 +171,7 @@ static int make_activity(struct demo *demo, size_t which, struct vb_error *err)
     return r;
 }
 
-/* Some of the others join: never more than the place holds. */
+/* Lets some of the others join, at most as many as there is room for. */
 static int join_activity(struct demo *demo, size_t which, struct vb_error *err)
 {
     char *path VB_CLEANUP(vb_freep) = vb_xasprintf("/api/activities/%s/join", demo->activity_ids[which]);
@@ -202,7 +201,7 @@ static int make_story(struct demo *demo, size_t which, struct vb_error *err)
     return r;
 }
 
-/* All of it, in an order in which each finds what it needs. */
+/* People first: activities, joins and stories need them. */
 static int make_world(struct demo *demo, struct vb_error *err)
 {
     int r = 0;

@@ -12,6 +12,7 @@
 #include "edge/query.h"
 #include "media/workers.h"
 #include "ops/gc.h"
+#include "ops/tryout.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,24 +37,22 @@ struct values {
 
 struct subject {
     const char *name;
-    int file;
-    int64_t bytes;
     char stored[160]; /* where an object is; "": it is a file */
-    enum vb_media_type type;
+    struct vb_tryout tryout;
 };
 
-/* What it is, by its first bytes. */
+/* Tells the type by the first bytes. */
 static int recognise(struct subject *subject, struct vb_error *err)
 {
     unsigned char first[VB_SNIFF_SIZE];
-    ssize_t got = pread(subject->file, first, sizeof(first), 0);
+    ssize_t got = pread(subject->tryout.input, first, sizeof(first), 0);
 
     if (got < 0)
         return vb_error_set(err, errno, "%s cannot be read: %s", subject->name, strerror(errno));
-    subject->type = vb_sniff(first, (size_t)got);
-    if (subject->type != VB_MEDIA_UNKNOWN)
+    subject->tryout.type = vb_sniff(first, (size_t)got);
+    if (subject->tryout.type != VB_MEDIA_UNKNOWN)
         return 0;
-    vb_error_set(err, EINVAL, "%s is none of the formats that may be uploaded", subject->name);
+    vb_error_set(err, EINVAL, "%s is in none of the formats that the app may upload", subject->name);
     return vb_error_hint(err, "its first bytes decide, not its name");
 }
 
@@ -62,12 +60,12 @@ static int open_file(const char *path, struct subject *ret, struct vb_error *err
 {
     struct stat status;
 
-    *ret = (struct subject){.name = path, .file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-    if (ret->file < 0 || fstat(ret->file, &status) < 0)
+    *ret = (struct subject){.name = path, .tryout.input = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+    if (ret->tryout.input < 0 || fstat(ret->tryout.input, &status) < 0)
         return vb_error_set(err, errno, "%s cannot be opened: %s", path, strerror(errno));
     if (!S_ISREG(status.st_mode))
         return vb_error_set(err, EINVAL, "%s is not a file", path);
-    ret->bytes = status.st_size;
+    ret->tryout.size = status.st_size;
     return recognise(ret, err);
 }
 
@@ -75,7 +73,7 @@ static int write_down(void *context, const char *data, size_t size)
 {
     const struct subject *subject = context;
 
-    return vb_write_all(subject->file, data, size);
+    return vb_write_all(subject->tryout.input, data, size);
 }
 
 static int fetch(const struct vb_bucket *bucket, const char *key, struct subject *ret, struct vb_error *err)
@@ -84,18 +82,18 @@ static int fetch(const struct vb_bucket *bucket, const char *key, struct subject
     int r = vb_s3_head(bucket->s3, key, &object, err);
 
     if (r == -ENOENT) {
-        vb_error_set(err, ENOENT, "there is no file %s, nor an object of that key in bucket %s", key,
+        vb_error_set(err, ENOENT, "there is no file %s, and no object with that key in bucket %s", key,
                      bucket->name);
         return r;
     }
     if (r == 0 && object.size > VB_MEDIA_VIDEO_BYTES_MAX)
-        r = vb_error_set(err, EFBIG, "%s has %" PRId64 " bytes: more than any upload may have", key,
+        r = vb_error_set(err, EFBIG, "%s has %" PRId64 " bytes, more than any upload may have", key,
                          object.size);
     if (r == 0)
         r = vb_s3_get(bucket->s3, key, 0, -1, object.etag, write_down, ret, &object, err);
     if (r < 0)
         return r;
-    ret->bytes = object.size;
+    ret->tryout.size = object.size;
     snprintf(ret->stored, sizeof(ret->stored), "as %.60s in bucket %.64s", object.content_type, bucket->name);
     return recognise(ret, err);
 }
@@ -106,40 +104,26 @@ static int open_object(const char *key, struct subject *ret, struct vb_error *er
     int r = vb_bucket_open(&bucket, false, err);
 
     if (r < 0)
-        vb_error_prefix(err, "there is no file %s, and its bucket is not known", key);
-    *ret = (struct subject){.name = key, .file = r < 0 ? -1 : vb_media_memory_file("object")};
-    if (r == 0 && ret->file < 0)
-        r = vb_error_set(err, -ret->file, "there is no memory for the object");
+        vb_error_prefix(err, "there is no file %s, and no bucket to look for it", key);
+    *ret = (struct subject){.name = key, .tryout.input = r < 0 ? -1 : vb_media_memory_file("object")};
+    if (r == 0 && ret->tryout.input < 0)
+        r = vb_error_set(err, -ret->tryout.input, "there is no memory for the object");
     if (r == 0)
         r = fetch(&bucket, key, ret, err);
     vb_bucket_close(&bucket);
     return r;
 }
 
-/* A file, or what the bucket has under that key. */
+/* Opens a file, or the object of the bucket with that key. */
 static int open_subject(const char *name, struct subject *ret, struct vb_error *err)
 {
     return access(name, F_OK) < 0 && errno == ENOENT ? open_object(name, ret, err)
                                                      : open_file(name, ret, err);
 }
 
-static int run_job(const struct vb_media_job *job, const struct vb_media_files *files,
-                   struct vb_media_result *ret, struct vb_error *err)
-{
-    struct vb_workers *workers = NULL;
-    int r = vb_workers_start(&(struct vb_workers_config){.processes = 1}, &workers, err);
-
-    if (r == 0)
-        r = vb_workers_wait(workers, err);
-    if (r == 0)
-        r = vb_workers_run(workers, job, files, NULL, ret, err);
-    vb_workers_stop(workers);
-    return r;
-}
-
 static const char *share(double part, char text[32])
 {
-    snprintf(text, 32, "%.0f %% of what is allowed", 100 * part);
+    snprintf(text, 32, "%.0f %% of the limit", 100 * part);
     return text;
 }
 
@@ -154,7 +138,7 @@ static void print_facts(const struct subject *subject, const struct vb_media_res
                                         "a quarter turn clockwise",
                                         "a quarter turn, mirrored",
                                         "a quarter turn counter-clockwise"};
-    bool video = vb_media_is_video(subject->type);
+    bool video = vb_media_is_video(subject->tryout.type);
     uint32_t width = video ? seen->width : seen->source_width;
     uint32_t height = video ? seen->height : seen->source_height;
     char text[32];
@@ -162,11 +146,11 @@ static void print_facts(const struct subject *subject, const struct vb_media_res
     printf("%-12s %s\n", subject->stored[0] ? "key" : "file", subject->name);
     if (subject->stored[0])
         printf("object       %s\n", subject->stored);
-    printf(
-        "type         %s, by its bytes\nbytes        %" PRId64 ", %s\n", vb_media_mime(subject->type),
-        subject->bytes,
-        share((double)subject->bytes / (double)(video ? VB_MEDIA_VIDEO_BYTES_MAX : VB_MEDIA_IMAGE_BYTES_MAX),
-              text));
+    printf("type         %s, by its bytes\nbytes        %" PRId64 ", %s\n",
+           vb_media_mime(subject->tryout.type), subject->tryout.size,
+           share((double)subject->tryout.size /
+                     (double)(video ? VB_MEDIA_VIDEO_BYTES_MAX : VB_MEDIA_IMAGE_BYTES_MAX),
+                 text));
     if (width)
         printf("pixels       %u x %u upright", width, height);
     if (width && !video)
@@ -179,8 +163,14 @@ static void print_facts(const struct subject *subject, const struct vb_media_res
         printf("duration     %.1f s, %s\n", seen->duration_ms / 1000.0,
                share((double)seen->duration_ms / VB_MEDIA_VIDEO_MAX_MS, text));
     printf("position     %s\n",
-           seen->has_position ? "YES: carries GPS coordinates, which will be removed" : "none");
-    printf("verdict      %s\n", seen->status == VB_MEDIA_OK ? "would be taken" : seen->problem);
+           seen->has_position ? "YES: GPS coordinates, which the pipeline removes" : "none");
+    printf("verdict      %s\n", seen->status == VB_MEDIA_OK ? "would be accepted" : seen->problem);
+}
+
+static void close_subject(const struct subject *subject)
+{
+    if (subject->tryout.input >= 0)
+        close(subject->tryout.input);
 }
 
 static int inspect(const struct values *values, struct vb_error *err)
@@ -190,16 +180,14 @@ static int inspect(const struct values *values, struct vb_error *err)
     int r = open_subject(values->subject, &subject, err);
 
     if (r == 0)
-        r = run_job(&(struct vb_media_job){.work = VB_WORK_INSPECT, .type = subject.type},
-                    &(struct vb_media_files){.input = subject.file, .output = -1, .poster = -1}, &seen, err);
+        r = vb_tryout_inspect(&subject.tryout, &seen, err);
     if (r == 0)
         print_facts(&subject, &seen);
-    if (subject.file >= 0)
-        close(subject.file);
+    close_subject(&subject);
     return r < 0 ? r : seen.status == VB_MEDIA_OK ? 0 : 1;
 }
 
-/* The same text as in a URL, so that it is read by the same rules. */
+/* Writes the options as the query of a URL, so that the same rules read them. */
 static int read_variant(const struct render_options *options, struct vb_variant *ret, bool *ret_any,
                         struct vb_error *err)
 {
@@ -229,73 +217,38 @@ static int read_variant(const struct render_options *options, struct vb_variant 
 static int render_to(const struct subject *subject, const struct render_options *options, int output,
                      struct vb_media_result *ret, struct vb_error *err)
 {
-    struct vb_media_job job = {.work = vb_media_is_video(subject->type) ? VB_WORK_VIDEO : VB_WORK_PICTURE,
-                               .type = subject->type};
-    int canonical = vb_media_memory_file("canonical"), poster = vb_media_memory_file("poster");
-    bool variant = false;
-    int r = canonical < 0 || poster < 0 ? vb_error_set(err, EMFILE, "there is no memory for the picture")
-                                        : read_variant(options, &job.variant, &variant, err);
+    struct vb_variant variant;
+    bool is_variant = false;
+    int r = read_variant(options, &variant, &is_variant, err);
 
     if (r == 0)
-        r = run_job(&job,
-                    &(struct vb_media_files){
-                        .input = subject->file, .output = variant ? canonical : output, .poster = poster},
-                    ret, err);
-    if (r == 0 && ret->status == VB_MEDIA_OK && variant) {
-        job.work = VB_WORK_VARIANT;
-        r = run_job(&job,
-                    &(struct vb_media_files){.input = vb_media_is_video(subject->type) ? poster : canonical,
-                                             .output = output,
-                                             .poster = -1},
-                    ret, err);
-    }
-    if (canonical >= 0)
-        close(canonical);
-    if (poster >= 0)
-        close(poster);
+        r = vb_tryout_render(&subject->tryout, is_variant ? &variant : NULL, output, ret, err);
+    if (r == 0 && ret->status != VB_MEDIA_OK)
+        r = vb_error_set(err, EINVAL, "%s", ret->problem);
     return r;
-}
-
-static int copy_file(int from, int to, int64_t size, struct vb_error *err)
-{
-    off_t at = 0;
-
-    while (at < size) {
-        ssize_t sent = sendfile(to, from, &at, (size_t)(size - at));
-
-        if (sent <= 0)
-            return vb_error_set(err, sent < 0 ? errno : EIO, "the file cannot be copied: %s",
-                                strerror(sent < 0 ? errno : EIO));
-    }
-    return 0;
 }
 
 static int render(const struct values *values, struct vb_error *err)
 {
-    const struct render_options *options = &values->render;
+    const char *path = values->render.output;
     struct vb_media_result result = {0};
     struct subject subject;
     int output VB_CLEANUP(vb_closep) = -1;
     int r = open_subject(values->subject, &subject, err);
 
     if (r == 0) {
-        output = open(options->output, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+        output = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
         if (output < 0)
-            r = vb_error_set(err, errno, "%s cannot be written: %s", options->output, strerror(errno));
+            r = vb_error_set(err, errno, "%s cannot be written: %s", path, strerror(errno));
     }
     if (r == 0)
-        r = render_to(&subject, options, output, &result, err);
-    if (r == 0 && result.status != VB_MEDIA_OK)
-        r = vb_error_set(err, EINVAL, "%s", result.problem);
-    if (r == 0 && lseek(output, 0, SEEK_END) == 0) /* a video that is as it should be is not written anew */
-        r = copy_file(subject.file, output, subject.bytes, err);
+        r = render_to(&subject, &values->render, output, &result, err);
     if (r < 0 && output >= 0)
-        unlink(options->output);
+        unlink(path);
     if (r == 0)
-        printf("%s: %u x %u, %" PRId64 " bytes\n", options->output, result.width, result.height,
+        printf("%s: %u x %u, %" PRId64 " bytes\n", path, result.width, result.height,
                (int64_t)lseek(output, 0, SEEK_END));
-    if (subject.file >= 0)
-        close(subject.file);
+    close_subject(&subject);
     return r;
 }
 
@@ -337,10 +290,8 @@ static void print_counts(const struct vb_gc_counts *counts, bool dry_run)
            counts->garbage, counts->looked_at, size_text(counts->garbage_bytes, text),
            dry_run ? "would be removed" : "removed; the CDN forgets them within a minute");
     if (counts->staged)
-        printf(
-            "%" PRIu64
-            " uploads that were never completed are left to the service, which completes or removes them\n",
-            counts->staged);
+        printf("%" PRIu64 " uploads that nobody completed stay: the service completes or removes them\n",
+               counts->staged);
 }
 
 static int collect_garbage(const struct vb_gc_config *config, struct vb_error *err)
@@ -424,8 +375,8 @@ static const struct vb_option render_options[] = {
     SUBJECT,
     {VB_STRING(struct values, render.output, "output", "OUT", "the file to write"), .letter = 'o',
      .required = true},
-    {VB_STRING(struct values, render.width, "w", "PIXELS", "a width of the CDN's list")},
-    {VB_STRING(struct values, render.height, "h", "PIXELS", "the most height")},
+    {VB_STRING(struct values, render.width, "w", "PIXELS", "a width that the CDN allows")},
+    {VB_STRING(struct values, render.height, "h", "PIXELS", "the greatest height")},
     {VB_STRING(struct values, render.fit, "fit", "FIT", "contain or cover")},
     {VB_STRING(struct values, render.format, "fm", "FORMAT", "jpeg, webp or avif")},
     {VB_STRING(struct values, render.quality, "q", "QUALITY", "1 to 100")},
@@ -434,21 +385,22 @@ static const struct vb_option render_options[] = {
 static const struct vb_option gc_options[] = {
     {VB_FLAG(struct values, gc.dry_run, "dry-run", "only list what would be removed, and why")},
     {VB_NUMBER(struct values, gc.min_age_hours, "min-age", "HOURS", 24 * 365,
-               "leave objects without a row that are younger (24)")},
-    {VB_FLAG(struct values, gc.force, "force", "even if that is most of the bucket")},
+               "leave younger objects that no row names (24)")},
+    {VB_FLAG(struct values, gc.force, "force", "remove even most of the bucket")},
     {.name = NULL}};
 
 static const struct vb_subcommand subcommands[] = {
-    {"inspect", "shows what the pipeline sees in a file or an object, and whether it would be taken",
+    {"inspect", "shows what the pipeline sees in a file or an object, and whether it would accept it",
      inspect_options, run_inspect},
     {"render", "writes what the pipeline would make of it: the canonical file, or with options a variant",
      render_options, run_render},
-    {"gc", "removes from the bucket what nothing needs any more; never what a row names", gc_options, run_gc},
+    {"gc", "removes objects that nothing needs any more from the bucket; never one that a row names",
+     gc_options, run_gc},
     {.name = NULL}};
 
 const struct vb_command vb_cmd_media = {
     .name = "media",
-    .summary = "show what the media pipeline sees in a file, or makes of it",
+    .summary = "show what the media pipeline makes of a file; remove garbage from the bucket",
     .footer =
         "Bucket and database are those of S3_BUCKET_NAME, AWS_REGION, S3_ENDPOINT, DATABASE_URL and the AWS "
         "credentials, or,\nif none of them is set, those of the `vibe up` in this folder (.vibe/env).",

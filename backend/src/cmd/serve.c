@@ -26,7 +26,7 @@ static int load_tls(const struct vb_settings *settings, struct vb_tls **ret_tls,
     return r;
 }
 
-/* What run() starts, in this order. */
+/* What runs, in the order in which it starts. */
 struct parts {
     struct vb_credentials_provider *credentials;
     struct vb_workers *workers;
@@ -62,7 +62,7 @@ static int start_service(const struct vb_settings *settings, const struct vb_tls
         &parts->service, err);
 }
 
-/* Reads the certificate again: the files are where they were. What cannot be used changes nothing. */
+/* Reads the certificate again, from the same files. If it is unusable, the old one stays. */
 static void renew_tls(const struct vb_settings *settings, const struct parts *parts, struct vb_tls **tls)
 {
     struct vb_tls *renewed = NULL;
@@ -95,7 +95,7 @@ static void serve_until_signal(const struct vb_settings *settings, const struct 
     vb_log(VB_LOG_INFO, "stopping", VB_LOG_STR("signal", strsignal(signal)));
 }
 
-/* tls: *tls is replaced when it is renewed. */
+/* Replaces *tls when the certificate is renewed. */
 static int run(const struct vb_settings *settings, struct vb_tls **tls, struct vb_error *err)
 {
     struct parts parts = {0};
@@ -109,11 +109,11 @@ static int run(const struct vb_settings *settings, struct vb_tls **tls, struct v
         r = start_delivery(settings, *tls, &parts, err);
     if (r == 0)
         r = start_service(settings, *tls, &parts, err);
-    if (r == 0) /* it listens by now: what needs no picture is served */
+    if (r == 0) /* the servers listen meanwhile: a request that needs no worker is answered */
         r = vb_workers_wait(parts.workers, err);
     if (r == 0)
         serve_until_signal(settings, &parts, tls);
-    deadline_ms = vb_deadline_after(VB_DRAIN_TIMEOUT_MS); /* of both: ECS has no more patience */
+    deadline_ms = vb_deadline_after(VB_DRAIN_TIMEOUT_MS); /* one deadline for both servers */
     vb_service_stop(parts.service);
     vb_delivery_stop(parts.delivery, deadline_ms);
     vb_workers_stop(parts.workers);
@@ -158,8 +158,10 @@ static int run_serve(void *values)
 }
 
 static const struct vb_option options[] = {
-    {VB_STRING(struct values, tls_cert, "tls-cert", "FILE", "serve HTTPS with this certificate (PEM)")},
-    {VB_STRING(struct values, tls_key, "tls-key", "FILE", "… and its private key (PEM, without passphrase)")},
+    {VB_STRING(struct values, tls_cert, "tls-cert", "FILE",
+               "serve HTTPS with this certificate (PEM; default: TLS_CERT)")},
+    {VB_STRING(struct values, tls_key, "tls-key", "FILE",
+               "the private key of the certificate (PEM, no passphrase; default: TLS_KEY)")},
     {.name = NULL}};
 
 const struct vb_command vb_cmd_serve = {
@@ -168,34 +170,34 @@ const struct vb_command vb_cmd_serve = {
     .description =
         "Runs the API until SIGTERM, then finishes what is in flight. Apply the migrations first: vibe db "
         "migrate.",
-    .footer = "Environment (required ones with *):\n"
-              "  PORT                     where to listen; 3000\n"
-              "  TLS_CERT, TLS_KEY        as the options; SIGHUP: they are read again\n"
+    .footer = "Environment (* is required; the default comes last):\n"
+              "  PORT                     the port of the API; 3000\n"
+              "  TLS_CERT, TLS_KEY        as the options; SIGHUP reads the files again\n"
               "  DATABASE_URL *           postgresql://user:password@host/database\n"
-              "  AWS_REGION *             the bucket's region\n"
-              "  S3_BUCKET_NAME *         the bucket\n"
-              "  S3_ENDPOINT              an S3 other than AWS, e.g. http://garage:3900\n"
-              "  S3_PUBLIC_ENDPOINT       what presigned URLs carry; S3_ENDPOINT\n"
-              "  CLOUDFRONT_DOMAIN *      the CDN's host name (or CDN_BASE_URL, a URL)\n"
-              "  CDN_PORT                 serve pictures and variants there, for the CDN to fetch; no\n"
-              "  CDN_CACHE_DIR            a folder of this process alone that they are kept in; none\n"
+              "  AWS_REGION *             the region of the bucket\n"
+              "  S3_BUCKET_NAME *         the bucket that holds the media\n"
+              "  S3_ENDPOINT              an S3 other than AWS, e.g. http://garage:3900; none\n"
+              "  S3_PUBLIC_ENDPOINT       the address in presigned URLs; S3_ENDPOINT\n"
+              "  CLOUDFRONT_DOMAIN *      the host name of the CDN (or CDN_BASE_URL, a URL)\n"
+              "  CDN_PORT                 a port where the CDN fetches pictures and variants; none\n"
+              "  CDN_CACHE_DIR            a folder for what that port serves, of this process alone; none\n"
               "  JWT_SECRET *             signs access tokens; at least 32 bytes\n"
-              "  JWT_SECRET_PREVIOUS      up to 3 earlier values: what they signed stays good; none\n"
-              "  SMTP_URL                 sends mail: smtp[s]://user:password@host:port; none\n"
-              "  MAIL_FROM                its sender: Vibe <no-reply@example.com>\n"
-              "  PASSWORD_RESET_URL       the app's link to a new password, with {token} in it\n"
-              "  APPLE_CLIENT_ID          whom Sign in with Apple is for: bundle ids; none\n"
+              "  JWT_SECRET_PREVIOUS      up to 3 earlier secrets, which still verify; none\n"
+              "  SMTP_URL                 the mail server, smtp[s]://user:password@host:port; none\n"
+              "  MAIL_FROM                the sender, such as Vibe <no-reply@example.com>; none\n"
+              "  PASSWORD_RESET_URL       the app's link to a new password, with {token} in it; none\n"
+              "  APPLE_CLIENT_ID          the app's bundle ids, for Sign in with Apple; none\n"
               "  APPLE_ISSUER             https://appleid.apple.com\n"
               "  APPLE_JWKS_URL           https://appleid.apple.com/auth/keys\n"
               "  CORS_ALLOWED_ORIGINS     comma-separated origins, or *; none\n"
-              "  TRUSTED_PROXIES          addresses and CIDR blocks whose X-Forwarded-For is believed; none\n"
-              "  RATE_LIMIT               requests a second and client address, with burst; 100/400; off\n"
-              "  USER_RATE_LIMIT          the same of each user; 50/200; off, also when RATE_LIMIT is off\n"
-              "  LOG_LEVEL                debug, info, warn, error, off; info\n"
-              "  TMPDIR                   where uploads are worked on, of up to 200 MB each; /tmp\n"
-              "  SWEEP_INTERVAL           for tests: seconds between runs of the sweeper; 60\n"
-              "  SWEEP_UPLOADS_AFTER      for tests: … after which it completes an upload itself; 1200\n"
-              "  SWEEP_REPLACED_AFTER     for tests: … after which it deletes what was replaced; 60\n"
+              "  TRUSTED_PROXIES          addresses and CIDR blocks whose X-Forwarded-For counts; none\n"
+              "  RATE_LIMIT               requests a second of one client address / burst, or off; 100/400\n"
+              "  USER_RATE_LIMIT          the same of one user; 50/200, or off when RATE_LIMIT is off\n"
+              "  LOG_LEVEL                debug, info, warn, error or off; info\n"
+              "  TMPDIR                   scratch files of uploads, up to 200 MB each; /tmp\n"
+              "  SWEEP_INTERVAL           for tests: seconds between two runs of the sweeper; 60\n"
+              "  SWEEP_UPLOADS_AFTER      for tests: age in seconds of an upload that it completes; 1200\n"
+              "  SWEEP_REPLACED_AFTER     for tests: age in seconds of a replaced file that it deletes; 60\n"
               "Credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN), the ECS "
               "task role, or\n"
               "the EC2 instance role (IMDSv2), in this order.",

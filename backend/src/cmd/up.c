@@ -204,10 +204,11 @@ static void print_table(const struct up *up)
     printf("\n  API       %s\n  S3        %s   bucket %s\n  CDN       %s\n  database  %s\n  data      %s\n",
            api, up->s3_url, up->settings.bucket, up->cdn_url,
            vb_database_is_private(up->database) ? "private PostgreSQL (DATABASE_URL is in the env file)"
-                                                : "as given with --database",
+                                                : "the one of --database",
            up->dir.path);
-    printf("  env       %s/env   (set -a; . it; set +a, then aws, psql and curl find everything)\n",
-           up->dir.path);
+    printf("  env       %s/env   for a shell, so that aws, psql and curl find everything:\n"
+           "            set -a; . %s/env; set +a\n",
+           up->dir.path, up->dir.path);
     vb_address_lan(lan);
     if (vb_address_is_any(up->values->bind) && lan[0])
         printf("  phone     http://%s:%u   for devices on the same network\n", lan,
@@ -256,7 +257,7 @@ static int read_settings(struct vb_settings *settings, struct vb_error *err)
     if (!settings->region)
         settings->region = DEFAULT_REGION;
     if (!settings->origins[0])
-        settings->origins[0] = "*"; /* a laptop: web builds of the app come from any port */
+        settings->origins[0] = "*"; /* on a laptop, web builds of the app come from any port */
     if (!settings->password_reset_url)
         settings->password_reset_url = RESET_URL;
     return vb_config_finish(&config, err);
@@ -269,7 +270,7 @@ static int run_up(void *values)
     int r;
 
     vb_signals_block();
-    unsetenv("CDN_BASE_URL"); /* a shell that has sourced an older env file must not lead this start astray */
+    unsetenv("CDN_BASE_URL"); /* a shell may have sourced the env file of an earlier start */
     r = read_settings(&up.settings, &err);
     if (r == 0) {
         vb_log_configure(up.settings.log_level, isatty(STDERR_FILENO) ? VB_LOG_TEXT : VB_LOG_JSON);

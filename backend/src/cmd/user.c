@@ -1,4 +1,4 @@
-/* vibe user list | disable | enable | reset | export: what the people who run Vibe do for and to an account. */
+/* vibe user list | disable | enable | reset | export: an operator's work on accounts. */
 #include "api/auth/session.h"
 #include "app/system.h"
 #include "base/cleanup.h"
@@ -161,7 +161,7 @@ static int export(struct vb_db *db, const struct values *values, struct vb_error
     if (!values->output || strcmp(values->output, "-") == 0)
         return fwrite(document.data, 1, document.length, stdout) == document.length
                    ? 0
-                   : vb_error_set(err, EIO, "the document could not be written: %s", strerror(errno));
+                   : vb_error_set(err, EIO, "standard output cannot be written: %s", strerror(errno));
     r = vb_file_write_durable(values->output, document.data, document.length, 0600, err);
     if (r == 0)
         printf("wrote %s, %zu bytes\n", values->output, document.length);
@@ -222,14 +222,14 @@ static int run_export(void *values)
 
 #define WHO                                                                                                  \
     {                                                                                                        \
-        VB_REQUIRED_OPERAND(struct values, who, "ID|EMAIL", "which user: the id or the e-mail address")      \
+        VB_REQUIRED_OPERAND(struct values, who, "ID|EMAIL", "which user: by id or e-mail address")           \
     }
 
 static const struct vb_option one_user[] = {WHO, {.name = NULL}};
 
 static const struct vb_option list_options[] = {
     {VB_STRING(struct values, search, "search", "TEXT",
-               "those with this in their id, e-mail address or name")},
+               "only accounts with this in their id, e-mail address or name")},
     {.name = NULL}};
 
 static const struct vb_option export_options[] = {

@@ -222,7 +222,8 @@ int vb_gc_check_plausible(const struct vb_gc_counts *counts, const char *bucket,
     vb_error_set(err, EINVAL,
                  "no row of the database names %" PRIu64 " of the %" PRIu64 " media in bucket %s",
                  counts->without_row, counts->looked_at, bucket);
-    return vb_error_hint(err, "is it the right database? If it is, say --force; --dry-run lists them");
+    vb_error_hint(err, "is it the right database? If it is, say --force; --dry-run lists them");
+    return -EINVAL;
 }
 
 /* ---- what becomes of it ---- */

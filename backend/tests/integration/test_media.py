@@ -155,7 +155,7 @@ def test_inspect_says_what_the_pipeline_sees(vibe, tmp_path):
     out = run_vibe("media", "inspect", path)
     assert out.returncode == 0, out.stderr
     assert "image/jpeg, by its bytes" in out.stdout and "200 x 320 upright" in out.stdout
-    assert "YES: carries GPS coordinates" in out.stdout and "would be taken" in out.stdout
+    assert "YES: GPS coordinates" in out.stdout and "would be accepted" in out.stdout
     path.write_bytes(b"not a picture at all")
     out = run_vibe("media", "inspect", path)
     assert out.returncode == 1 and "its first bytes decide" in out.stderr

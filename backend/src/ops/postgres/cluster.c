@@ -28,8 +28,8 @@ static bool has_programs(const char *bin)
     return found && snprintf(path, sizeof(path), "%s/initdb", bin) < PATH_MAX && access(path, X_OK) == 0;
 }
 
-/* For systems that keep PostgreSQL elsewhere. Debian's pg_config answers even when only the client library is
- * installed. */
+/* For systems that keep PostgreSQL elsewhere. Debian's pg_config answers even if only the client library
+ * is installed, so the caller checks for the programs. */
 static int ask_pg_config(char bin[PATH_MAX])
 {
     FILE *output = popen("pg_config --bindir --version 2>/dev/null", "re");
@@ -96,7 +96,7 @@ static int set_user(struct vb_postgres_user *user, const struct passwd *entry, s
     return 0;
 }
 
-/* Who PostgreSQL runs as: ourselves, or, for root, the owner of the data, user "postgres" or "nobody". */
+/* The user that PostgreSQL runs as: ourselves; for root, the owner of the data, "postgres" or "nobody". */
 static int choose_user(struct vb_postgres_user *user, const char *data, struct vb_error *err)
 {
     const struct passwd *entry = NULL;
@@ -105,8 +105,8 @@ static int choose_user(struct vb_postgres_user *user, const char *data, struct v
 
     *user = (struct vb_postgres_user){.uid = geteuid(), .gid = getegid(), .drop = geteuid() == 0};
     if (exists && (user->drop ? info.st_uid == 0 : info.st_uid != user->uid)) {
-        vb_error_set(err, EPERM, "%s belongs to user %u, who cannot run this PostgreSQL", data,
-                     (unsigned)info.st_uid);
+        vb_error_set(err, EPERM, "%s belongs to user %u, and PostgreSQL must run as the owner of its data",
+                     data, (unsigned)info.st_uid);
         return vb_error_hint(
             err, user->drop
                      ? "PostgreSQL never runs as root: give the folder to a user, e.g. with chown -R postgres"
@@ -116,7 +116,7 @@ static int choose_user(struct vb_postgres_user *user, const char *data, struct v
         return 0;
     if (exists) {
         entry = getpwuid(info.st_uid);
-        if (!entry) { /* of a user who is gone: a number is enough */
+        if (!entry) { /* the user was removed: the number is enough */
             user->uid = info.st_uid;
             user->gid = info.st_gid;
             return 0;
@@ -127,8 +127,8 @@ static int choose_user(struct vb_postgres_user *user, const char *data, struct v
     if (!entry)
         entry = getpwnam("nobody");
     if (!entry)
-        return vb_error_set(
-            err, ENOENT, "there is neither a user \"postgres\" nor a user \"nobody\" to run PostgreSQL as");
+        return vb_error_set(err, ENOENT,
+                            "PostgreSQL cannot run as root, and there is no user \"postgres\" or \"nobody\"");
     return set_user(user, entry, err);
 }
 
@@ -159,7 +159,7 @@ static int remove_tree(int parent_fd, const char *name)
     return r;
 }
 
-/* A file without a name in any folder, which the other user may read. */
+/* A file in memory, without a name in any folder, that the other user may read. */
 static int memory_file(const char *name, const char *text, uid_t uid)
 {
     int fd VB_CLEANUP(vb_closep) = memfd_create(name, MFD_CLOEXEC);
@@ -207,7 +207,7 @@ static int run_initdb(const struct vb_postgres_cluster *cluster, int data_fd, co
                            INIT_TIMEOUT_MS, err);
 }
 
-/* In single-user mode, so that a cluster that has its final name has its database too. */
+/* In single-user mode, before the cluster gets its final name: one with that name has its database. */
 static int create_database(const struct vb_postgres_cluster *cluster, int data_fd, int log_fd,
                            struct vb_error *err)
 {
@@ -240,7 +240,7 @@ static int create_database(const struct vb_postgres_cluster *cluster, int data_f
                            INIT_TIMEOUT_MS, err);
 }
 
-/* Makes directory/data: under another name first, so that it is whole or not there. */
+/* Makes directory/data under another name first, so that it is whole or absent. */
 static int make_cluster(const struct vb_postgres_cluster *cluster, const char *directory,
                         const char *password, int log_fd, struct vb_error *err)
 {
@@ -264,13 +264,13 @@ static int make_cluster(const struct vb_postgres_cluster *cluster, const char *d
         remove_tree(parent_fd, "data.new");
         return r;
     }
-    /* One flush of the file system instead of a thousand of files. */
+    /* One flush of the file system instead of one for each of a thousand files. */
     if (syncfs(data_fd) < 0 || renameat(parent_fd, "data.new", parent_fd, "data") < 0 || fsync(parent_fd) < 0)
         return vb_error_set(err, errno, "%s cannot be written: %s", cluster->data, strerror(errno));
     return 0;
 }
 
-/* The major version of an existing cluster; 0: there is none. */
+/* The major version of the cluster; 0: there is no cluster. */
 static int read_version(const struct vb_postgres_cluster *cluster, int *ret_version, struct vb_error *err)
 {
     char path[PATH_MAX + 16];

@@ -17,20 +17,20 @@
 
 struct vb_postgres_cluster {
     char data[PATH_MAX];
-    char bin[PATH_MAX]; /* where its postgres and initdb are */
+    char bin[PATH_MAX]; /* the folder of postgres and initdb */
     struct vb_postgres_user user;
     int data_fd; /* of the folder `data`, close-on-exec; -1 before it is made */
 };
 
-/* Where Debian and Ubuntu put PostgreSQL: <this>/15/bin/postgres. */
+/* Debian and Ubuntu put PostgreSQL there: <this>/15/bin/postgres. */
 #define VB_POSTGRES_VERSIONS_DIR "/usr/lib/postgresql"
 
-/* Finds the programs of that major version (0: the newest, at least 15), in versions_dir or by way of
- * pg_config in PATH. Returns 0 or -ENOENT. */
+/* Finds the programs of a major version (0: the newest, at least 15) in versions_dir, or by asking
+ * pg_config. Returns 0 or -ENOENT. */
 int vb_postgres_find(const char *versions_dir, int version, char bin[PATH_MAX], struct vb_error *err);
 
-/* Opens the cluster in directory, which exists, and makes it when there is none. What the programs say goes
- * to log_fd. The caller calls vb_postgres_cluster_close, whatever the result. */
+/* Opens the cluster in directory, which exists; makes one if there is none. The programs write to log_fd.
+ * The caller calls vb_postgres_cluster_close() in either case. */
 int vb_postgres_cluster_open(struct vb_postgres_cluster *cluster, const char *directory, const char *password,
                              int log_fd, struct vb_error *err);
 void vb_postgres_cluster_close(struct vb_postgres_cluster *cluster);

@@ -1,5 +1,4 @@
-/* Starting and stopping the private PostgreSQL: see postgres.h. Its files are cluster.c's business.
- */
+/* Starting and stopping the private PostgreSQL: see postgres.h. cluster.c has its files. */
 #include "ops/postgres/postgres.h"
 
 #include "base/cleanup.h"
@@ -39,7 +38,7 @@ struct vb_postgres {
     struct vb_postgres_cluster cluster;
 };
 
-/* What a start that ended early says about trying again. */
+/* Why a start ended early: whether another attempt may succeed. */
 enum early_end { END_FINAL, END_FORMER_SERVER, END_PORT_TAKEN };
 
 static uint16_t read_port(const char *path)
@@ -54,7 +53,7 @@ static uint16_t read_port(const char *path)
     return port > 0 && port <= UINT16_MAX ? (uint16_t)port : 0;
 }
 
-/* The wanted port if nobody listens on it, else a free one; 0: there is none. */
+/* The wanted port if it is free, else another one; 0: there is none. */
 static uint16_t free_port(uint16_t wanted)
 {
     int fd VB_CLEANUP(vb_closep) = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -63,7 +62,7 @@ static uint16_t free_port(uint16_t wanted)
     socklen_t length = sizeof(address);
     int one = 1;
 
-    /* As PostgreSQL does: connections of the former server that linger in TIME_WAIT are no obstacle. */
+    /* As PostgreSQL does: connections of the former server in TIME_WAIT are no obstacle. */
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
     if (bind(fd, (struct sockaddr *)&address, length) < 0)
         return wanted ? free_port(0) : 0;
@@ -72,7 +71,7 @@ static uint16_t free_port(uint16_t wanted)
     return ntohs(address.sin_port);
 }
 
-/* Opened for appending; one that has grown large becomes log.1. */
+/* Opens the log for appending. A large one is renamed to log.1 first. */
 static int open_log(const char *path, struct vb_error *err)
 {
     char older[PATH_MAX];
@@ -86,8 +85,7 @@ static int open_log(const char *path, struct vb_error *err)
     return fd >= 0 ? fd : vb_error_set(err, errno, "%s cannot be written: %s", path, strerror(errno));
 }
 
-/* Finds in the log since `from` the line that says why: the last one that is FATAL or PANIC, else the last.
- */
+/* Finds the line of the log since `from` that says why: the last FATAL or PANIC, or else the last line. */
 static void last_words(int log_fd, off_t from, char *words, size_t size)
 {
     char tail[LOG_TAIL_BYTES + 1], *line, *rest = tail;
@@ -120,7 +118,7 @@ static int spawn_server(struct vb_postgres *postgres, struct vb_error *err)
         "-c", "unix_socket_permissions=0700", "-c", "max_connections=50", "-c", "shared_buffers=32MB", "-c",
         "huge_pages=off", "-c", "fsync=on", "-c", "full_page_writes=on", "-c", "synchronous_commit=on", "-c",
         "max_wal_size=256MB", "-c", "max_wal_senders=0",
-        /* Nothing in /dev/shm, which containers make small and a killed server leaves behind. */
+        /* Nothing in /dev/shm: containers keep it small, and a killed server leaves its files there. */
         "-c", "dynamic_shared_memory_type=mmap", "-c", "max_parallel_workers_per_gather=0", "-c",
         "autovacuum_max_workers=1", "-c", "logging_collector=off", "-c", "log_destination=stderr", "-c",
         "log_line_prefix=%m [%p] ", "-c", "log_timezone=UTC", "-c", "log_checkpoints=off", "-c",
@@ -141,7 +139,7 @@ static int spawn_server(struct vb_postgres *postgres, struct vb_error *err)
                              &postgres->pid, err);
 }
 
-/* Reads from the server's own lock file its pid (line 1) and whether it accepts connections (line 8). */
+/* Reads the server's lock file: its pid (line 1), and whether it accepts connections (line 8). */
 static pid_t read_lock_file(const struct vb_postgres *postgres, bool *ret_ready)
 {
     char path[PATH_MAX + 32], *line, *rest;
@@ -164,7 +162,7 @@ static pid_t read_lock_file(const struct vb_postgres *postgres, bool *ret_ready)
     return pid;
 }
 
-/* True once this very process accepts connections. */
+/* Whether our server, not a former one, accepts connections. */
 static bool is_ready(const struct vb_postgres *postgres)
 {
     bool ready;
@@ -172,7 +170,7 @@ static bool is_ready(const struct vb_postgres *postgres)
     return read_lock_file(postgres, &ready) == postgres->pid && ready;
 }
 
-/* A child of ours that has ended but was not waited for still counts as running to the next server. */
+/* Reaps a former server that was our child: as a zombie it would look alive to the next one. */
 static void reap_former(const struct vb_postgres *postgres)
 {
     bool ready;
@@ -218,8 +216,7 @@ static void end_server(struct vb_postgres *postgres)
     static const int escalation[] = {SIGINT, SIGQUIT}; /* fast, immediate */
     int status;
 
-    /* One that has ended by itself may have been waited for by somebody else: its pid is not ours to signal
-     * then. */
+    /* A server that ended by itself may be reaped already: its pid may then belong to another process. */
     if (postgres->pid > 0 && vb_postgres_wait(postgres->pid, 0, &status) == 0)
         postgres->pid = 0;
     for (size_t i = 0; postgres->pid > 0 && i < VB_ARRAY_SIZE(escalation); i++) {
@@ -227,7 +224,7 @@ static void end_server(struct vb_postgres *postgres)
         if (vb_postgres_wait(postgres->pid, STOP_TIMEOUT_MS, &status) == 0)
             postgres->pid = 0;
     }
-    if (postgres->pid > 0) { /* stopped or stuck in the kernel; its children notice its end by themselves */
+    if (postgres->pid > 0) { /* stopped, or stuck in the kernel; its children notice its end */
         kill(postgres->pid, SIGKILL);
         vb_postgres_wait(postgres->pid, STOP_TIMEOUT_MS, &status);
         postgres->pid = 0;

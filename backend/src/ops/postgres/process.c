@@ -26,7 +26,7 @@ static void default_signals(void)
     sigset_t none;
 
     for (int number = 1; number < NSIG; number++)
-        signal(number, SIG_DFL); /* fails for SIGKILL and its like, which is as well */
+        signal(number, SIG_DFL); /* fails for SIGKILL and SIGSTOP, which never change */
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -48,8 +48,7 @@ static int keep_descriptors(const struct vb_postgres_command *command)
     if (input < 0 || dup2(input, STDIN_FILENO) < 0 || dup2(command->output_fd, STDOUT_FILENO) < 0 ||
         dup2(command->output_fd, STDERR_FILENO) < 0)
         return -errno;
-    /* Ours are all close-on-exec; this is for those of libraries. Older kernels: not there, and not needed.
-     */
+    /* Our descriptors are all close-on-exec; those of libraries may not be. Old kernels lack the call. */
     close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     if (fcntl(command->data_fd, F_SETFD, 0) < 0 ||
         (command->password_fd >= 0 && fcntl(command->password_fd, F_SETFD, 0) < 0))
@@ -57,7 +56,7 @@ static int keep_descriptors(const struct vb_postgres_command *command)
     return 0;
 }
 
-/* Between fork and exec: system calls only, as other threads of the parent may have held any lock. */
+/* Runs between fork and exec, so it makes system calls only: other threads may have held any lock. */
 static int become_program(const struct vb_postgres_command *command, pid_t parent)
 {
     static const char *const environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C.UTF-8", "TZ=UTC",
@@ -74,7 +73,7 @@ static int become_program(const struct vb_postgres_command *command, pid_t paren
         r = become(command->user);
     if (r < 0)
         return r;
-    /* Changing the user clears the death signal, so it is set after that; the parent may have died before. */
+    /* After the change of user, which clears the death signal. The parent may have died before this. */
     if (prctl(PR_SET_PDEATHSIG, command->death_signal) < 0)
         return -errno;
     if (getppid() != parent)
@@ -92,7 +91,7 @@ int vb_postgres_spawn(const struct vb_postgres_command *command, pid_t *ret_pid,
 
     if (pipe2(report, O_CLOEXEC) < 0)
         return vb_error_set(err, errno, "%s cannot be started: %s", command->argv[0], strerror(errno));
-    /* No handler of ours may run in the child before it has reset them. */
+    /* No signal handler of ours may run in the child before the child resets them. */
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
     pid = fork();

@@ -37,16 +37,16 @@ struct vb_postgres_command {
 /* "/proc/self/fd/N" */
 void vb_postgres_fd_path(int fd, char path[VB_POSTGRES_FD_PATH_MAX]);
 
-/* Starts it in a session of its own (a Ctrl-C on the terminal is not for it), with no descriptors but those
- * named, a clean signal mask and a minimal environment. Returns 0 or -errno, also when the program cannot be
- * executed. */
+/* Starts it in a session of its own, so that a Ctrl-C on the terminal does not reach it; with these
+ * descriptors alone, a clean signal mask and a minimal environment. Returns 0 or -errno, also when the
+ * program cannot be executed. */
 int vb_postgres_spawn(const struct vb_postgres_command *command, pid_t *ret_pid, struct vb_error *err);
 
-/* Waits for its end. Returns 0 with the wait status, or -ETIMEDOUT. One that somebody else has reaped has
- * ended too (status 0). */
+/* Waits for its end. Returns 0 with the wait status, or -ETIMEDOUT. A process that is reaped already has
+ * ended, too, with status 0. */
 int vb_postgres_wait(pid_t pid, int timeout_ms, int *ret_status);
 
-/* Runs it to its end. Returns 0; -EIO when it fails or does not end in time (it is killed then). */
+/* Runs it to its end. Returns 0, or -EIO when it fails or does not end in time; then it is killed. */
 int vb_postgres_run(const struct vb_postgres_command *command, int timeout_ms, struct vb_error *err);
 
 #endif
