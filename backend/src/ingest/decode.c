@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #define CHUNK         ((size_t)64 * 1024)
-#define HEADER_BYTES  ((size_t)16 * 1024)    /* of our own JPEGs: tables and frame header come first */
-#define IN_MEMORY_MAX ((int64_t)1024 * 1024) /* many may wait for a worker, each with its file */
+#define HEADER_BYTES  ((size_t)16 * 1024)    /* of our own JPEGs, which begin with tables and frame header */
+#define IN_MEMORY_MAX ((int64_t)1024 * 1024) /* many files may wait for a worker, each in memory */
 
 void vb_made_release(struct vb_made *made)
 {
@@ -29,11 +29,12 @@ void vb_made_release(struct vb_made *made)
 
 static enum vb_outcome no_room(struct vb_error *err)
 {
-    return vb_outcome_busy(err, vb_error_set(err, EBUSY, "there is no room to work on the file"));
+    return vb_outcome_busy(
+        err,
+        vb_error_set(err, EBUSY, "no memory, disk space or file descriptor is left to work on the file"));
 }
 
-/* A file without a name: small ones in memory, large ones on disk, or in memory where there is no disk to
- * write to. */
+/* A scratch file: a small one in memory, a large one on disk, or in memory if no disk is writable. */
 static int open_scratch(bool large)
 {
     int file = large ? vb_file_scratch() : -1;
@@ -41,9 +42,18 @@ static int open_scratch(bool large)
     return file >= 0 ? file : vb_media_memory_file("media");
 }
 
-static int into_file(void *context, const char *data, size_t size)
+struct sink {
+    int file;
+    bool failed; /* writing did */
+};
+
+static int write_to_sink(void *context, const char *data, size_t size)
 {
-    return vb_write_all(*(int *)context, data, size);
+    struct sink *sink = context;
+    int r = vb_write_all(sink->file, data, size);
+
+    sink->failed = r < 0;
+    return r;
 }
 
 static int hash_file(int file, int64_t size, char hex[65])
@@ -65,7 +75,7 @@ static int hash_file(int file, int64_t size, char hex[65])
     return r;
 }
 
-/* Whether what a worker wrote is a JPEG of the size it says: it may have been taken over by what it read. */
+/* Whether a worker's output is a JPEG of the size that it claims. The file may have taken the worker over. */
 static bool is_canonical_picture(int file, int64_t size, uint32_t width, uint32_t height)
 {
     unsigned char head[HEADER_BYTES];
@@ -93,7 +103,8 @@ static int64_t file_size(int file)
     return file < 0 ? 0 : (int64_t)lseek(file, 0, SEEK_END);
 }
 
-static bool is_what_was_asked_for(const struct vb_made *made)
+/* Whether the worker made what the job asks for. */
+static bool is_canonical(const struct vb_made *made)
 {
     const struct vb_media_result *result = &made->result;
 
@@ -106,7 +117,7 @@ static bool is_what_was_asked_for(const struct vb_made *made)
            (result->unchanged || is_canonical_video(made->output, made->bytes));
 }
 
-/* Takes over what the worker made of the original. */
+/* Checks and describes the worker's output. */
 static int take_result(struct vb_made *made, int original, int64_t original_size, struct vb_error *err)
 {
     int r;
@@ -117,11 +128,11 @@ static int take_result(struct vb_made *made, int original, int64_t original_size
     }
     made->bytes = made->output < 0 ? original_size : file_size(made->output);
     made->poster_bytes = file_size(made->poster);
-    if (!is_what_was_asked_for(made))
-        return vb_error_set(err, EPROTO, "the media worker answered with a file that is not what it says");
+    if (!is_canonical(made))
+        return vb_error_set(err, EPROTO, "the media worker's output is not the file that it describes");
     r = hash_file(made->output < 0 ? original : made->output, made->bytes, made->sha256);
     if (r < 0)
-        return vb_error_set(err, -r, "what the media worker wrote cannot be read: %s", strerror(-r));
+        return vb_error_set(err, -r, "the media worker's output cannot be read: %s", strerror(-r));
     vb_base64_encode(made->result.thumbhash, made->result.thumbhash_size, made->thumbhash);
     vb_media_color_text(made->result.dominant, made->color);
     return 0;
@@ -132,14 +143,15 @@ enum vb_outcome vb_fetch(const struct vb_ingest *ingest, const char *key,
 {
     bool large = vb_media_is_video(inspection->type) || inspection->size > IN_MEMORY_MAX;
     int file VB_CLEANUP(vb_closep) = open_scratch(large);
+    struct sink sink = {.file = file};
     int r;
 
     if (file < 0)
         return no_room(err);
-    r = vb_s3_get(ingest->s3, key, 0, inspection->size, inspection->etag, into_file, &file, NULL, err);
+    r = vb_s3_get(ingest->s3, key, 0, inspection->size, inspection->etag, write_to_sink, &sink, NULL, err);
     if (r == -ENOENT)
         return vb_outcome_not_arrived(err);
-    if (r == -ECANCELED) /* by into_file() */
+    if (sink.failed)
         return no_room(err);
     if (r < 0)
         return vb_outcome_storage(err, r);
@@ -147,12 +159,12 @@ enum vb_outcome vb_fetch(const struct vb_ingest *ingest, const char *key,
     return VB_OUTCOME_DONE;
 }
 
-/* What became of the job. */
+/* What the end of a job says about the file. */
 static enum vb_outcome judge(int r, const struct vb_media_result *result, struct vb_error *err)
 {
     if (r == -ETIMEDOUT || r == -EPIPE)
-        return vb_outcome_of_file(err, VB_OUTCOME_BAD_MEDIA, "The file cannot be read: %s",
-                                  r == -ETIMEDOUT ? "it takes too long" : "it makes its decoder fail");
+        return vb_outcome_of_file(err, VB_OUTCOME_BAD_MEDIA, "The file cannot be decoded: %s",
+                                  r == -ETIMEDOUT ? "that takes too long" : "the decoder crashes on it");
     if (r < 0)
         return vb_outcome_busy(err, r);
     if (result->status == VB_MEDIA_BAD)

@@ -15,20 +15,19 @@ static enum vb_outcome check(const struct vb_ingest *ingest, const struct vb_sta
 
     if (object->size != staged->ticket.length)
         return vb_outcome_of_file(err, VB_OUTCOME_WRONG_LENGTH,
-                                  "The file that arrived has %" PRId64 " bytes, the ticket is for %" PRId64,
+                                  "The file has %" PRId64 " bytes, but its ticket is for %" PRId64,
                                   object->size, staged->ticket.length);
     if (found.type == VB_MEDIA_UNKNOWN)
         return vb_outcome_of_file(
             err, VB_OUTCOME_UNKNOWN_TYPE,
-            "The file is none of JPEG, PNG, WebP, HEIC, AVIF, GIF, MP4 and QuickTime by its first bytes, "
-            "whatever its name says");
+            "The file begins like no type that is taken: JPEG, PNG, WebP, HEIC, AVIF, GIF, MP4 or QuickTime");
     if (!vb_media_same_family(found.type, staged->ticket.type))
         return vb_outcome_of_file(err, VB_OUTCOME_WRONG_TYPE,
-                                  "The file is %s by its first bytes, the ticket is for %s",
+                                  "The file begins like %s, but its ticket is for %s",
                                   vb_media_mime(found.type), vb_media_mime(staged->ticket.type));
     if (has_target && vb_target_read(ingest->keys, staged->upload_id, object, &found.target) < 0)
         return vb_outcome_of_file(err, VB_OUTCOME_WRONG_TARGET,
-                                  "The file did not arrive with the headers of its ticket");
+                                  "The file was not sent with the headers of its ticket");
     memcpy(found.etag, object->etag, sizeof(found.etag));
     *ret = found;
     return VB_OUTCOME_DONE;

@@ -22,8 +22,8 @@ int64_t vb_parts_length(int64_t length, unsigned number)
     return left < VB_PART_SIZE ? left : VB_PART_SIZE;
 }
 
-/* The upload of a key, of several the youngest: the others were begun by calls whose answer was lost, and
- * nobody has their URLs. */
+/* The youngest multipart upload of a key. Older ones were begun by requests whose answer was lost: nobody has
+ * their URLs. */
 struct search {
     const char *key;
     char *id;
@@ -47,7 +47,7 @@ struct reading {
     int64_t length;
 };
 
-/* A part of another length than its URL allows was not sent by a phone: it is to be sent again. */
+/* A part of the wrong length counts as missing. No phone sent it: the part's URL allows one length only. */
 static int visit_part(void *context, const struct vb_s3_part *part)
 {
     const struct reading *reading = context;
@@ -90,8 +90,8 @@ static enum vb_outcome name_missing(const struct vb_parts *parts, struct vb_erro
     for (unsigned i = 0, named = 0; i < parts->count; i++)
         if (!parts->list[i].number)
             vb_strbuf_addf(&text, "%s %u", named++ ? "," : "", i + 1);
-    vb_strbuf_addf(&text, " of %u %s not arrived yet: send what is missing, then complete the upload",
-                   parts->count, missing == 1 ? "has" : "have");
+    vb_strbuf_addf(&text, " of %u %s not arrived yet: send %s, then complete the upload", parts->count,
+                   missing == 1 ? "has" : "have", missing == 1 ? "it" : "them");
     return vb_outcome_of_file(err, VB_OUTCOME_INCOMPLETE, "%s", text.data);
 }
 
@@ -101,7 +101,7 @@ static int hash_bytes(void *context, const char *data, size_t size)
     return 0;
 }
 
-/* The object's checksum, read from all its bytes. */
+/* Reads the whole object and computes its checksum. */
 static int compute_checksum(struct vb_s3_client *s3, const char *key, const struct vb_s3_object *object,
                             char checksum[VB_BASE64_SIZE(VB_SHA256_SIZE)], struct vb_error *err)
 {
@@ -130,14 +130,13 @@ static enum vb_outcome check_checksum(struct vb_s3_client *s3, const char *key, 
     if (r == -ENOENT)
         return vb_outcome_of_file(
             err, VB_OUTCOME_NOT_ARRIVED,
-            "This upload is over, as its file did not arrive in time: ask for a new ticket");
+            "The file did not arrive in time, and this upload is over: ask for a new ticket");
     if (r < 0)
         return vb_outcome_storage(err, r);
     if (strcmp(found, expected) == 0)
         return VB_OUTCOME_DONE;
     return vb_outcome_of_file(err, VB_OUTCOME_DAMAGED,
-                              "The file that arrived has the SHA-256 %s, the ticket is for %s", found,
-                              expected);
+                              "The file has the SHA-256 %s, but its ticket is for %s", found, expected);
 }
 
 enum vb_outcome vb_parts_assemble(struct vb_s3_client *s3, const struct vb_staged *staged,
@@ -150,7 +149,7 @@ enum vb_outcome vb_parts_assemble(struct vb_s3_client *s3, const struct vb_stage
         return name_missing(&parts, err);
     if (r == 0)
         r = vb_s3_multipart_complete(s3, staged->key, parts.id, parts.list, parts.count, NULL, NULL, err);
-    if (r < 0 && r != -ENOENT) /* -ENOENT: it is over; whether that made an object is seen there */
+    if (r < 0 && r != -ENOENT) /* -ENOENT: the upload is over; the check shows whether it made an object */
         return vb_outcome_storage(err, r);
     return check_checksum(s3, staged->key, err);
 }
@@ -159,7 +158,7 @@ struct ending {
     struct vb_s3_client *s3;
     const char *key;
     struct vb_error *err;
-    int r; /* of the last that failed */
+    int r; /* of the last call that failed */
 };
 
 static int visit_ended(void *context, const struct vb_s3_upload *upload)

@@ -1,10 +1,10 @@
 /*
- * Files that arrive in parts. One of more than 16 MiB is sent as an S3 multipart upload: the server begins it
- * with what else would be headers of the PUT, the phone PUTs each part to a presigned URL of its own, which
- * has the part's length in its signature, and the server makes one object of them.
+ * Files that arrive in parts. A file of more than 16 MiB is an S3 multipart upload: the server begins it,
+ * with the metadata that a small file has as headers of its PUT. The phone PUTs each part to a presigned URL,
+ * whose signature covers the part's length. The server makes one object of the parts.
  *
- * Nothing of this is in the database: S3 is asked for the upload of a staging key, and the key is bound to
- * its user by the ticket's signature. Blocking and thread-safe.
+ * The database knows nothing of it: S3 lists the multipart upload of a staging key, and the ticket's
+ * signature binds the key to its user. Blocking and thread-safe.
  */
 #ifndef VB_INGEST_PARTS_H
 #define VB_INGEST_PARTS_H
@@ -27,19 +27,19 @@ unsigned vb_parts_count(int64_t length);
 /* Bytes of a part, numbered from 1. */
 int64_t vb_parts_length(int64_t length, unsigned number);
 
-/* What has arrived of a file. */
+/* What S3 has of a file. */
 struct vb_parts {
     char id[VB_S3_UPLOAD_ID_SIZE];        /* the multipart upload's, which is S3's own */
-    unsigned count;                       /* parts that there are to be */
-    unsigned arrived;                     /* those of them that are there, with the right length */
-    struct vb_s3_part list[VB_PARTS_MAX]; /* by number - 1; number 0: has not arrived */
+    unsigned count;                       /* of all parts */
+    unsigned arrived;                     /* of those that S3 has, with the right length */
+    struct vb_s3_part list[VB_PARTS_MAX]; /* by number - 1; one with number 0 is missing */
 };
 /* Reads it from S3. -ENOENT: the file was assembled, or given up, or never begun. */
 int vb_parts_read(struct vb_s3_client *s3, const char *staging_key, int64_t length,
                   struct vb_parts *ret_parts, struct vb_error *err);
 
-/* The metadata that has the file's checksum, if its ticket was given one, in base64: S3 itself checks a
- * SHA-256 of single parts only. */
+/* The metadata that holds the SHA-256 of the whole file in base64, if the request for the ticket named one.
+ * S3 itself checks the SHA-256 of single parts only. */
 #define VB_PARTS_CHECKSUM "vibe-sha256"
 
 /* Makes one object of a file that was sent in parts, and checks its checksum: the step before the inspection.
@@ -48,7 +48,7 @@ int vb_parts_read(struct vb_s3_client *s3, const char *staging_key, int64_t leng
 enum vb_outcome vb_parts_assemble(struct vb_s3_client *s3, const struct vb_staged *staged,
                                   struct vb_error *err);
 
-/* Ends the multipart uploads of the key, if there are any, and removes their parts. */
+/* Aborts the multipart uploads of the key, if there are any. */
 int vb_parts_abort(struct vb_s3_client *s3, const char *staging_key, struct vb_error *err);
 
 #endif

@@ -71,8 +71,7 @@ static enum state go_on(struct work *work, enum vb_outcome outcome, enum state n
     return outcome == VB_OUTCOME_DONE ? next : end(work, outcome);
 }
 
-/* ---- the row
- * --------------------------------------------------------------------------------------------- */
+/* ---- the row ---- */
 
 /* The only look-up of the row. No row is no error. */
 static int find_row(struct work *work, struct vb_error *err)
@@ -145,8 +144,7 @@ static enum state look_up(struct work *work)
     return move.next;
 }
 
-/* ---- the steps
- * ------------------------------------------------------------------------------------------- */
+/* ---- the steps ---- */
 
 static enum state assemble(struct work *work)
 {
@@ -276,8 +274,7 @@ static enum state withdraw(struct work *work)
     return END;
 }
 
-/* ---- the machine
- * ----------------------------------------------------------------------------------------- */
+/* ---- the machine ---- */
 
 #define TO(state)   (UINT32_C(1) << (state))
 #define IN(outcome) (UINT32_C(1) << VB_OUTCOME_##outcome)

@@ -14,8 +14,7 @@ static bool fits(int length, size_t size)
     return length > 0 && (size_t)length < size;
 }
 
-/* ---- profile pictures
- * ------------------------------------------------------------------------------------ */
+/* ---- profile pictures ---- */
 
 static int find_profile(struct vb_db *db, const char *user_id, const struct vb_target *target,
                         enum vb_media_type type, struct vb_place *ret_place, struct vb_error *err)
@@ -44,8 +43,7 @@ static int show_profile(struct vb_db *db, const struct vb_media *media, const st
     return vb_users_set_profile_picture(db, media->user_id, urls->url, media->key, urls->cdn_url, err);
 }
 
-/* ---- pictures of activities
- * ------------------------------------------------------------------------------ */
+/* ---- pictures of activities ---- */
 
 static int find_activity(struct vb_db *db, const char *user_id, const struct vb_target *target,
                          enum vb_media_type type, struct vb_place *ret_place, struct vb_error *err)
@@ -87,8 +85,7 @@ static int show_activity(struct vb_db *db, const struct vb_media *media, const s
     return vb_activity_images_set_hero(db, media->activity_id, urls->url, media->key, urls->cdn_url, err);
 }
 
-/* ---- photos and videos of stories
- * ------------------------------------------------------------------------ */
+/* ---- photos and videos of stories ---- */
 
 static int find_story(struct vb_db *db, const char *user_id, const struct vb_target *target,
                       enum vb_media_type type, struct vb_place *ret_place, struct vb_error *err)

@@ -1,6 +1,6 @@
 /*
- * What the purposes of uploads differ in, as one table: whose place it is, the public key, and the row that
- * names the file when it has arrived. All else about uploads is the same for each.
+ * The purposes of uploads, as one table of what they differ in: the place of the file and its owner, the
+ * public key, and the row that names the file. All else is the same for each.
  */
 #ifndef VB_INGEST_PURPOSE_H
 #define VB_INGEST_PURPOSE_H
@@ -16,7 +16,7 @@ struct vb_place {
     int index;
 };
 
-/* Where a media is found; poster…: of a video's, NULL: none. */
+/* The addresses of a media; poster_…: of a video's poster, NULL for none. */
 struct vb_media_urls {
     const char *url, *cdn_url, *poster_url, *poster_cdn_url;
 };
@@ -25,24 +25,25 @@ struct vb_purpose {
     enum vb_upload_purpose number;
     bool has_target; /* staged objects carry a sealed target */
 
-    /* Finds the place of a file of that type; in a transaction, as it may make it. -ENXIO: it is not there;
+    /* Finds the place of a file of that type, or makes it; in a transaction. -ENXIO: it does not exist;
      * -EACCES: it is somebody else's. */
     int (*find_place)(struct vb_db *db, const char *user_id, const struct vb_target *target,
                       enum vb_media_type type, struct vb_place *ret_place, struct vb_error *err);
     /* Writes the public key; false if it does not fit. */
     bool (*write_key)(const struct vb_place *place, const char *user_id, int64_t time_ms,
                       const char *extension, char *key, size_t size);
-    /* The same for the poster of a video that has the key of that time. NULL: takes no videos. */
+    /* The same for the poster of a video. time_ms: that of the video's key. NULL: the purpose takes no
+     * videos. */
     bool (*write_poster_key)(const struct vb_place *place, int64_t time_ms, char *key, size_t size);
-    /* In the transaction that publishes, with the user's row locked: locks the row that is to name the media.
-     * Errors as of find_place. */
+    /* In the transaction that publishes, after the user's row is locked: locks the row that will name the
+     * media. Errors of find_place. */
     int (*lock)(struct vb_db *db, const struct vb_media *media, struct vb_error *err);
-    /* … and makes it name the media. */
+    /* Makes that row name the media. */
     int (*show)(struct vb_db *db, const struct vb_media *media, const struct vb_media_urls *urls,
                 struct vb_error *err);
 };
 
-/* NULL for a number, or a name, that is no purpose. */
+/* NULL if no purpose has that number, or name. */
 const struct vb_purpose *vb_purpose_of(enum vb_upload_purpose number);
 const struct vb_purpose *vb_purpose_named(const char *name);
 

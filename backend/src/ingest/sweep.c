@@ -11,13 +11,13 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define FAILURES_MAX   5              /* then the run ends: something is away */
-#define FOREIGN_AFTER  (24 * 60 * 60) /* s; keys in staging that are not of this server's tickets */
+#define FAILURES_MAX   5              /* then the run ends: a dependency is away */
+#define FOREIGN_AFTER  (24 * 60 * 60) /* s; keys in staging that belong to no ticket of this server */
 #define OLD_KEYS_BATCH 1000
 
 struct run {
     struct vb_sweep *sweep;
-    struct vb_db *db; /* holds the right to sweep */
+    struct vb_db *db; /* holds the sweeper's lock */
     struct vb_error *err;
     int64_t now_s;
 };
@@ -41,7 +41,7 @@ static bool is_over(const struct run *run)
     return atomic_load(run->sweep->stop) || run->sweep->counts[VB_SWEEP_FAILED] >= FAILURES_MAX;
 }
 
-/* Counts an object as gone that way, or the failure. */
+/* Deletes an object and counts that, or the failure. */
 static void delete_object(const struct run *run, const char *key, enum vb_sweep_outcome outcome)
 {
     int r = vb_ingest_delete(run->sweep->ingest, key, run->err);
@@ -75,7 +75,7 @@ static int forget_old_keys(const struct run *run)
     return r;
 }
 
-/* The object first, then its row: whoever is killed in between finds the row again. */
+/* The objects go first, then their row: after a crash in between, the next run finds the row again. */
 static int visit_replaced(void *context, const struct vb_media_object *object)
 {
     const struct run *run = context;
@@ -97,8 +97,8 @@ static int delete_replaced(struct run *run)
     return r == -ECANCELED ? 0 : r;
 }
 
-/* What an outcome of vb_promote() is to the sweep: the count it goes to, and whether the staged object is of
- * no more use. SKIPPED: somebody else has just finished with it. */
+/* What follows from an outcome of vb_promote(): which count it adds to, and whether the staged object is
+ * useless now. SKIPPED: it adds to none. */
 #define SKIPPED VB_SWEEP_OUTCOMES
 static const struct {
     enum vb_sweep_outcome counted;
@@ -124,7 +124,7 @@ static const struct {
     [VB_OUTCOME_STORAGE] = {VB_SWEEP_FAILED, false},
 };
 
-/* Counts a promotion; of the failures, the last is what the run reports. */
+/* Counts a promotion. The run reports its last failure. */
 static void count_promotion(const struct run *run, enum vb_sweep_outcome counted, const struct vb_error *err)
 {
     if (counted == VB_SWEEP_FAILED)
@@ -148,7 +148,7 @@ static void take_up_staged(const struct run *run, const char *key, int64_t age_s
         return;
     }
     outcome = vb_promote(ingest, &staged, &media, &err);
-    if (judgement[outcome].useless) /* the deletion counts */
+    if (judgement[outcome].useless) /* delete_object() counts */
         delete_object(run, key, judgement[outcome].counted);
     else
         count_promotion(run, judgement[outcome].counted, &err);
@@ -175,8 +175,7 @@ static int visit_part(void *context, const struct vb_s3_part *part)
     return 0;
 }
 
-/* How long nothing has happened to it, which is no reason to end it while a phone still sends. Returns 0,
- * -ENOENT if it is over, or a negative errno. */
+/* How long ago its last part arrived: an upload that a phone still sends is young. -ENOENT: it is over. */
 static int find_age(const struct run *run, const struct vb_s3_upload *upload, int64_t *ret_age_s)
 {
     int64_t last_s = upload->initiated_s;
@@ -189,7 +188,7 @@ static int find_age(const struct run *run, const struct vb_s3_upload *upload, in
     return r;
 }
 
-/* The promotion makes an object of it if it can; what is left then, nothing will come of. */
+/* The promotion makes an object of the parts if all are there. Else the upload is aborted. */
 static void take_up_parts(const struct run *run, const struct vb_s3_upload *upload, int64_t age_s)
 {
     struct vb_sweep *sweep = run->sweep;
@@ -275,7 +274,7 @@ static int sweep_all(struct run *run)
             count(run, VB_SWEEP_FAILED, 1);
         return 0;
     }
-    /* Only when every staged object has been looked at is a pending row one that has none. */
+    /* A pending row has no staged object only if this run has looked at all of them. */
     return run->sweep->counts[VB_SWEEP_FAILED] == 0 ? finish_pending(run) : 0;
 }
 

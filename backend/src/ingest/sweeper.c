@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #define S3_TIMEOUT_MS  10000
-#define BACKOFF_MAX    8 /* intervals, after failures */
+#define BACKOFF_MAX    8 /* intervals: the longest wait after failures */
 #define JITTER_PERCENT 10
 
 struct vb_sweeper {
@@ -33,7 +33,7 @@ static int64_t next_run_ms(const struct vb_sweeper *sweeper)
                         JITTER_PERCENT);
 }
 
-/* One line for a run that did something, with what it did. */
+/* Logs one line for a run that did something. */
 static void report(struct vb_sweeper *sweeper, int r, const struct vb_error *err)
 {
     struct vb_log_field fields[VB_SWEEP_OUTCOMES + 2] = {0};
@@ -75,8 +75,9 @@ static int64_t run(void *context)
 
 static struct vb_counter *runs_counter(const char *labels)
 {
-    return vb_metrics_counter("vibe_sweeper_runs_total", "Runs of the sweeper; busy: another copy's turn.",
-                              labels);
+    return vb_metrics_counter(
+        "vibe_sweeper_runs_total",
+        "Runs of the sweeper, by outcome; busy: another copy of the service was sweeping.", labels);
 }
 
 static void find_counters(struct vb_sweeper *sweeper)
@@ -87,7 +88,8 @@ static void find_counters(struct vb_sweeper *sweeper)
         snprintf(labels, sizeof(labels), "outcome=\"%s\"",
                  vb_sweep_outcome_name((enum vb_sweep_outcome)outcome));
         sweeper->outcomes[outcome] = vb_metrics_counter(
-            "vibe_sweeper_total", "What the sweeper has finished or removed, by outcome.", labels);
+            "vibe_sweeper_total",
+            "Uploads, media, stories and keys that the sweeper finished or removed, by outcome.", labels);
     }
     sweeper->runs_done = runs_counter("outcome=\"done\"");
     sweeper->runs_busy = runs_counter("outcome=\"busy\"");
@@ -105,7 +107,7 @@ struct vb_sweeper *vb_sweeper_start(const struct vb_sweeper_config *config)
     s3.timeout_ms = S3_TIMEOUT_MS;
     sweeper->ingest = *config->ingest;
     sweeper->ingest.s3 = vb_s3_client_create(&s3);
-    vb_assert(sweeper->ingest.s3); /* its addresses have been checked where they came in */
+    vb_assert(sweeper->ingest.s3); /* the settings checked its addresses */
     sweeper->interval_s = config->interval_s;
     sweeper->sweep = (struct vb_sweep){.ingest = &sweeper->ingest,
                                        .uploads_after_s = config->uploads_after_s,

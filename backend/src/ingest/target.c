@@ -1,4 +1,4 @@
-/* What an upload is for: see target.h. */
+/* The target of an upload: see target.h. */
 #include "ingest/target.h"
 
 #include "base/encode.h"
@@ -20,8 +20,9 @@ bool vb_target_is_id(const char *text)
            strcmp(text, "..") != 0;
 }
 
-/* Writes what the seal covers; returns its length. No message that a ticket's code authenticates begins like
- * this one: at the ninth byte of a UUID the highest bit is set. The fields are free of line feeds. */
+/* Writes what the seal covers; returns its length. Fields have no line feeds. The MAC of an upload id uses
+ * the same key, but its message never begins like this one: the ninth byte of a UUID has its highest bit
+ * set. */
 static size_t put_together(const char *upload_id, const struct vb_target *target, char message[MESSAGE_SIZE])
 {
     int length = snprintf(message, MESSAGE_SIZE, "vibe upload target 1\n%s\n%s\n%s\n%d\n%s\n", upload_id,
@@ -70,7 +71,7 @@ int vb_target_read(const struct vb_keys *keys, const char *upload_id, const stru
     vb_s3_metadata(object, "vibe-story", target.story, sizeof(target.story));
     vb_s3_metadata(object, "vibe-seal", seal, sizeof(seal));
     if (vb_s3_metadata(object, "vibe-index", index, sizeof(index)) ||
-        strcmp(target.slot, "gallery") == 0) /* without one it is -'0', which is never sealed */
+        strcmp(target.slot, "gallery") == 0) /* no index makes it -'0', which is never sealed */
         target.index = *index - '0';
     if (vb_base64url_decode(seal, strlen(seal), mac, sizeof(mac), &mac_size) < 0 || mac_size != sizeof(mac))
         return -EINVAL;

@@ -1,13 +1,13 @@
 /*
- * What an upload is for, beyond its purpose: an activity and a place in it, or a story. It does not fit into
- * the upload id, so it travels as headers of the presigned PUT, which S3 keeps with the object:
+ * The target of an upload: an activity and a place in it, or a story. It does not fit into the upload id, so
+ * it travels as headers of the presigned PUT, which S3 keeps as the object's metadata:
  *
  *   x-amz-meta-vibe-activity: ID      x-amz-meta-vibe-slot: hero | gallery      x-amz-meta-vibe-index: 0 … 9
  *   x-amz-meta-vibe-story: ID
  *   x-amz-meta-vibe-seal: base64url of the first 16 bytes of HMAC-SHA-256(key, label | upload id | target)
  *
- * The headers are part of the URL's signature, and the seal binds them to the upload id, which binds them to
- * the user: an object that was written by other means is not believed. Pure and thread-safe.
+ * The URL's signature covers the headers. The seal binds them to the upload id, which is bound to the user:
+ * an object that was written by other means has no valid seal. Pure and thread-safe.
  */
 #ifndef VB_INGEST_TARGET_H
 #define VB_INGEST_TARGET_H
@@ -40,7 +40,7 @@ struct vb_target_headers {
 /* target must outlive ret_headers. */
 void vb_target_write(const struct vb_keys *keys, const char *upload_id, const struct vb_target *target,
                      struct vb_target_headers *ret_headers);
-/* Returns 0, or -EINVAL for an object that does not carry the target which was sealed for that upload. */
+/* Returns 0, or -EINVAL for an object without a target that is sealed for this upload. */
 int vb_target_read(const struct vb_keys *keys, const char *upload_id, const struct vb_s3_object *object,
                    struct vb_target *ret_target);
 

@@ -30,7 +30,7 @@ const char *vb_upload_purpose_name(enum vb_upload_purpose purpose)
     return NULL;
 }
 
-/* What the signature covers: the id's own bytes, and whose it is. */
+/* What the MAC covers: the id's own bytes, and the user's id. */
 struct message {
     unsigned char bytes[SIGNED_BYTES + USER_MAX];
     size_t size;
@@ -40,7 +40,7 @@ static void put_together(const unsigned char *bytes, const char *user_id, struct
 {
     size_t user_length = strlen(user_id);
 
-    vb_assert(user_length <= USER_MAX); /* it comes out of a verified access token, which is shorter */
+    vb_assert(user_length <= USER_MAX); /* it comes from an access token, which is shorter */
     memcpy(ret_message->bytes, bytes, SIGNED_BYTES);
     memcpy(ret_message->bytes + SIGNED_BYTES, user_id, user_length);
     ret_message->size = SIGNED_BYTES + user_length;

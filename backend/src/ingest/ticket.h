@@ -1,11 +1,11 @@
 /*
- * Upload tickets. What S3 will accept is in the signature of the presigned URL; what is to become of it
- * travels in the upload id, which is signed too. So a ticket is issued and taken back without a database.
+ * Upload tickets. The presigned URL says, signed, what S3 accepts. The upload id says, signed too, what the
+ * file is for. So tickets are issued and verified without a database.
  *
  *   upload id = base64url( uuid 16 | purpose 1 | type 1 | length 5 | mac 16 ): 52 characters
  *   mac       = HMAC-SHA-256(key, everything before it | user id), its first 16 bytes; key: VB_KEY_UPLOAD
  *
- * The UUID is of version 7: its time is the timestamp in the staging key. Pure and thread-safe.
+ * The UUID is of version 7: its time is the timestamp of the staging key. Pure and thread-safe.
  */
 #ifndef VB_INGEST_TICKET_H
 #define VB_INGEST_TICKET_H
@@ -19,7 +19,7 @@
 
 #define VB_TICKET_ID_SIZE    53 /* with the final NUL */
 #define VB_TICKET_LENGTH_MAX (((int64_t)1 << 40) - 1)
-#define VB_TICKET_LIFETIME_S (15 * 60) /* until then the PUT must have begun */
+#define VB_TICKET_LIFETIME_S (15 * 60) /* the PUT must begin within it */
 
 /* The numbers are part of signed upload ids: do not renumber. */
 enum vb_upload_purpose {

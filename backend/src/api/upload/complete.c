@@ -16,7 +16,7 @@
 
 #include <string.h>
 
-/* The same picture in every width the CDN makes of it, smallest first: a srcset. Of a video: its poster's. */
+/* The widths that the CDN has of the picture, or of a video's poster, smallest first: a srcset. */
 static void write_variants(struct vb_http_request *request, struct vb_json *json,
                            const struct vb_media *media)
 {
@@ -38,7 +38,7 @@ static void write_variants(struct vb_http_request *request, struct vb_json *json
     vb_json_array_end(json);
 }
 
-/* What stands for a video as long as it does not play. */
+/* The picture that is shown until the video plays. */
 static void write_poster(struct vb_http_request *request, struct vb_json *json, const struct vb_media *media)
 {
     vb_json_key_int(json, "durationMs", media->duration_ms);
@@ -84,12 +84,12 @@ static void answer_media(struct vb_http_request *request, const struct vb_media 
     vb_api_answer_json(request, 200, &body);
 }
 
-/* What an outcome of the promotion is to the client. */
+/* How each outcome of a promotion is answered. */
 struct answer {
     int status;
     const char *code;
     const char *detail; /* NULL: the ingest's own sentence */
-    bool rejects;       /* the staged object is of no use: it goes, so that nobody pays for it */
+    bool rejects;       /* the staged object is useless: it is deleted, so that nobody pays for it */
 };
 static const struct answer answers[VB_OUTCOMES] = {
     [VB_OUTCOME_NOT_ARRIVED] = {409, "upload_incomplete", NULL, false},
@@ -102,11 +102,11 @@ static const struct answer answers[VB_OUTCOMES] = {
     [VB_OUTCOME_DAMAGED] = {422, "checksum_mismatch", NULL, true},
     [VB_OUTCOME_CANCELLED] = {409, "upload_cancelled", "This upload has been cancelled: ask for a new ticket",
                               false},
-    [VB_OUTCOME_FORBIDDEN] = {403, "upload_forbidden", "What this upload is for belongs to somebody else",
-                              true},
+    [VB_OUTCOME_FORBIDDEN] = {403, "upload_forbidden",
+                              "The activity or the story of this upload belongs to somebody else", true},
 };
 
-/* The place of each purpose that does not exist (any more). */
+/* The same for NO_PLACE, by the purpose of the upload. */
 static const struct answer missing[] = {
     [VB_UPLOAD_PROFILE_PICTURE] = {404, "upload_not_found", "There is no such account", true},
     [VB_UPLOAD_ACTIVITY_IMAGE] = {404, "activity_not_found", "There is no such activity", true},
@@ -118,7 +118,7 @@ static void answer_with(struct vb_http_request *request, const struct vb_staged 
 {
     struct vb_api *api = vb_api_of(request);
 
-    if (answer->rejects) { /* should the deletion fail, the bucket's rule for user-uploads/ ends the object */
+    if (answer->rejects) { /* if the deletion fails, the bucket's lifecycle rule deletes it */
         vb_s3_delete(api->s3, staged->key, NULL);
         vb_counter_add(api->uploads->rejected, 1);
     }
@@ -151,9 +151,9 @@ static void answer(struct vb_http_request *request, const struct vb_staged *stag
         vb_api_unauthorized(request, "token_invalid", "The account of this access token no longer exists");
         break;
     case VB_OUTCOME_BUSY:
-        vb_log(VB_LOG_WARN, "an upload waits for a media worker", VB_LOG_STR("requestId", request->id),
+        vb_log(VB_LOG_WARN, "an upload cannot be decoded now", VB_LOG_STR("requestId", request->id),
                VB_LOG_STR("error", err->message));
-        answer_busy(request, "Too many files are being worked on");
+        answer_busy(request, "Too many files are being decoded");
         break;
     case VB_OUTCOME_DATABASE:
         vb_api_database_problem(request, -err->code, err);
@@ -184,7 +184,7 @@ void vb_api_complete_upload(struct vb_http_request *request)
     if (!user_id || !vb_upload_read(request, user_id, &staged))
         return;
     if (!vb_turns_take(api->uploads->completions, user_id, &turn)) {
-        answer_busy(request, "Many of your files are being worked on");
+        answer_busy(request, "Too many of your files are being decoded");
         return;
     }
     outcome = vb_promote(api->ingest, &staged, &media, &err);

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#define COMPLETIONS_PER_USER 16 /* a third of the workers that may be at it */
+#define COMPLETIONS_PER_USER 16 /* a third of the workers that wait for other services */
 
 static struct vb_counter *counter(const char *labels)
 {

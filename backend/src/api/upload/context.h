@@ -1,5 +1,5 @@
 /*
- * What the handlers of uploads share: whose turn it is to complete one, and what is counted.
+ * What the handlers of uploads share: the turns of each user, and the counters.
  */
 #ifndef VB_API_UPLOAD_CONTEXT_H
 #define VB_API_UPLOAD_CONTEXT_H

@@ -1,7 +1,7 @@
 /*
  * Tickets: POST /api/upload/profile-picture (activity-image, story-media) gives the phone a presigned URL to
- * PUT its file to. Answered on the event loop, without database and without I/O: this is the API's most
- * frequent request. Only a file of more than 16 MiB, which goes in parts, is begun at S3 first, on a worker.
+ * PUT its file to. This is the API's most frequent request: the event loop answers it, without database or
+ * I/O. A file of more than 16 MiB goes in parts, so a worker begins its multipart upload at S3 first.
  */
 #include "api/auth/authenticate.h"
 #include "api/upload/parts.h"
@@ -34,11 +34,11 @@ struct upload_request {
     const char *user_id;
     const char *checksum; /* as above */
     const char *content_type;
-    const struct vb_target *target; /* NULL: the purpose says it all */
+    const struct vb_target *target; /* NULL: the purpose has none */
     struct vb_ticket ticket;
 };
 
-/* Keeps a text that stands for itself in JSON; false for any other, or one of another kind or seen before. */
+/* Keeps a string without escapes. False for any other value, and for a field that comes twice. */
 static bool keep_text(struct vb_http_request *request, const struct vb_json_flat_member *member,
                       const char **ret_text)
 {
@@ -51,9 +51,8 @@ static bool keep_text(struct vb_http_request *request, const struct vb_json_flat
     return *ret_text != NULL;
 }
 
-/* Reads the body that every client of ours sends: the three fields, each once, without escapes. False for any
- * other, which is jansson's to read or to refuse, and no loss: this is faster by a microsecond, and else it
- * is the same. */
+/* The fast path, faster by a microsecond: reads a body of these three fields, each once, without escapes.
+ * False for any other body, which jansson then reads or refuses. */
 static bool read_plain_fields(struct vb_http_request *request, struct file_fields *ret_fields)
 {
     struct file_fields fields = {.length = -1};
@@ -98,16 +97,16 @@ static bool check_length(struct vb_http_request *request, const struct upload_re
         upload->ticket.length <= (video ? VB_MEDIA_VIDEO_BYTES_MAX : VB_MEDIA_IMAGE_BYTES_MAX))
         return true;
     if (video)
-        vb_api_invalid_field(request, "contentLength", "A video has 1 to %" PRId64 " bytes (100 MB)",
+        vb_api_invalid_field(request, "contentLength", "A video may have 1 to %" PRId64 " bytes (100 MB)",
                              VB_MEDIA_VIDEO_BYTES_MAX);
     else
-        vb_api_invalid_field(request, "contentLength", "A picture has 1 to %" PRId64 " bytes (15 MiB)",
+        vb_api_invalid_field(request, "contentLength", "A picture may have 1 to %" PRId64 " bytes (15 MiB)",
                              VB_MEDIA_IMAGE_BYTES_MAX);
     return false;
 }
 
-/* An image of at most 15 MiB, or, if videos are taken, a video of at most 100 MB; content type and length
- * will be part of the signature. */
+/* Checks that it is an image of at most 15 MiB or, where videos are taken, a video of at most 100 MB. The
+ * signature will cover type and length. */
 static bool check_file(struct vb_http_request *request, const struct file_fields *fields, bool takes_videos,
                        struct upload_request *ret)
 {
@@ -137,7 +136,7 @@ static bool check_file(struct vb_http_request *request, const struct file_fields
     return true;
 }
 
-/* What the phone must send, exactly: S3 refuses everything else, as all of it is signed. */
+/* The headers that the phone must send. The URL's signature covers them, so S3 refuses any other. */
 static size_t list_headers(const struct upload_request *upload, const char *length_text,
                            const struct vb_target_headers *target,
                            struct vb_sigv4_header headers[HEADERS_MAX])
@@ -146,8 +145,7 @@ static size_t list_headers(const struct upload_request *upload, const char *leng
 
     headers[count++] = (struct vb_sigv4_header){"Content-Type", upload->content_type};
     headers[count++] = (struct vb_sigv4_header){"Content-Length", length_text};
-    headers[count++] =
-        (struct vb_sigv4_header){"If-None-Match", "*"}; /* what has arrived cannot be replaced */
+    headers[count++] = (struct vb_sigv4_header){"If-None-Match", "*"}; /* a second PUT replaces nothing */
     headers[count++] =
         (struct vb_sigv4_header){"x-amz-meta-vibe-purpose", vb_upload_purpose_name(upload->ticket.purpose)};
     if (upload->checksum)
@@ -164,8 +162,8 @@ static void add_plain(struct vb_strbuf *body, const char *before, const char *te
     vb_strbuf_adds(body, text);
 }
 
-/* Written piece by piece, not with vb_json: of all these values only the key, which holds the user's id, can
- * hold a character that JSON escapes, and this is the API's most frequent answer. */
+/* Writes the JSON by hand, as this is the API's most frequent answer. Only the key can have a character that
+ * JSON escapes, since it holds the user's id. */
 static void answer_ticket(struct vb_http_request *request, const char *upload_id, const char *key,
                           const char *url, const struct vb_sigv4_header *headers, size_t header_count,
                           int64_t now_ms)
@@ -199,8 +197,7 @@ static const char *format_length(int64_t length, char buffer[LENGTH_TEXT_SIZE])
     return buffer;
 }
 
-/* What S3 keeps with the object: those of the headers that are its metadata, as the client wants them, and
- * the checksum. */
+/* The object's metadata, in the form of the S3 client: the x-amz-meta- headers, and the checksum. */
 static void list_metadata(const struct vb_sigv4_header *headers, size_t header_count, const char *checksum,
                           const char *metadata[2 * HEADERS_MAX + 1])
 {
@@ -219,7 +216,7 @@ static void list_metadata(const struct vb_sigv4_header *headers, size_t header_c
     metadata[count] = NULL;
 }
 
-/* Instead of a way to send the file, one for each of its parts. */
+/* Answers with a URL for each part instead of one for the file. */
 static void answer_in_parts(struct vb_http_request *request, const char *upload_id, const char *key,
                             int64_t length, const struct vb_parts *parts)
 {
@@ -285,7 +282,7 @@ static void issue_in_parts(struct vb_http_request *request)
     vb_strbuf_release(&key);
 }
 
-/* Goes on on a worker, with a copy that lives as long as the request. */
+/* Continues on a worker, with a copy that lives as long as the request. */
 static void defer(struct vb_http_request *request, const struct upload_request *upload)
 {
     struct upload_request *kept = vb_arena_alloc(&request->arena, sizeof(*kept));

@@ -1,4 +1,4 @@
-/* Turns: see turns.h. There are never more of them than workers, so a list is quick enough. */
+/* Turns: see turns.h. There are never more turns than workers, so a list is quick enough. */
 #include "api/upload/turns.h"
 
 #include "base/memory.h"

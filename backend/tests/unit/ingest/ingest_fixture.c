@@ -99,6 +99,20 @@ const char *ingest_target_headers(const struct vb_keys *keys, const char *upload
     return text;
 }
 
+struct vb_workers *ingest_start_workers(const char *variable, unsigned timeout_ms)
+{
+    const struct vb_workers_config config = {
+        .program = getenv(variable), .processes = 1, .queue_max = 1, .timeout_ms = timeout_ms};
+    struct vb_workers *workers = NULL;
+    struct vb_error err = {0};
+
+    /* ThreadSanitizer sees half of what libvips does, which is not instrumented. It still watches this process. */
+    setenv("TSAN_OPTIONS", "report_bugs=0", 1);
+    if (vb_workers_start(&config, &workers, &err) < 0 || vb_workers_wait(workers, &err) < 0)
+        fail_msg("%s", err.message);
+    return workers;
+}
+
 int ingest_database_setup(void **state)
 {
     struct vb_error err = {0};

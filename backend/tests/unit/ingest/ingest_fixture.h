@@ -1,6 +1,6 @@
 /*
- * The ingest before a scripted S3, with a real PostgreSQL where a group asks for one. A test says what S3 answers, one
- * answer after another, and then begins.
+ * The ingest before a scripted S3, with a real PostgreSQL where a group asks for one. A test says what S3
+ * answers, one answer after another, and then begins.
  */
 #ifndef VB_TESTS_INGEST_FIXTURE_H
 #define VB_TESTS_INGEST_FIXTURE_H
@@ -49,7 +49,8 @@ struct ingest_fixture {
 void ingest_init(struct ingest_fixture *f, struct vb_db_pool *db, struct vb_workers *workers);
 /* What S3 answers next. */
 void ingest_answer(struct ingest_fixture *f, struct script_step step);
-/* … the object, or as much of its beginning as is asked for first; headers: more of them, "Name: value\r\n" each. */
+/* … the object, or as much of its beginning as is asked for first; headers: more of them, "Name: value\r\n"
+ * each. */
 void ingest_answer_object(struct ingest_fixture *f, const void *data, size_t size, const char *headers);
 /* S3 is there from here on. */
 void ingest_begin(struct ingest_fixture *f);
@@ -64,12 +65,16 @@ void ingest_stage(struct ingest_fixture *f, const char *user_id, enum vb_upload_
 const char *ingest_target_headers(const struct vb_keys *keys, const char *upload_id,
                                   const struct vb_target *target);
 
+/* Starts one process of the media workers whose program the variable names. Aborts the test on failure. */
+struct vb_workers *ingest_start_workers(const char *variable, unsigned timeout_ms);
+
 /* Of a group with a database. Each aborts the test on failure. */
 int ingest_database_setup(void **state); /* *state becomes a struct vb_test_postgres * */
 int ingest_database_teardown(void **state);
 extern struct vb_db_pool *ingest_db;      /* with the tables */
 extern struct vb_db_pool *ingest_db_away; /* a database that nobody serves */
-/* Runs a statement and returns the first value of its first row, "" for none. Valid until the next call but three. */
+/* Runs a statement and returns the first value of its first row, "" for none. Valid until the next call but
+ * three. */
 const char *ingest_sql(const char *statement, const char *parameter);
 /* Makes a user and returns its id, with the same validity. */
 const char *ingest_make_user(void);

@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-/* ---- fetching -------------------------------------------------------------------------------------------- */
+/* ---- fetching ---- */
 
 static enum vb_outcome fetch(struct ingest_fixture *f, int *ret_file)
 {
@@ -35,7 +35,7 @@ static void the_object_that_was_inspected_is_fetched(void **state)
     ingest_release(&f);
 }
 
-static void a_fetch_that_fails_says_whose_fault_it_is(void **state)
+static void a_failed_fetch_blames_the_file_or_the_storage(void **state)
 {
     static const struct {
         struct script_step step;
@@ -73,7 +73,7 @@ static struct rlimit limit(int resource, rlim_t to)
     return before;
 }
 
-static void without_a_descriptor_for_it_the_file_is_not_fetched(void **state)
+static void without_a_file_descriptor_nothing_is_fetched(void **state)
 {
     struct ingest_fixture f;
     struct rlimit before;
@@ -87,12 +87,13 @@ static void without_a_descriptor_for_it_the_file_is_not_fetched(void **state)
     outcome = fetch(&f, &file);
     setrlimit(RLIMIT_NOFILE, &before);
     assert_int_equal(outcome, VB_OUTCOME_BUSY);
-    assert_string_equal(f.err.message, "there is no room to work on the file");
+    assert_string_equal(f.err.message,
+                        "no memory, disk space or file descriptor is left to work on the file");
     assert_int_equal(script_requests(f.server), 0);
     ingest_release(&f);
 }
 
-static void a_file_that_there_is_no_room_for_is_no_fault_of_the_storage(void **state)
+static void a_full_disk_is_not_blamed_on_the_storage(void **state)
 {
     struct ingest_fixture f;
     struct rlimit before;
@@ -112,19 +113,7 @@ static void a_file_that_there_is_no_room_for_is_no_fault_of_the_storage(void **s
     ingest_release(&f);
 }
 
-/* ---- decoding -------------------------------------------------------------------------------------------- */
-
-static struct vb_workers *start(const char *variable, unsigned timeout_ms)
-{
-    const struct vb_workers_config config = {
-        .program = getenv(variable), .processes = 1, .queue_max = 1, .timeout_ms = timeout_ms};
-    struct vb_workers *workers = NULL;
-    struct vb_error err = {0};
-
-    if (vb_workers_start(&config, &workers, &err) < 0 || vb_workers_wait(workers, &err) < 0)
-        fail_msg("%s", err.message);
-    return workers;
-}
+/* ---- decoding ---- */
 
 static enum vb_outcome decode(struct vb_workers *workers, const void *data, size_t size,
                               enum vb_media_type type, struct vb_made *ret_made, struct vb_error *err)
@@ -141,7 +130,7 @@ static enum vb_outcome decode(struct vb_workers *workers, const void *data, size
 
 static void a_picture_becomes_a_jpeg_that_is_described(void **state)
 {
-    struct vb_workers *workers = start("VIBE_MEDIA", 20000);
+    struct vb_workers *workers = ingest_start_workers("VIBE_MEDIA", 20000);
     struct vb_made made = VB_MADE_NOTHING;
     struct vb_error err = {0};
 
@@ -159,7 +148,7 @@ static void a_picture_becomes_a_jpeg_that_is_described(void **state)
 
 static void a_damaged_file_is_refused_in_the_decoders_words(void **state)
 {
-    struct vb_workers *workers = start("VIBE_MEDIA", 20000);
+    struct vb_workers *workers = ingest_start_workers("VIBE_MEDIA", 20000);
     struct vb_made made = VB_MADE_NOTHING;
     struct vb_error err = {0};
 
@@ -172,23 +161,23 @@ static void a_damaged_file_is_refused_in_the_decoders_words(void **state)
 }
 
 /* What a worker does, and what that says about the file. */
-static void a_worker_that_fails_says_whose_fault_it_is(void **state)
+static void a_failed_worker_blames_the_file_or_itself(void **state)
 {
     static const struct {
         const char *program;
         enum vb_outcome outcome;
         const char *words;
     } cases[] = {
-        {"FAKE_DIES", VB_OUTCOME_BAD_MEDIA, "The file cannot be read: it makes its decoder fail"},
-        {"FAKE_HANGS", VB_OUTCOME_BAD_MEDIA, "The file cannot be read: it takes too long"},
+        {"FAKE_DIES", VB_OUTCOME_BAD_MEDIA, "The file cannot be decoded: the decoder crashes on it"},
+        {"FAKE_HANGS", VB_OUTCOME_BAD_MEDIA, "The file cannot be decoded: that takes too long"},
         {"FAKE_LIES", VB_OUTCOME_BUSY, ""},
         {"FAKE_KILLED", VB_OUTCOME_BUSY, ""},
-        {"FAKE_OBEYS", VB_OUTCOME_BUSY, "the media worker answered with a file that is not what it says"},
+        {"FAKE_OBEYS", VB_OUTCOME_BUSY, "the media worker's output is not the file that it describes"},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct vb_workers *workers = start(cases[i].program, 500);
+        struct vb_workers *workers = ingest_start_workers(cases[i].program, 500);
         struct vb_made made = VB_MADE_NOTHING;
         struct vb_error err = {0};
 
@@ -212,9 +201,9 @@ static void *decode_beside(void *workers)
     return outcome == VB_OUTCOME_BUSY ? workers : NULL;
 }
 
-static void more_files_than_may_wait_are_put_off(void **state)
+static void a_full_queue_is_busy(void **state)
 {
-    struct vb_workers *workers = start("FAKE_HANGS", 1000);
+    struct vb_workers *workers = ingest_start_workers("FAKE_HANGS", 1000);
     pthread_t threads[3]; /* one has the process, one waits */
     unsigned busy = 0;
 
@@ -231,9 +220,9 @@ static void more_files_than_may_wait_are_put_off(void **state)
     vb_workers_stop(workers);
 }
 
-static void without_room_for_what_is_made_no_worker_is_asked(void **state)
+static void without_scratch_files_no_worker_is_asked(void **state)
 {
-    struct vb_workers *workers = start("FAKE_HANGS", 20000);
+    struct vb_workers *workers = ingest_start_workers("FAKE_HANGS", 20000);
     const struct vb_original original = {.file = -1, .size = 4, .type = VB_MEDIA_MP4, .owner = NOBODY};
     struct vb_made made = VB_MADE_NOTHING;
     struct vb_error err = {0};
@@ -243,7 +232,7 @@ static void without_room_for_what_is_made_no_worker_is_asked(void **state)
     (void)state;
     setrlimit(RLIMIT_NOFILE, &before);
     assert_int_equal(outcome, VB_OUTCOME_BUSY);
-    assert_string_equal(err.message, "there is no room to work on the file");
+    assert_string_equal(err.message, "no memory, disk space or file descriptor is left to work on the file");
     vb_made_release(&made);
     vb_workers_stop(workers);
 }
@@ -252,14 +241,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_object_that_was_inspected_is_fetched),
-        cmocka_unit_test(a_fetch_that_fails_says_whose_fault_it_is),
-        cmocka_unit_test(without_a_descriptor_for_it_the_file_is_not_fetched),
-        cmocka_unit_test(a_file_that_there_is_no_room_for_is_no_fault_of_the_storage),
+        cmocka_unit_test(a_failed_fetch_blames_the_file_or_the_storage),
+        cmocka_unit_test(without_a_file_descriptor_nothing_is_fetched),
+        cmocka_unit_test(a_full_disk_is_not_blamed_on_the_storage),
         cmocka_unit_test(a_picture_becomes_a_jpeg_that_is_described),
         cmocka_unit_test(a_damaged_file_is_refused_in_the_decoders_words),
-        cmocka_unit_test(a_worker_that_fails_says_whose_fault_it_is),
-        cmocka_unit_test(more_files_than_may_wait_are_put_off),
-        cmocka_unit_test(without_room_for_what_is_made_no_worker_is_asked),
+        cmocka_unit_test(a_failed_worker_blames_the_file_or_itself),
+        cmocka_unit_test(a_full_queue_is_busy),
+        cmocka_unit_test(without_scratch_files_no_worker_is_asked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,7 +20,7 @@ static void begin(struct ingest_fixture *f, enum vb_media_type type, int64_t len
     ingest_stage(f, NOBODY, VB_UPLOAD_PROFILE_PICTURE, type, length);
 }
 
-static void a_file_that_is_what_its_ticket_says_passes(void **state)
+static void a_file_that_matches_its_ticket_passes(void **state)
 {
     struct vb_inspection found = {0};
     struct ingest_fixture f;
@@ -50,7 +50,7 @@ static void a_missing_object_has_not_arrived(void **state)
     ingest_release(&f);
 }
 
-static void another_length_than_the_tickets_is_named(void **state)
+static void a_wrong_length_is_named(void **state)
 {
     struct vb_inspection found;
     struct ingest_fixture f;
@@ -59,7 +59,7 @@ static void another_length_than_the_tickets_is_named(void **state)
     begin(&f, VB_MEDIA_GIF, GIF_SIZE + 1);
     ingest_answer_object(&f, GIF, GIF_SIZE, NULL);
     assert_int_equal(inspect(&f, false, &found), VB_OUTCOME_WRONG_LENGTH);
-    assert_string_equal(f.err.message, "The file that arrived has 43 bytes, the ticket is for 44");
+    assert_string_equal(f.err.message, "The file has 43 bytes, but its ticket is for 44");
     ingest_release(&f);
 }
 
@@ -75,7 +75,7 @@ static void an_empty_object_has_the_wrong_length(void **state)
     ingest_release(&f);
 }
 
-static void bytes_of_another_type_than_the_tickets_are_named(void **state)
+static void a_wrong_type_is_named(void **state)
 {
     struct vb_inspection found;
     struct ingest_fixture f;
@@ -84,12 +84,11 @@ static void bytes_of_another_type_than_the_tickets_are_named(void **state)
     begin(&f, VB_MEDIA_JPEG, GIF_SIZE);
     ingest_answer_object(&f, GIF, GIF_SIZE, NULL);
     assert_int_equal(inspect(&f, false, &found), VB_OUTCOME_WRONG_TYPE);
-    assert_string_equal(f.err.message,
-                        "The file is image/gif by its first bytes, the ticket is for image/jpeg");
+    assert_string_equal(f.err.message, "The file begins like image/gif, but its ticket is for image/jpeg");
     ingest_release(&f);
 }
 
-static void bytes_of_no_type_are_refused(void **state)
+static void an_unknown_type_is_refused(void **state)
 {
     struct vb_inspection found;
     struct ingest_fixture f;
@@ -102,7 +101,7 @@ static void bytes_of_no_type_are_refused(void **state)
 }
 
 /* Who sealed the target, for which upload, and whether it is believed. */
-static void a_target_is_believed_if_one_of_the_keys_sealed_it_for_this_upload(void **state)
+static void a_target_must_be_sealed_for_this_upload_with_one_of_the_keys(void **state)
 {
     static const struct vb_target target = {.activity = "42", .slot = "hero"};
     struct vb_keys *rotated = keys_of(KEYS_OTHER, KEYS_SECRET), *other = keys_of(KEYS_OTHER, NULL);
@@ -133,7 +132,7 @@ static void a_target_is_believed_if_one_of_the_keys_sealed_it_for_this_upload(vo
     vb_keys_destroy(other);
 }
 
-static void an_object_without_a_seal_is_not_believed(void **state)
+static void an_object_without_a_seal_is_refused(void **state)
 {
     struct vb_inspection found;
     struct ingest_fixture f;
@@ -142,11 +141,11 @@ static void an_object_without_a_seal_is_not_believed(void **state)
     begin(&f, VB_MEDIA_GIF, GIF_SIZE);
     ingest_answer_object(&f, GIF, GIF_SIZE, "x-amz-meta-vibe-activity: 42\r\n");
     assert_int_equal(inspect(&f, true, &found), VB_OUTCOME_WRONG_TARGET);
-    assert_string_equal(f.err.message, "The file did not arrive with the headers of its ticket");
+    assert_string_equal(f.err.message, "The file was not sent with the headers of its ticket");
     ingest_release(&f);
 }
 
-static void a_storage_that_fails_is_no_fault_of_the_file(void **state)
+static void a_failed_storage_is_not_blamed_on_the_file(void **state)
 {
     static const struct {
         struct script_step step;
@@ -171,15 +170,15 @@ static void a_storage_that_fails_is_no_fault_of_the_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_file_that_is_what_its_ticket_says_passes),
+        cmocka_unit_test(a_file_that_matches_its_ticket_passes),
         cmocka_unit_test(a_missing_object_has_not_arrived),
-        cmocka_unit_test(another_length_than_the_tickets_is_named),
+        cmocka_unit_test(a_wrong_length_is_named),
         cmocka_unit_test(an_empty_object_has_the_wrong_length),
-        cmocka_unit_test(bytes_of_another_type_than_the_tickets_are_named),
-        cmocka_unit_test(bytes_of_no_type_are_refused),
-        cmocka_unit_test(a_target_is_believed_if_one_of_the_keys_sealed_it_for_this_upload),
-        cmocka_unit_test(an_object_without_a_seal_is_not_believed),
-        cmocka_unit_test(a_storage_that_fails_is_no_fault_of_the_file),
+        cmocka_unit_test(a_wrong_type_is_named),
+        cmocka_unit_test(an_unknown_type_is_refused),
+        cmocka_unit_test(a_target_must_be_sealed_for_this_upload_with_one_of_the_keys),
+        cmocka_unit_test(an_object_without_a_seal_is_refused),
+        cmocka_unit_test(a_failed_storage_is_not_blamed_on_the_file),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /*
- * The state machine of promotions: every transition of its table is taken once, in the situation that it is for, and a
- * transition that is not in the table ends the process. The file under test is part of this one, for its table.
+ * The state machine of promotions: every transition of its table is taken once, in the situation that it is
+ * for, and a transition that is not in the table ends the process. The file under test is part of this one,
+ * for its table.
  */
 #include "ingest_fixture.h"
 
@@ -13,16 +14,9 @@ static struct vb_workers *workers;
 
 static int setup(void **state)
 {
-    struct vb_error err = {0};
-
     if (ingest_database_setup(state) < 0)
         return -1;
-    if (vb_workers_start(&(struct vb_workers_config){.program = getenv("VIBE_MEDIA"), .processes = 1},
-                         &workers, &err) < 0 ||
-        vb_workers_wait(workers, &err) < 0) {
-        fprintf(stderr, "%s\n", err.message);
-        return -1;
-    }
+    workers = ingest_start_workers("VIBE_MEDIA", 20000);
     return 0;
 }
 
@@ -32,7 +26,7 @@ static int teardown(void **state)
     return ingest_database_teardown(state);
 }
 
-/* ---- a table that records -------------------------------------------------------------------------------- */
+/* ---- a table that records ---- */
 
 static struct step recording[STATES];
 static uint32_t taken[STATES];       /* of each step, those that followed it, in any test */
@@ -88,7 +82,7 @@ static enum vb_outcome promote(struct ingest_fixture *f, bool resumed)
     return run(recording, &work, resumed ? RESUMED : FIRST);
 }
 
-/* ---- situations ------------------------------------------------------------------------------------------ */
+/* ---- situations ---- */
 
 #define WHOLE "look up, assemble, inspect, fetch, decode, reserve, look up, put, publish"
 
@@ -157,7 +151,7 @@ static void lose_database(struct ingest_fixture *f)
     f->ingest.db = ingest_db_away;
 }
 
-/* ---- transitions ----------------------------------------------------------------------------------------- */
+/* ---- transitions ---- */
 
 static void a_file_goes_through_all_steps_and_the_original_goes_last(void **state)
 {
@@ -208,7 +202,7 @@ static void an_object_that_vanishes_while_it_is_fetched_was_published_by_somebod
     ingest_release(&f);
 }
 
-static void a_file_that_its_ticket_is_not_for_ends_at_its_inspection(void **state)
+static void a_file_that_does_not_match_its_ticket_ends_at_the_inspection(void **state)
 {
     struct ingest_fixture f;
 
@@ -329,7 +323,7 @@ static void an_upload_that_is_cancelled_before_its_object_is_put_leaves_none(voi
     ingest_release(&f);
 }
 
-static void a_row_that_is_gone_after_it_was_taken_over_had_an_owner_who_is_gone(void **state)
+static void a_row_that_vanishes_means_that_its_owner_is_gone(void **state)
 {
     struct ingest_fixture f;
 
@@ -358,7 +352,7 @@ static void a_put_that_is_refused_leaves_the_row_pending(void **state)
     ingest_release(&f);
 }
 
-static void a_copy_whose_original_is_gone_asks_the_row(void **state)
+static void a_copy_without_its_original_asks_the_row(void **state)
 {
     struct ingest_fixture f;
 
@@ -423,7 +417,7 @@ static void two_at_once_publish_once_and_nothing_is_withdrawn(void **state)
     ingest_release(&f);
 }
 
-static void a_user_who_goes_before_it_is_published_takes_the_file_along(void **state)
+static void the_file_of_a_user_who_is_deleted_meanwhile_is_deleted_too(void **state)
 {
     struct ingest_fixture f;
 
@@ -441,7 +435,7 @@ static void a_user_who_goes_before_it_is_published_takes_the_file_along(void **s
     ingest_release(&f);
 }
 
-static void a_database_that_goes_is_named_whichever_step_finds_out(void **state)
+static void a_database_that_goes_away_is_named_by_every_step_that_uses_it(void **state)
 {
     static const struct {
         enum state before;
@@ -468,7 +462,7 @@ static void a_database_that_goes_is_named_whichever_step_finds_out(void **state)
     }
 }
 
-/* ---- files in parts -------------------------------------------------------------------------------------- */
+/* ---- files in parts ---- */
 
 #define XML_ANSWER(inside)                                                                                   \
     ((struct script_step){.answer =                                                                          \
@@ -481,7 +475,7 @@ static void begin_long(struct ingest_fixture *f)
     ingest_stage(f, NOBODY, VB_UPLOAD_PROFILE_PICTURE, VB_MEDIA_GIF, VB_PARTS_ABOVE + 1);
 }
 
-static void a_file_whose_upload_in_parts_is_over_asks_the_row(void **state)
+static void a_multipart_upload_that_is_over_asks_the_row(void **state)
 {
     struct ingest_fixture f;
 
@@ -494,7 +488,7 @@ static void a_file_whose_upload_in_parts_is_over_asks_the_row(void **state)
     assert_int_equal(promote(&f, false), VB_OUTCOME_NOT_ARRIVED);
     assert_string_equal(path, "look up, assemble, look up");
     assert_string_equal(f.err.message,
-                        "This upload is over, as its file did not arrive in time: ask for a new ticket");
+                        "The file did not arrive in time, and this upload is over: ask for a new ticket");
     ingest_release(&f);
 }
 
@@ -519,13 +513,12 @@ static void parts_that_are_missing_are_named(void **state)
     ingest_begin(&f);
     assert_int_equal(promote(&f, false), VB_OUTCOME_INCOMPLETE);
     assert_string_equal(path, "look up, assemble");
-    assert_string_equal(
-        f.err.message,
-        "Parts 1, 3 of 3 have not arrived yet: send what is missing, then complete the upload");
+    assert_string_equal(f.err.message,
+                        "Parts 1, 3 of 3 have not arrived yet: send them, then complete the upload");
     ingest_release(&f);
 }
 
-/* ---- resumed: the row alone is known --------------------------------------------------------------------- */
+/* ---- resumed: the row alone is known ---- */
 
 static void a_pending_row_whose_object_is_there_is_published(void **state)
 {
@@ -588,7 +581,7 @@ static void a_row_that_is_not_pending_any_more_is_left_alone(void **state)
     ingest_release(&f);
 }
 
-/* ---- the table ------------------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 /* The last test: the ones before took every transition. */
 static void every_transition_of_the_table_was_taken(void **state)
@@ -658,7 +651,7 @@ int main(void)
         cmocka_unit_test(a_file_goes_through_all_steps_and_the_original_goes_last),
         cmocka_unit_test(a_file_that_did_not_arrive_is_waited_for),
         cmocka_unit_test(an_object_that_vanishes_while_it_is_fetched_was_published_by_somebody_else),
-        cmocka_unit_test(a_file_that_its_ticket_is_not_for_ends_at_its_inspection),
+        cmocka_unit_test(a_file_that_does_not_match_its_ticket_ends_at_the_inspection),
         cmocka_unit_test(a_fetch_that_fails_ends_the_promotion),
         cmocka_unit_test(a_file_that_cannot_be_decoded_gets_no_row),
         cmocka_unit_test(a_user_who_is_gone_gets_no_row),
@@ -666,15 +659,15 @@ int main(void)
         cmocka_unit_test(a_row_that_cannot_be_taken_over_now_stays_pending),
         cmocka_unit_test(a_cancelled_upload_is_not_taken_up),
         cmocka_unit_test(an_upload_that_is_cancelled_before_its_object_is_put_leaves_none),
-        cmocka_unit_test(a_row_that_is_gone_after_it_was_taken_over_had_an_owner_who_is_gone),
+        cmocka_unit_test(a_row_that_vanishes_means_that_its_owner_is_gone),
         cmocka_unit_test(a_put_that_is_refused_leaves_the_row_pending),
-        cmocka_unit_test(a_copy_whose_original_is_gone_asks_the_row),
+        cmocka_unit_test(a_copy_without_its_original_asks_the_row),
         cmocka_unit_test(an_upload_that_is_cancelled_before_it_is_published_is_withdrawn),
         cmocka_unit_test(a_row_that_is_forgotten_before_it_is_published_is_withdrawn),
         cmocka_unit_test(two_at_once_publish_once_and_nothing_is_withdrawn),
-        cmocka_unit_test(a_user_who_goes_before_it_is_published_takes_the_file_along),
-        cmocka_unit_test(a_database_that_goes_is_named_whichever_step_finds_out),
-        cmocka_unit_test(a_file_whose_upload_in_parts_is_over_asks_the_row),
+        cmocka_unit_test(the_file_of_a_user_who_is_deleted_meanwhile_is_deleted_too),
+        cmocka_unit_test(a_database_that_goes_away_is_named_by_every_step_that_uses_it),
+        cmocka_unit_test(a_multipart_upload_that_is_over_asks_the_row),
         cmocka_unit_test(parts_that_are_missing_are_named),
         cmocka_unit_test(a_pending_row_whose_object_is_there_is_published),
         cmocka_unit_test(a_pending_row_without_an_object_is_given_up),

@@ -1,4 +1,5 @@
-/* The objects under their public keys, and the rows that name them: against a scripted S3 and a real PostgreSQL. */
+/* The objects under their public keys, and the rows that name them: against a scripted S3 and a real
+ * PostgreSQL. */
 #include "ingest/publish.h"
 #include "ingest_fixture.h"
 
@@ -8,7 +9,7 @@
 
 #include <errno.h>
 
-/* ---- the objects ----------------------------------------------------------------------------------------- */
+/* ---- the objects ---- */
 
 static enum vb_outcome put(struct ingest_fixture *f, bool poster)
 {
@@ -29,7 +30,7 @@ static enum vb_outcome put(struct ingest_fixture *f, bool poster)
     return outcome;
 }
 
-static void what_was_made_is_put_under_its_key_for_ever(void **state)
+static void a_file_is_put_under_its_key_as_immutable(void **state)
 {
     struct ingest_fixture f;
 
@@ -58,7 +59,7 @@ static void a_poster_is_there_before_its_video(void **state)
     ingest_release(&f);
 }
 
-static void a_put_that_is_refused_is_the_storages_failure(void **state)
+static void a_refused_put_is_blamed_on_the_storage(void **state)
 {
     struct ingest_fixture f;
 
@@ -73,7 +74,7 @@ static void a_put_that_is_refused_is_the_storages_failure(void **state)
     }
 }
 
-static void a_file_that_is_as_it_should_be_is_copied_if_it_is_still_there(void **state)
+static void an_unchanged_file_is_copied_from_the_object_that_was_inspected(void **state)
 {
     static const struct vb_made unchanged = {.output = -1, .poster = -1, .bytes = 4, .type = VB_MEDIA_MP4};
     struct ingest_fixture f;
@@ -91,7 +92,7 @@ static void a_file_that_is_as_it_should_be_is_copied_if_it_is_still_there(void *
     ingest_release(&f);
 }
 
-/* ---- the rows -------------------------------------------------------------------------------------------- */
+/* ---- the rows ---- */
 
 /* Reserves a profile picture of the user. uuid: of its upload, version 7, so that later ones sort later. */
 static void make_row(const char *user_id, char uuid[VB_UUID_SIZE], struct vb_media *ret_row)
@@ -165,7 +166,7 @@ static void a_row_that_was_given_up_meanwhile_is_not_published(void **state)
     ingest_release(&f);
 }
 
-static void nothing_is_published_for_a_user_who_is_gone(void **state)
+static void a_deleted_user_gets_nothing_published(void **state)
 {
     struct ingest_fixture f;
     char user[64], uuid[VB_UUID_SIZE];
@@ -239,9 +240,9 @@ static void a_database_that_is_away_is_a_failure(void **state)
     ingest_release(&f);
 }
 
-/* ---- giving up ------------------------------------------------------------------------------------------- */
+/* ---- giving up ---- */
 
-static void what_is_given_up_leaves_neither_object_nor_row(void **state)
+static void giving_up_deletes_object_and_row(void **state)
 {
     struct ingest_fixture f;
     char uuid[VB_UUID_SIZE], request[512];
@@ -278,7 +279,7 @@ static void an_object_that_cannot_be_deleted_keeps_its_row_for_the_sweeper(void 
     ingest_release(&f);
 }
 
-static void what_is_published_is_not_given_up(void **state)
+static void a_published_media_is_not_given_up(void **state)
 {
     struct ingest_fixture f;
     char uuid[VB_UUID_SIZE];
@@ -298,19 +299,19 @@ static void what_is_published_is_not_given_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_was_made_is_put_under_its_key_for_ever),
+        cmocka_unit_test(a_file_is_put_under_its_key_as_immutable),
         cmocka_unit_test(a_poster_is_there_before_its_video),
-        cmocka_unit_test(a_put_that_is_refused_is_the_storages_failure),
-        cmocka_unit_test(a_file_that_is_as_it_should_be_is_copied_if_it_is_still_there),
+        cmocka_unit_test(a_refused_put_is_blamed_on_the_storage),
+        cmocka_unit_test(an_unchanged_file_is_copied_from_the_object_that_was_inspected),
         cmocka_unit_test(the_owner_names_what_is_published),
         cmocka_unit_test(a_row_that_was_given_up_meanwhile_is_not_published),
-        cmocka_unit_test(nothing_is_published_for_a_user_who_is_gone),
+        cmocka_unit_test(a_deleted_user_gets_nothing_published),
         cmocka_unit_test(a_newer_picture_stays_and_the_older_upload_is_retired),
         cmocka_unit_test(an_older_picture_is_retired_by_a_newer_one),
         cmocka_unit_test(a_database_that_is_away_is_a_failure),
-        cmocka_unit_test(what_is_given_up_leaves_neither_object_nor_row),
+        cmocka_unit_test(giving_up_deletes_object_and_row),
         cmocka_unit_test(an_object_that_cannot_be_deleted_keeps_its_row_for_the_sweeper),
-        cmocka_unit_test(what_is_published_is_not_given_up),
+        cmocka_unit_test(a_published_media_is_not_given_up),
     };
 
     return cmocka_run_group_tests(tests, ingest_database_setup, ingest_database_teardown);

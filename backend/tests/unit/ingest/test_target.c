@@ -1,4 +1,4 @@
-/* What an upload is for: written as headers, read back from an object, and sealed. */
+/* The target of an upload: written as headers, sealed, and read back from an object. */
 #include "ingest/target.h"
 #include "keys_fixture.h"
 
@@ -56,7 +56,7 @@ static const struct vb_target targets[] = {
     {.index = 0},
 };
 
-static void what_was_written_is_read(void **state)
+static void a_target_is_read_as_it_was_written(void **state)
 {
     (void)state;
     for (size_t i = 0; i < VB_ARRAY_SIZE(targets); i++) {
@@ -167,7 +167,7 @@ static void ids_are_short_and_plain(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_was_written_is_read),
+        cmocka_unit_test(a_target_is_read_as_it_was_written),
         cmocka_unit_test(the_target_of_another_upload_or_secret_is_refused),
         cmocka_unit_test(the_target_sealed_with_a_previous_secret_is_read),
         cmocka_unit_test(a_seal_that_is_in_use_stays_good),

@@ -39,7 +39,7 @@ static struct vb_ticket issue(char upload_id[VB_TICKET_ID_SIZE])
     return ticket;
 }
 
-static void what_is_issued_is_read(void **state)
+static void a_ticket_is_read_as_it_was_issued(void **state)
 {
     int64_t before_ms = vb_clock_realtime_ms();
     char upload_id[VB_TICKET_ID_SIZE];
@@ -147,7 +147,7 @@ static void every_changed_character_is_noticed(void **state)
     assert_int_equal(vb_ticket_read(keys, USER, upload_id, &read), 0);
 }
 
-static void other_text_is_no_ticket(void **state)
+static void text_that_is_no_ticket_is_refused(void **state)
 {
     static const char *const texts[] = {"",
                                         "x",
@@ -166,7 +166,7 @@ static void other_text_is_no_ticket(void **state)
     assert_int_equal(vb_ticket_read(keys, USER, upload_id, &read), -EINVAL);
 }
 
-static void the_staging_key_is_the_contracts(void **state)
+static void the_staging_key_has_the_form_of_the_contract(void **state)
 {
     char upload_id[VB_TICKET_ID_SIZE], expected[256];
     struct vb_ticket ticket = issue(upload_id);
@@ -184,7 +184,7 @@ static void the_staging_key_is_the_contracts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_issued_is_read),
+        cmocka_unit_test(a_ticket_is_read_as_it_was_issued),
         cmocka_unit_test(the_longest_length_survives),
         cmocka_unit_test(no_two_tickets_are_the_same),
         cmocka_unit_test(the_ticket_of_another_user_is_refused),
@@ -192,8 +192,8 @@ int main(void)
         cmocka_unit_test(the_ticket_of_a_previous_secret_is_read),
         cmocka_unit_test(a_ticket_that_is_in_use_stays_good),
         cmocka_unit_test(every_changed_character_is_noticed),
-        cmocka_unit_test(other_text_is_no_ticket),
-        cmocka_unit_test(the_staging_key_is_the_contracts),
+        cmocka_unit_test(text_that_is_no_ticket_is_refused),
+        cmocka_unit_test(the_staging_key_has_the_form_of_the_contract),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

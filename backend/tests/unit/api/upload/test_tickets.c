@@ -132,7 +132,7 @@ static void a_field_given_twice_is_refused(void **state)
     }
 }
 
-static void what_is_wrong_with_a_ticket_request_is_named_by_field(void **state)
+static void a_ticket_request_with_a_wrong_field_names_it(void **state)
 {
     static const struct {
         const char *body, *field;
@@ -166,7 +166,7 @@ static void what_is_wrong_with_a_ticket_request_is_named_by_field(void **state)
     }
 }
 
-static void a_ticket_for_an_activity_or_a_story_says_which_in_signed_headers(void **state)
+static void a_ticket_names_its_activity_or_story_in_signed_headers(void **state)
 {
     (void)state;
     {
@@ -207,7 +207,7 @@ static void a_file_that_goes_in_parts_needs_the_object_storage(void **state)
     assert_string_equal(api_text(&answer, "code"), "storage_unavailable");
 }
 
-static void what_is_wrong_with_a_target_is_named_by_field(void **state)
+static void a_target_with_a_wrong_field_names_it(void **state)
 {
 #define IMAGE "{\"contentType\":\"image/jpeg\",\"contentLength\":1"
     static const struct {
@@ -246,7 +246,7 @@ static void what_is_wrong_with_a_target_is_named_by_field(void **state)
     }
 }
 
-static void who_brings_no_valid_token_is_told_why(void **state)
+static void an_invalid_token_is_refused_with_its_reason(void **state)
 {
     static const char body[] = "{\"contentType\":\"image/jpeg\",\"contentLength\":1}";
     static const struct {
@@ -402,7 +402,7 @@ static void urls_follow_the_host_that_the_phone_used(void **state)
     api_fixture_stop(&following);
 }
 
-static void completing_what_is_not_ones_own_is_refused_without_the_database(void **state)
+static void completing_the_upload_of_another_is_refused_without_the_database(void **state)
 {
     struct api_answer ticket VB_CLEANUP(api_answer_release) = api_call(
         &fixture, "POST", TICKET, token(), "{\"contentType\":\"image/jpeg\",\"contentLength\":1}", NULL);
@@ -445,17 +445,17 @@ int main(void)
         cmocka_unit_test(a_checksum_is_signed_too),
         cmocka_unit_test(one_request_in_any_spelling_gives_the_same_ticket),
         cmocka_unit_test(a_field_given_twice_is_refused),
-        cmocka_unit_test(what_is_wrong_with_a_ticket_request_is_named_by_field),
-        cmocka_unit_test(a_ticket_for_an_activity_or_a_story_says_which_in_signed_headers),
+        cmocka_unit_test(a_ticket_request_with_a_wrong_field_names_it),
+        cmocka_unit_test(a_ticket_names_its_activity_or_story_in_signed_headers),
         cmocka_unit_test(a_file_that_goes_in_parts_needs_the_object_storage),
-        cmocka_unit_test(what_is_wrong_with_a_target_is_named_by_field),
-        cmocka_unit_test(who_brings_no_valid_token_is_told_why),
+        cmocka_unit_test(a_target_with_a_wrong_field_names_it),
+        cmocka_unit_test(an_invalid_token_is_refused_with_its_reason),
         cmocka_unit_test(bodies_that_are_not_json_objects_are_refused),
         cmocka_unit_test(deep_json_is_refused_and_deep_text_is_not),
         cmocka_unit_test(large_bodies_and_other_types_are_refused),
         cmocka_unit_test(without_its_dependencies_the_api_says_so),
         cmocka_unit_test(urls_follow_the_host_that_the_phone_used),
-        cmocka_unit_test(completing_what_is_not_ones_own_is_refused_without_the_database),
+        cmocka_unit_test(completing_the_upload_of_another_is_refused_without_the_database),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-static void everybody_has_as_many_as_are_allowed(void **state)
+static void each_user_has_a_limit_of_its_own(void **state)
 {
     struct vb_turns *turns = vb_turns_create(2);
     struct vb_turn a[3], b[2];
@@ -68,7 +68,7 @@ static void threads_take_turns(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(everybody_has_as_many_as_are_allowed),
+        cmocka_unit_test(each_user_has_a_limit_of_its_own),
         cmocka_unit_test(threads_take_turns),
     };
 
