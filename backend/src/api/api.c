@@ -57,49 +57,6 @@ const struct vb_route *vb_api_routes(const struct vb_api *api)
     return api->routes;
 }
 
-/* Gauges of the database pool: one reader each. */
-static double read_open(void *context)
-{
-    struct vb_db_stats stats;
-
-    vb_db_pool_stats(context, &stats);
-    return stats.open;
-}
-
-static double read_in_use(void *context)
-{
-    struct vb_db_stats stats;
-
-    vb_db_pool_stats(context, &stats);
-    return stats.in_use;
-}
-
-static double read_waiting(void *context)
-{
-    struct vb_db_stats stats;
-
-    vb_db_pool_stats(context, &stats);
-    return stats.waiting;
-}
-
-static double read_up(void *context)
-{
-    struct vb_db_stats stats;
-
-    vb_db_pool_stats(context, &stats);
-    return stats.away ? 0 : 1;
-}
-
-static const struct {
-    const char *name, *help;
-    double (*read)(void *context);
-} gauges[] = {
-    {"vibe_db_connections_open", "Connections to the database that are open.", read_open},
-    {"vibe_db_connections_in_use", "Connections to the database that are borrowed.", read_in_use},
-    {"vibe_db_waiting", "Requests that wait for a connection to the database.", read_waiting},
-    {"vibe_db_up", "Whether the database answered when it was last asked.", read_up},
-};
-
 struct vb_api *vb_api_create(const struct vb_api_config *config)
 {
     struct vb_api *api = vb_xcalloc(1, sizeof(*api));
@@ -117,8 +74,6 @@ struct vb_api *vb_api_create(const struct vb_api_config *config)
     api->feed = vb_feed_create();
     api->uploads = vb_uploads_create();
     api->routes = vb_api_join_routes();
-    for (size_t i = 0; i < VB_ARRAY_SIZE(gauges); i++)
-        vb_metrics_gauge(gauges[i].name, gauges[i].help, "", gauges[i].read, api->db);
     return api;
 }
 
@@ -126,8 +81,6 @@ void vb_api_destroy(struct vb_api *api)
 {
     if (!api)
         return;
-    for (size_t i = 0; i < VB_ARRAY_SIZE(gauges); i++)
-        vb_metrics_gauge(gauges[i].name, gauges[i].help, "", NULL, NULL);
     free(api->routes);
     vb_uploads_destroy(api->uploads);
     vb_feed_destroy(api->feed);

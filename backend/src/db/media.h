@@ -1,12 +1,17 @@
 /*
- * The table media: every file that was, or is being, promoted from an upload to a public key.
+ * The table media: every file that is, or is to be, published at a public key.
  *
- *   (insert) ──▶ pending ──▶ ready ──▶ deleting ──▶ (row deleted)
- *                   └──────────────────────▲
+ *              reserve             mark_ready           retire, retire_older             forget
+ *   (no row) ───────────▶ pending ────────────▶ ready ──────────────────────▶ deleting ──────────▶ (no row)
+ *       │                    │                                               ▲    ▲
+ *       │                    └───────────────────── abandon ─────────────────┘    │
+ *       └────────────────────────────────────────── cancel ───────────────────────┘
  *
- * pending   the key is taken and its object may be half-way there: whoever completes the upload next goes on
- * from here ready     the object is at its key and its owner's row names it deleting  it was replaced or
- * cancelled, or the owner is gone; the row says which object is still to be deleted
+ *   pending    the key is taken; its object may be there or not. Completing the upload again resumes here
+ *   ready      the object is at its key, and its owner's row names it
+ *   deleting   it was replaced or cancelled, or its owner is gone. The row names the object to delete
+ *
+ * The functions are vb_media_…(). Deleting a user, an activity or a story makes all its rows deleting.
  *
  * Errors are those of vb_db_execute() and the ones named.
  */
@@ -21,7 +26,7 @@ struct vb_media {
     const char *id, *upload_id, *key, *content_type, *status;
     const char *purpose;
     const char *user_id;                /* NULL: deleted */
-    const char *activity_id, *story_id; /* NULL: belongs to none, or that has been deleted */
+    const char *activity_id, *story_id; /* NULL: none, or deleted */
     const char *slot;                   /* hero, gallery, image, video, or NULL */
     const char *thumbhash;              /* base64; NULL: unknown */
     const char *dominant_color;         /* "#rrggbb"; NULL: unknown */
@@ -57,29 +62,29 @@ struct vb_media_new {
 /* Takes the key for the upload: a pending row. -EALREADY: the upload has a row; -EEXIST: the key is taken;
  * -ESRCH: the user is gone. */
 int vb_media_reserve(struct vb_db *db, const struct vb_media_new *media, struct vb_error *err);
-/* What the object of a pending row is, if it is made once more: of *media, the bytes, sizes and what follows.
- * -ENOENT: it is not pending (any more). */
+/* Describes the object of a pending row anew: bytes, sizes and the members that follow. -ENOENT: it is not
+ * pending (any more). */
 int vb_media_describe(struct vb_db *db, const char *id, const struct vb_media_new *media,
                       struct vb_error *err);
 /* pending to ready. -ENOENT: it is not pending (any more). */
 int vb_media_mark_ready(struct vb_db *db, const char *id, struct vb_error *err);
-/* Whether something ready has the same place (user and purpose, activity and slot, or story and slot) by an
- * upload that was begun later. */
+/* Whether a ready row has the same place (user and purpose, activity and slot, or story and slot) and
+ * belongs to an upload that began later. */
 int vb_media_is_outdated(struct vb_db *db, const char *id, bool *ret_outdated, struct vb_error *err);
-/* Whatever ready has the same place and was begun earlier becomes deleting. */
+/* Ready rows of the same place whose uploads began earlier become deleting. */
 int vb_media_retire_older(struct vb_db *db, const char *id, struct vb_error *err);
 /* ready to deleting. */
 int vb_media_retire(struct vb_db *db, const char *id, struct vb_error *err);
-/* pending to deleting, with the row kept for keep_s seconds, so that nobody takes the upload up again.
+/* pending to deleting. The row stays for keep_s seconds, so that the upload cannot be completed again.
  * -ENOENT: it is not pending (any more). */
 int vb_media_abandon(struct vb_db *db, const char *upload_id, unsigned keep_s, struct vb_error *err);
-/* For an upload that has no row: one that is deleting, with the key of the staged object, kept for keep_s
+/* Gives an upload without a row one that is deleting, with the key of the staged object. It stays for keep_s
  * seconds. -EALREADY: the upload has a row. -ESRCH: the user is gone. */
 int vb_media_cancel(struct vb_db *db, const struct vb_media_new *media, unsigned keep_s,
                     struct vb_error *err);
 /* All of a user's rows to deleting. */
 int vb_media_mark_user_deleting(struct vb_db *db, const char *user_id, struct vb_error *err);
-/* What is to be deleted of a user: those of the user's rows that are deleting. */
+/* The objects of a user's rows that are deleting. */
 struct vb_media_objects {
     struct pg_result *rows; /* hold the strings */
     struct vb_media_object *objects;
@@ -88,7 +93,7 @@ struct vb_media_objects {
 void vb_media_objects_release(struct vb_media_objects *objects); /* a zeroed struct is fine */
 int vb_media_objects_of_user(struct vb_db *db, const char *user_id, struct vb_media_objects *ret_objects,
                              struct vb_error *err);
-/* The object is gone: forgets its row, which must be deleting. */
+/* Deletes the row of an object that is gone, if it is deleting. */
 int vb_media_forget(struct vb_db *db, const char *key, struct vb_error *err);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/metrics.h"
 #include "base/wait.h"
 
 #include <errno.h>
@@ -13,11 +14,16 @@
 #include <string.h>
 
 /*
- *            connecting fails, or an answer does not come in time
- *   healthy ────────────────────────────────────────────────────▶ away: idle connections are closed, waiters
- * sent off, ▲                                                           │    one attempt at a time, the
- * others fail at once └───────────────────────────────────────────────────────────┘ an attempt succeeds, or a
- * borrowed connection proves to work
+ *       go_away(): a connection cannot be opened, or an answer does not come in time
+ *     ┌──────────────────────────────────────────────────────────────────────────────┐
+ *     │                                                                              ▼
+ *  healthy                                                                          away
+ *     ▲                                                                              │
+ *     └──────────────────────────────────────────────────────────────────────────────┘
+ *       come_back(): an attempt succeeds, or a borrowed connection proves to work
+ *
+ * away: idle connections are closed, and waiters get -ENOTCONN. From next_attempt_ms on, one borrower at a
+ * time attempts to connect; all others get -ENOTCONN at once.
  */
 #define RETRY_FIRST_MS 50
 #define RETRY_MAX_MS   500
@@ -34,6 +40,48 @@ struct vb_db_pool {
     int64_t away_since_ms, next_attempt_ms, retry_ms;
 };
 
+static double read_open(void *context)
+{
+    struct vb_db_stats stats;
+
+    vb_db_pool_stats(context, &stats);
+    return stats.open;
+}
+
+static double read_in_use(void *context)
+{
+    struct vb_db_stats stats;
+
+    vb_db_pool_stats(context, &stats);
+    return stats.in_use;
+}
+
+static double read_waiting(void *context)
+{
+    struct vb_db_stats stats;
+
+    vb_db_pool_stats(context, &stats);
+    return stats.waiting;
+}
+
+static double read_up(void *context)
+{
+    struct vb_db_stats stats;
+
+    vb_db_pool_stats(context, &stats);
+    return stats.away ? 0 : 1;
+}
+
+static const struct {
+    const char *name, *help;
+    double (*read)(void *context);
+} gauges[] = {
+    {"vibe_db_connections_open", "Connections to the database that are open.", read_open},
+    {"vibe_db_connections_in_use", "Connections to the database that are borrowed.", read_in_use},
+    {"vibe_db_waiting", "Requests that wait for a connection to the database.", read_waiting},
+    {"vibe_db_up", "Whether the database answered when it was last asked.", read_up},
+};
+
 struct vb_db_pool *vb_db_pool_create(const struct vb_db_config *config)
 {
     struct vb_db_pool *pool = vb_xcalloc(1, sizeof(*pool));
@@ -45,6 +93,8 @@ struct vb_db_pool *vb_db_pool_create(const struct vb_db_config *config)
     pool->retry_ms = RETRY_FIRST_MS;
     pthread_mutex_init(&pool->mutex, NULL);
     vb_cond_init(&pool->changed);
+    for (size_t i = 0; i < VB_ARRAY_SIZE(gauges); i++)
+        vb_metrics_gauge(gauges[i].name, gauges[i].help, "", gauges[i].read, pool);
     return pool;
 }
 
@@ -70,6 +120,8 @@ void vb_db_pool_destroy(struct vb_db_pool *pool)
 {
     if (!pool)
         return;
+    for (size_t i = 0; i < VB_ARRAY_SIZE(gauges); i++)
+        vb_metrics_gauge(gauges[i].name, gauges[i].help, "", NULL, NULL);
     vb_assert(pool->in_use == 0 && pool->waiting == 0);
     close_list(pool->idle);
     pthread_cond_destroy(&pool->changed);
@@ -103,8 +155,7 @@ static void come_back(struct vb_db_pool *pool)
     pool->retry_ms = RETRY_FIRST_MS;
 }
 
-/* Opens a connection for which a place is already counted in pool->open and pool->in_use. Not under the
- * mutex. */
+/* Opens a connection, whose place is already counted in pool->open and pool->in_use. Without the mutex. */
 static int open_connection(struct vb_db_pool *pool, bool is_attempt, struct vb_db **ret_db,
                            struct vb_error *err)
 {
@@ -139,11 +190,11 @@ static int open_connection(struct vb_db_pool *pool, bool is_attempt, struct vb_d
         return 0;
     }
     if (err)
-        err->code = ENOTCONN; /* a malformed URL too: to the borrower it is the same */
+        err->code = ENOTCONN; /* also for a malformed URL: a borrower cannot tell */
     return -ENOTCONN;
 }
 
-/* A server that restarted has closed its end of an idle connection: that can be seen without asking it. */
+/* A server that restarted has closed its end of idle connections. The socket shows that without a query. */
 static bool is_stale(struct vb_db *db)
 {
     struct pollfd socket = {.fd = PQsocket(db->connection), .events = POLLIN};
@@ -155,7 +206,7 @@ static bool is_stale(struct vb_db *db)
     return false;
 }
 
-/* With the mutex held. Returns 0 when the state may have changed meanwhile, -EBUSY at the deadline. */
+/* With the mutex held. Returns 0 when the state may have changed, -EBUSY at the deadline. */
 static int wait_for_place(struct vb_db_pool *pool, int64_t deadline_ms)
 {
     int r;
@@ -166,8 +217,8 @@ static int wait_for_place(struct vb_db_pool *pool, int64_t deadline_ms)
     return r == -ETIMEDOUT ? -EBUSY : 0;
 }
 
-/* Takes an idle connection, or a place for a new one (*ret_db is NULL then; *ret_attempt: while the database
- * is away). */
+/* Takes an idle connection, or a place for a new one (then *ret_db is NULL, and *ret_attempt says whether the
+ * database is away). */
 static int take_place(struct vb_db_pool *pool, int64_t deadline_ms, struct vb_db **ret_db, bool *ret_attempt)
 {
     int r = 0;
@@ -225,8 +276,9 @@ int vb_db_acquire(struct vb_db_pool *pool, struct vb_db **ret_db, struct vb_erro
         if (r == -EBUSY)
             return vb_error_set(err, EBUSY, "all %u database connections are in use", pool->connections_max);
         if (r < 0)
-            return vb_error_set(
-                err, ENOTCONN, "the database cannot be reached; it is tried again every %d ms", RETRY_MAX_MS);
+            return vb_error_set(err, ENOTCONN,
+                                "the database cannot be reached; the service retries every %d ms",
+                                RETRY_MAX_MS);
         if (!db)
             return open_connection(pool, is_attempt, ret_db, err);
         if (!is_stale(db)) {

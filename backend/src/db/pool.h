@@ -1,15 +1,15 @@
 /*
  * PostgreSQL connections, borrowed for one piece of work at a time. Thread-safe. Blocking: for workers only.
  *
- * A database that is away is a state: the pool remembers it, answers -ENOTCONN at once while it backs off (at most
- * 500 ms between attempts), and is whole again as soon as one attempt succeeds.
+ * A database that is away is a state: the pool answers -ENOTCONN at once and retries with back-off, up to
+ * 500 ms apart. It recovers as soon as one attempt succeeds.
  *
  * Only this folder knows libpq. Queries in the other headers fill a struct or call a visitor for each row:
  *
- *   structs    with a member `row` own the memory of their strings and are to be released; NULL stands for SQL's NULL
- *   visitors   return 0 to go on; any other value ends the visit, and the query returns it. The strings of all rows stay
- *              valid until the query returns. All rows have arrived before the first visit, so a visitor may run
- *              statements on the same connection
+ *   structs    with a member `row` own their strings: release them. NULL stands for SQL's NULL
+ *   visitors   return 0 to go on; any other value ends the visit, and the query returns it. The strings of all
+ *              rows stay valid until the query returns: nothing is copied. All rows arrive before the first visit,
+ *              so a visitor may run statements on the same connection
  */
 #ifndef VB_DB_POOL_H
 #define VB_DB_POOL_H
@@ -30,11 +30,12 @@ struct vb_db_config {
     unsigned acquire_timeout_ms;   /* 0: 2000 */
 };
 
-/* Opens no connection yet. */
+/* Opens no connection yet. The metrics vibe_db_… show the pool that was created last, until a pool is
+ * destroyed. */
 struct vb_db_pool *vb_db_pool_create(const struct vb_db_config *config);
 void vb_db_pool_destroy(struct vb_db_pool *pool);
 
-/* Borrowed until vb_db_release. Returns 0, -EBUSY (all in use until the timeout) or -ENOTCONN (database away). */
+/* Borrowed until vb_db_release. Returns 0, -EBUSY (all were in use until the timeout) or -ENOTCONN. */
 struct vb_db;
 int vb_db_acquire(struct vb_db_pool *pool, struct vb_db **ret_db, struct vb_error *err);
 /* Closes a broken connection and rolls back an open transaction. NULL is fine. */
@@ -44,8 +45,8 @@ static inline void vb_db_releasep(struct vb_db **db)
     vb_db_release(*db);
 }
 
-/* Runs one statement with text parameters (NULL: SQL NULL). The statement is prepared once per connection, under the
- * address of `sql`, which must be static text. ret_affected may be NULL. Returns 0 or:
+/* Runs one statement with text parameters (NULL: SQL's NULL). Each connection prepares a statement once,
+ * under the address of `sql`, which must be static text. ret_affected may be NULL. Returns 0 or:
  *
  *   -ENOTCONN    the connection was lost: the statement was executed or not
  *   -EEXIST      unique violation

@@ -24,6 +24,7 @@
 #define FUTURE     "2099-01-01T10:00:00Z"
 #define PAST       "2001-01-01T10:00:00Z"
 #define PEOPLE_MAX 16
+#define TIMEOUT_MS 60000
 
 /* Databases whose tables were there before, by the types of their ids. */
 static const struct {
@@ -53,7 +54,11 @@ static int fill(size_t i, const char *url)
 
     if (kinds[i].tables)
         run_sql(url, kinds[i].tables);
-    databases[i].pool = vb_db_pool_create(&(struct vb_db_config){.url = url, .connections_max = 10});
+    /* Fewer connections than askers; timeouts that no busy machine reaches. */
+    databases[i].pool = vb_db_pool_create(&(struct vb_db_config){.url = url,
+                                                                 .connections_max = 10,
+                                                                 .statement_timeout_ms = TIMEOUT_MS,
+                                                                 .acquire_timeout_ms = TIMEOUT_MS});
     if (vb_db_acquire(databases[i].pool, &databases[i].db, &err) < 0)
         return -1;
     if (vb_db_migrate(url, NULL, NULL, &err) < 0) {

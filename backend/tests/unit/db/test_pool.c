@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/metrics.h"
 #include "postgres_fixture.h"
 
 #include <arpa/inet.h>
@@ -523,6 +524,31 @@ static void no_message_holds_the_password(void **state)
     }
 }
 
+static bool metrics_show(const char *line)
+{
+    struct vb_strbuf text VB_CLEANUP(vb_strbuf_release);
+
+    vb_strbuf_init(&text, 1 << 20);
+    vb_metrics_render(&text);
+    assert_false(vb_strbuf_failed(&text));
+    return strstr(text.data, line) != NULL;
+}
+
+static void metrics_show_a_pool_from_its_creation_to_its_end(void **state)
+{
+    struct vb_db_pool *pool = pool_of(state, 2);
+    struct vb_db *first = borrow(pool), *second = borrow(pool);
+
+    vb_db_release(second);
+    assert_true(metrics_show("\nvibe_db_connections_open 2\n"));
+    assert_true(metrics_show("\nvibe_db_connections_in_use 1\n"));
+    assert_true(metrics_show("\nvibe_db_waiting 0\n"));
+    assert_true(metrics_show("\nvibe_db_up 1\n"));
+    vb_db_release(first);
+    vb_db_pool_destroy(pool);
+    assert_false(metrics_show("vibe_db_"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -543,6 +569,7 @@ int main(void)
         cmocka_unit_test(a_database_that_is_away_is_not_stormed),
         cmocka_unit_test(a_server_that_hangs_is_given_up_in_time),
         cmocka_unit_test(no_message_holds_the_password),
+        cmocka_unit_test(metrics_show_a_pool_from_its_creation_to_its_end),
     };
 
     return cmocka_run_group_tests(tests, vb_test_postgres_setup, vb_test_postgres_teardown);
