@@ -1,4 +1,4 @@
-/* Changes to accounts as a whole: see accounts.h. */
+/* Changes to an account as a whole: see accounts.h. */
 #include "db/accounts.h"
 
 #include "base/cleanup.h"
@@ -81,7 +81,7 @@ int vb_accounts_set_disabled(struct vb_db *db, const char *user_id, bool disable
     return vb_db_change_row(db, disabled ? disable : enable, 1, (const char *[]){user_id}, "user", err);
 }
 
-/* Whether the account has had its share of mailed tokens. */
+/* -EDQUOT: the account was sent as many tokens as it may get in an hour. */
 static int check_quota(struct vb_db *db, const char *user_id, struct vb_error *err)
 {
     static const char sql[] = "SELECT\n"
@@ -109,7 +109,7 @@ int vb_accounts_insert_reset(struct vb_db *db, const char *user_id,
                              const unsigned char token_hash[VB_SHA256_SIZE], bool mailed,
                              struct vb_error *err)
 {
-    /* Ended ones are kept for a day, for those who ask later what happened. */
+    /* Ended ones stay for a day, for those who ask later what happened. */
     static const char forget[] = "DELETE FROM password_resets\n"
                                  "WHERE user_id = $1 AND created_at < now() - interval '1 day'";
     static const char insert[] = "INSERT INTO password_resets (user_id, token_hash, mailed, expires_at)\n"
@@ -150,11 +150,11 @@ int vb_accounts_find_reset(struct vb_db *db, const unsigned char token_hash[VB_S
         return vb_error_set(err, ENOENT, "there is no such reset token");
     if (r == 0)
         r = vb_users_lock(db, vb_db_text(owner, 0, 0), &user, err);
-    /* Asked only now that nobody else can be using it. */
+    /* Checked after the lock: now no other transaction can use the token. */
     if (r == 0)
         r = vb_db_query(db, check, 1, (const char *[]){hash}, &valid, err);
     if (r == 0 && (PQntuples(valid) == 0 || user.disabled))
-        return vb_error_set(err, ENOENT, "this reset token is of no use any more");
+        return vb_error_set(err, ENOENT, "this reset token was used, replaced or has expired");
     if (r < 0)
         return r;
     ret_reset->mailed = vb_db_bool(valid, 0, 0);

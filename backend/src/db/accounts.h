@@ -1,9 +1,9 @@
 /*
- * What changes an account as a whole: ended sessions, passwords and their resets, Apple's name for a user,
+ * Changes to an account as a whole: ended sessions, passwords and their resets, Sign in with Apple,
  * disabling. Errors are those of vb_db_execute() and the ones named.
  *
- * Whatever ends sessions holds vb_users_lock() of the user in the same transaction, and takes its time after
- * that: so no session that began before survives it.
+ * A transaction that ends sessions first takes vb_users_lock() of the user and then reads the clock. So no
+ * session that began before survives it.
  */
 #ifndef VB_DB_ACCOUNTS_H
 #define VB_DB_ACCOUNTS_H
@@ -22,16 +22,17 @@ int vb_accounts_list_revocations(struct vb_db *db, unsigned max_age_s, unsigned 
                                  vb_revocation_visit *visit, void *context, struct vb_error *err);
 int vb_accounts_forget_revocations(struct vb_db *db, unsigned max_age_s, struct vb_error *err);
 
-/* mailed: it came by way of the user's address, which is thereby known to be the user's. -ENOENT. */
+/* mailed: the token for it was mailed to the user's address, which proves that the address is the user's.
+ * -ENOENT. */
 int vb_accounts_set_password(struct vb_db *db, const char *user_id, const char *password_hash, bool mailed,
                              struct vb_error *err);
 /* -ENOENT. */
 int vb_accounts_set_disabled(struct vb_db *db, const char *user_id, bool disabled, struct vb_error *err);
 
 #define VB_RESET_LIFETIME_S   3600
-#define VB_RESET_PER_HOUR_MAX 3 /* that are mailed, for each account */
+#define VB_RESET_PER_HOUR_MAX 3 /* mails for each account */
 
-/* Replaces the user's reset token. mailed: -EDQUOT when there were VB_RESET_PER_HOUR_MAX in the last hour. */
+/* Replaces the user's reset token. mailed: -EDQUOT after VB_RESET_PER_HOUR_MAX mails in the last hour. */
 int vb_accounts_insert_reset(struct vb_db *db, const char *user_id,
                              const unsigned char token_hash[VB_SHA256_SIZE], bool mailed,
                              struct vb_error *err);
@@ -39,22 +40,22 @@ struct vb_reset {
     struct vb_user user; /* released by the caller */
     bool mailed;
 };
-/* Whose token this is, with that row locked as by vb_users_lock(). -ENOENT: unknown, used, replaced or
- * expired, or its user is disabled. */
+/* Finds the user of a token and locks the user's row as vb_users_lock() does. -ENOENT: the token is unknown,
+ * used, replaced or expired, or its user is disabled. */
 int vb_accounts_find_reset(struct vb_db *db, const unsigned char token_hash[VB_SHA256_SIZE],
                            struct vb_reset *ret_reset, struct vb_error *err);
-/* Uses it up, and every other one of its user. */
+/* Voids all reset tokens of the user. */
 int vb_accounts_end_resets(struct vb_db *db, const char *user_id, struct vb_error *err);
 
-/* Users by Apple's name for them. -ENOENT. */
+/* apple_sub: Apple's id of a user. -ENOENT. */
 int vb_accounts_find_by_apple(struct vb_db *db, const char *apple_sub, struct vb_user *ret_user,
                               struct vb_error *err);
-/* A user without a password. email (NULL: none) is one that Apple has verified; name may be NULL. -EEXIST:
- * somebody who can log in has the address, or Apple's name. */
+/* Inserts a user without a password. email: verified by Apple, or NULL. name: may be NULL. -EEXIST: an
+ * account that can log in has this address or this apple_sub. */
 int vb_accounts_insert_apple(struct vb_db *db, const char *apple_sub, const char *email, const char *name,
                              struct vb_user *ret_user, struct vb_error *err);
-/* Gives Apple's name to the account that has this address, if the address is known to be its user's and it
- * has no such name yet. -ENOENT: there is none. */
+/* Links the account that has this address, if the address is verified and the account has no apple_sub yet.
+ * -ENOENT: there is none. */
 int vb_accounts_link_apple(struct vb_db *db, const char *apple_sub, const char *email,
                            struct vb_user *ret_user, struct vb_error *err);
 

@@ -1,4 +1,4 @@
-/* Accounts that sign in with Apple: see accounts.h, and docs/decisions on when one is linked to an address. */
+/* Accounts that sign in with Apple: see accounts.h. docs/decisions says when one is linked to an address. */
 #include "db/accounts.h"
 #include "db/user_row.h"
 

@@ -1,6 +1,6 @@
 /*
- * The table activities. Ids are text here, whatever type the column has. Errors are those of vb_db_execute() and the ones
- * named.
+ * The table activities. Ids are text here, whatever type the column has. Errors are those of
+ * vb_db_execute() and the ones named.
  */
 #ifndef VB_DB_ACTIVITIES_H
 #define VB_DB_ACTIVITIES_H
@@ -26,14 +26,15 @@ void vb_activity_release(struct vb_activity *activity); /* a zeroed struct is fi
 
 enum vb_activity_sort { VB_ACTIVITIES_NEWEST, VB_ACTIVITIES_SOONEST, VB_ACTIVITIES_NEAREST };
 
-/* What a list is of. All text is a parameter of the statement: NULL where a filter is not wanted. */
+/* Which activities a list holds. Text is passed as a parameter of the statement; NULL: no such filter. */
 struct vb_activity_filter {
     enum vb_activity_sort sort; /* soonest: those that have not begun. nearest: needs a place */
     unsigned limit;             /* rows */
-    /* Where to go on: the sort's value (created_at, starts_at, distance_m) and the id of the last row before. */
+    /* The last row of the page before: the value it is sorted by (created_at, starts_at, distance_m) and
+     * its id. */
     const char *after_value, *after_id;
     const char *owner, *joined_by; /* user ids */
-    const char *words;             /* all of them, each as it begins */
+    const char *words;             /* an activity has all of them; each stands for words that begin so */
     bool near;
     double latitude, longitude, radius_m;
 };
@@ -45,21 +46,21 @@ int vb_activities_list(struct vb_db *db, const struct vb_activity_filter *filter
 /* -ENOENT: there is none. */
 int vb_activities_find(struct vb_db *db, const char *id, struct vb_activity *ret_activity,
                        struct vb_error *err);
-/* The same in a transaction, until whose end nobody else changes the row. */
+/* The same, and locks the row until the transaction ends. */
 int vb_activities_lock(struct vb_db *db, const char *id, struct vb_activity *ret_activity,
                        struct vb_error *err);
 
-/* What its owner decides. Text as parameters, times in ISO 8601; NULL where there is none. */
+/* What the owner may set. Times are ISO 8601. NULL: none. */
 struct vb_activity_fields {
     const char *title, *description, *place_name, *latitude, *longitude, *starts_at, *ends_at, *capacity;
 };
 /* ret_id: to be freed. -ESRCH: the user is gone. */
 int vb_activities_insert(struct vb_db *db, const char *user_id, const struct vb_activity_fields *fields,
                          char **ret_id, struct vb_error *err);
-/* All fields. -ENOENT: there is none. */
+/* Sets all fields. -ENOENT: there is none. */
 int vb_activities_update(struct vb_db *db, const char *id, const struct vb_activity_fields *fields,
                          struct vb_error *err);
-/* Marks the media that its row names for deletion, and deletes it with those who take part. -ENOENT. */
+/* Deletes it with its participants. The media that its row names become deleting. -ENOENT. */
 int vb_activities_delete(struct vb_db *db, const char *id, struct vb_error *err);
 
 #endif

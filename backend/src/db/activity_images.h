@@ -9,14 +9,14 @@
 
 #define VB_OWNED_ID_SIZE 65 /* of the id of an activity or a story that uploads may name */
 
-/* Checks that the activity is the user's (else -EACCES) and gives its id as the database writes it. lock: in
- * a transaction, keeps the row from being changed by others until its end. */
+/* Checks that the activity is the user's (else -EACCES) and returns its id as the database writes it. lock:
+ * locks the row until the transaction ends. */
 int vb_activity_images_owned(struct vb_db *db, const char *activity_id, const char *user_id, bool lock,
                              char ret_id[VB_OWNED_ID_SIZE], struct vb_error *err);
 
 int vb_activity_images_set_hero(struct vb_db *db, const char *activity_id, const char *url,
                                 const char *s3_key, const char *cdn_url, struct vb_error *err);
-/* index: from 0. The arrays are padded with NULL up to it; all else that is in them stays. */
+/* index: from 0. The arrays are padded with NULL up to it; their other elements stay. */
 int vb_activity_images_set_gallery(struct vb_db *db, const char *activity_id, int index, const char *url,
                                    const char *s3_key, const char *cdn_url, struct vb_error *err);
 

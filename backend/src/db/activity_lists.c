@@ -1,4 +1,4 @@
-/* The lists of activities: a statement for each kind of list, and how the few are found among many. See activities.h. */
+/* Lists of activities: a statement for each kind, and ways to read few rows for one. See activities.h. */
 #include "base/cleanup.h"
 #include "base/memory.h"
 #include "db/activity_row.h"
@@ -13,7 +13,7 @@
 #define RADIUS_GROWS   4
 #define RADIUS_AFTER   1.5 /* times the distance at which the page before ended */
 
-/* The lists that nearly everybody asks for: no filter, and one plan for all values. */
+/* The lists that most requests ask for: no filter, and one plan for all values. */
 static int list_plain(struct vb_db *db, const struct vb_activity_filter *filter, PGresult **ret_rows,
                       struct vb_error *err)
 {
@@ -80,7 +80,7 @@ static void degrees(char text[NUMBER_SIZE], double value)
     snprintf(text, NUMBER_SIZE, "%.15g", value);
 }
 
-/* The parallels and meridians between which everything lies that is near enough: those that touch the circle. */
+/* Fills the box around the circle: the parallels and meridians that touch it. */
 static void make_box(const struct vb_activity_filter *filter, double radius_m, struct box *box)
 {
     const double to_radians = acos(-1) / 180;
@@ -105,7 +105,7 @@ static void make_box(const struct vb_activity_filter *filter, double radius_m, s
         degrees(box->west[1], -180);
 }
 
-/* Runs a list's statement with all that a filter has, but for a radius of its own. */
+/* Runs a statement with all parameters of the filter, but with this radius. */
 static int run_filtered(struct vb_db *db, const char *sql, const struct vb_activity_filter *filter,
                         double radius_m, PGresult **ret_rows, struct vb_error *err)
 {
@@ -130,16 +130,17 @@ static int run_filtered(struct vb_db *db, const char *sql, const struct vb_activ
 }
 
 /*
- * The statements with filters. PostgreSQL plans them with their values, so that a filter that is off (NULL) costs nothing.
+ * The statements with filters. PostgreSQL plans them with their values: a filter that is off (NULL) costs
+ * nothing.
  *
  *   $1         rows
- *   $2 $3      the sort's value and the id after which to go on
+ *   $2 $3      the last row of the page before: the value it is sorted by, and its id
  *   $4         owner
  *   $5         words, cut as the index cuts them; each stands for all words that begin so
  *   $6 $7 $8   latitude and longitude of a place, and how far from it
- *   $9 … $14   south, north, and west and east of the one or two boxes of the map around that circle: two across the
- *              antimeridian
- *   $15        who takes part
+ *   $9 … $14   the boxes around that circle: south, north, west and east of the first, west and east of the
+ *              second, which differs from the first across the antimeridian
+ *   $15        a participant
  *
  * The distance is that of the great circle in metres (haversine; the mean radius of the Earth, IUGG).
  */
@@ -402,7 +403,7 @@ static int list_filtered(struct vb_db *db, const struct vb_activity_filter *filt
                         ret_rows, err);
 }
 
-/* Whether the list is full with these rows; if not, they are thrown away. */
+/* Whether these rows fill the list; if not, frees them. */
 static bool is_full(const struct vb_activity_filter *filter, PGresult **rows)
 {
     if (PQntuples(*rows) >= (int)filter->limit)
@@ -413,11 +414,11 @@ static bool is_full(const struct vb_activity_filter *filter, PGresult **rows)
 }
 
 /*
- * PostgreSQL does not know how many activities lie in a box. Where there are many, it would read all of them to sort them.
- * Two ways to a page that need but a few of them:
+ * PostgreSQL cannot estimate how many activities lie in a box. In a city it would read all of them to sort
+ * them. These two read few rows for a page:
  *
- *   list_nearest   expanding search: the nearest are those of a small circle around the place, if it holds enough
- *   list_near      the newest (or soonest) nearby are among the newest 1000 of all, if enough of those are nearby
+ *   list_nearest   expanding search: a small circle holds the nearest, if it holds enough of them
+ *   list_near      the newest (or soonest) 1000 of all hold the newest nearby, if enough of those are nearby
  */
 static int list_nearest(struct vb_db *db, const struct vb_activity_filter *filter, PGresult **ret_rows,
                         struct vb_error *err)

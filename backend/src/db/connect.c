@@ -11,8 +11,8 @@
 
 #define OPTIONS_MAX 4096
 
-/* A dead peer is noticed in about 10 s while idle (keepalives) and in 5 s while it owes us an answer to sent
- * data. */
+/* A dead peer is noticed after about 10 s on an idle connection (keepalives), and after 5 s when data that
+ * was sent is not acknowledged. */
 #define CONNECT_TIMEOUT_S   "3"
 #define KEEPALIVES_IDLE_S   "5"
 #define KEEPALIVES_EVERY_S  "2"

@@ -1,4 +1,4 @@
-/* Objects of no more use: see garbage.h. */
+/* Objects that nothing needs any more: see garbage.h. */
 #include "db/garbage.h"
 
 #include "base/cleanup.h"

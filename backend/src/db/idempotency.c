@@ -18,8 +18,8 @@ void vb_idempotency_release(struct vb_idempotency *idempotency)
 int vb_idempotency_take(struct vb_db *db, const char *user_id, const char *key, const char *operation,
                         const char *request_hash, struct vb_idempotency *ret_before, struct vb_error *err)
 {
-    /* Of two at once the second waits here, and sees in its second statement what the first has committed.
-     * An old row is overwritten, which is a row affected as well. */
+    /* Of two transactions at once, the second waits here and reads below what the first has committed. An
+     * expired row is overwritten: that affects a row, too. */
     static const char take[] =
         "INSERT INTO idempotency_keys AS old (user_id, key, operation, request_hash)\n"
         "VALUES ($1, $2, $3, $4)\n"
@@ -41,8 +41,8 @@ int vb_idempotency_take(struct vb_db *db, const char *user_id, const char *key, 
     r = vb_db_query(db, look, 2, (const char *[]){user_id, key}, &row, err);
     if (r < 0)
         return r;
-    if (PQntuples(row) == 0) /* its lifetime has ended between the two statements */
-        return vb_error_set(err, EAGAIN, "the idempotency key has just ended");
+    if (PQntuples(row) == 0) /* it expired between the two statements */
+        return vb_error_set(err, EAGAIN, "the idempotency key has just expired");
     *ret_before = (struct vb_idempotency){
         .operation = vb_db_text(row, 0, OPERATION),
         .request_hash = vb_db_text(row, 0, REQUEST_HASH),

@@ -1,5 +1,5 @@
 /*
- * The table idempotency_keys: what was answered to requests that carried an Idempotency-Key. Errors are those
+ * The table idempotency_keys: the answers to requests that carried an Idempotency-Key. Errors are those
  * of vb_db_execute() and the ones named.
  */
 #ifndef VB_DB_IDEMPOTENCY_H
@@ -17,12 +17,12 @@ struct vb_idempotency {
 };
 void vb_idempotency_release(struct vb_idempotency *idempotency); /* a zeroed struct is fine */
 
-/* In a transaction: takes the key, which becomes visible to others with its commit. Waits while another
- * transaction has taken it and has not ended. -EALREADY: it was taken before, and ret_before (untouched
- * otherwise) tells the answer. A key older than its lifetime is taken anew. */
+/* Takes the key in a transaction; others see it after the commit. Waits for another transaction that has
+ * taken the same key. -EALREADY: it was taken before, and ret_before (else untouched) is the answer. A key
+ * that is older than its lifetime is taken anew. */
 int vb_idempotency_take(struct vb_db *db, const char *user_id, const char *key, const char *operation,
                         const char *request_hash, struct vb_idempotency *ret_before, struct vb_error *err);
-/* In the same transaction: keeps the answer. */
+/* Stores the answer, in the same transaction. */
 int vb_idempotency_save(struct vb_db *db, const char *user_id, const char *key, int status, const char *body,
                         struct vb_error *err);
 /* Removes up to 1000 rows past their lifetime. */

@@ -1,6 +1,6 @@
 /*
- * A connection, as the pool (pool.c) and the statements that run on it (query.c) share it. Nothing else includes this
- * header.
+ * A connection, which the pool (pool.c) and the statements on it (query.c) share. No other folder includes
+ * this header.
  */
 #ifndef VB_DB_INTERNAL_H
 #define VB_DB_INTERNAL_H

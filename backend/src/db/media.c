@@ -115,7 +115,7 @@ int vb_media_reserve(struct vb_db *db, const struct vb_media_new *media, struct 
     snprintf(slot_index, sizeof(slot_index), "%d", media->slot_index);
     r = vb_db_execute(db, sql, 17, params, &affected, err);
     if (r == 0 && affected == 0)
-        return vb_error_set(err, EALREADY, "this upload has its media already");
+        return vb_error_set(err, EALREADY, "this upload has media already");
     return r;
 }
 
@@ -157,7 +157,7 @@ int vb_media_mark_ready(struct vb_db *db, const char *id, struct vb_error *err)
     return r;
 }
 
-/* Two rows, other and mine, are for one place. Upload ids sort by the time of their ticket. */
+/* `other` has the same place as `mine`. Upload ids sort by the time of their ticket. */
 int vb_media_is_outdated(struct vb_db *db, const char *id, bool *ret_outdated, struct vb_error *err)
 {
     static const char sql[] = "SELECT\n"
@@ -236,7 +236,7 @@ int vb_media_cancel(struct vb_db *db, const struct vb_media_new *media, unsigned
                                        media->content_type, keep},
                       &affected, err);
     if (r == 0 && affected == 0)
-        return vb_error_set(err, EALREADY, "this upload has its media already");
+        return vb_error_set(err, EALREADY, "this upload has media already");
     return r;
 }
 

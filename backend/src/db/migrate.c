@@ -14,13 +14,13 @@
 
 #define CHECKSUM_SIZE (2 * VB_SHA256_SIZE + 1)
 
-/* "vibe" in ASCII, and the number of its first use. Session-level: it spans the migrations' own transactions.
- */
+/* "vibe" in ASCII, and the number of its first use. Session-level: it spans the transactions of the
+ * migrations. */
 #define LOCK_SQL   "SELECT pg_advisory_lock(1986617957, 1)"
 #define UNLOCK_SQL "SELECT pg_advisory_unlock(1986617957, 1)"
 
-/* Waiting for other copies may take as long as their migrations. Waiting for a table holds up everybody who
- * wants it after us, so that is kept short. */
+/* Waiting for another copy may take as long as its migrations. Waiting for a table blocks all who want it
+ * after us, so that wait is short. */
 #define PATIENT_SQL   "SET lock_timeout = '60s'"
 #define IMPATIENT_SQL "SET lock_timeout = '10s'"
 
@@ -59,7 +59,7 @@ static int describe(PGconn *connection, const PGresult *result, struct vb_error 
     if (PQstatus(connection) != CONNECTION_OK || !state)
         return vb_error_set(err, ENOTCONN, "the connection to the database was lost");
     if (strcmp(state, "55P03") == 0) {
-        vb_error_set(err, EBUSY, "a lock was not free in time");
+        vb_error_set(err, EBUSY, "waiting for a lock took too long");
         return vb_error_hint(
             err, "another copy of vibe is migrating, or a long transaction holds a table: look at "
                  "pg_stat_activity, then run vibe db migrate again");
@@ -119,7 +119,7 @@ static bool is_changed(const PGresult *applied, int row, const struct vb_migrati
     return strcmp(PQgetvalue(applied, row, COLUMN_CHECKSUM), checksum) != 0;
 }
 
-/* Counts what is left to do; refuses a database whose migrations are not ours. */
+/* Counts pending migrations. -ESTALE: an applied one has changed. */
 static int compare(const PGresult *applied, const struct vb_migration *migrations, size_t count,
                    size_t *ret_pending, struct vb_error *err)
 {
@@ -131,10 +131,11 @@ static int compare(const PGresult *applied, const struct vb_migration *migration
         if (row < 0) {
             pending++;
         } else if (is_changed(applied, row, &migrations[i])) {
-            vb_error_set(err, ESTALE,
-                         "migration %04d_%s was applied to this database from another text than this "
-                         "program has",
-                         migrations[i].version, migrations[i].name);
+            vb_error_set(
+                err, ESTALE,
+                "migration %04d_%s has changed: its text differs from the one that was applied to this "
+                "database",
+                migrations[i].version, migrations[i].name);
             return vb_error_hint(
                 err, "an applied migration must never be edited: run the program it came from, or "
                      "undo the edit and put the change into a new migration");
@@ -163,7 +164,8 @@ static int apply(PGconn *connection, const struct vb_migration *migration, struc
     if (r == 0)
         r = run(connection, migration->sql, NULL, err);
     if (r == 0 && PQtransactionStatus(connection) != PQTRANS_INTRANS)
-        r = vb_error_set(err, EIO, "its text ends the transaction it must run in");
+        r = vb_error_set(err, EIO,
+                         "it contains BEGIN, COMMIT or ROLLBACK; a migration runs in one transaction");
     if (r == 0)
         r = record(connection, migration, err);
     if (r == 0)
@@ -175,7 +177,7 @@ static int apply(PGconn *connection, const struct vb_migration *migration, struc
     return r;
 }
 
-/* Under the advisory lock: what is pending is looked at again, as another copy may just have done it. */
+/* Under the advisory lock: another copy may have applied some meanwhile, so the table is read again. */
 static int apply_pending(PGconn *connection, const struct vb_migration *migrations, size_t count,
                          vb_migration_visit *visit, void *context, struct vb_error *err)
 {
@@ -222,7 +224,7 @@ int vb_db_migrate_list(const char *url, const struct vb_migration *migrations, s
     if (r == 0)
         r = compare(applied, migrations, count, &pending, err);
     if (r < 0 || pending == 0)
-        return r; /* the usual start takes no lock */
+        return r; /* the usual start: nothing to do, so no lock */
 
     r = run(connection, PATIENT_SQL, NULL, err);
     if (r == 0)
@@ -232,7 +234,7 @@ int vb_db_migrate_list(const char *url, const struct vb_migration *migrations, s
     if (r < 0)
         return r;
     r = apply_pending(connection, migrations, count, visit, context, err);
-    run(connection, UNLOCK_SQL, NULL, NULL); /* else the end of the session does it */
+    run(connection, UNLOCK_SQL, NULL, NULL); /* if that fails, the end of the session unlocks */
     return r;
 }
 

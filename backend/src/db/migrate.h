@@ -1,6 +1,6 @@
 /*
- * Migrations: sql/NNNN_name.sql, compiled into the program. Each runs once per database, in a transaction of
- * its own, and is recorded in the table vibe_schema_migrations with its checksum. Copies of the program that
+ * Migrations: sql/NNNN_name.sql, compiled into the program. Each runs once per database, in a transaction
+ * of its own. The table vibe_schema_migrations records it with its checksum. Copies of the program that
  * start together take turns under an advisory lock. (The table is not named schema_migrations: an adopted
  * database may hold another tool's.)
  */
@@ -31,11 +31,15 @@ struct vb_migration_state {
 };
 typedef void vb_migration_visit(void *context, const struct vb_migration_state *state);
 
-/* Applies what is pending, in order, and visits each migration it has applied (visit may be NULL). Migrations
- * of a newer program are left alone, so that an older copy can still start. When one fails, those before it
- * stay and it leaves nothing. Returns 0; -EINVAL (malformed URL), -ENOTCONN, -EBUSY (another copy is
- * migrating for longer than 60 s, or a table is locked for longer than 10 s), -ESTALE (an applied migration
- * has changed), -EIO with PostgreSQL's words and hint. */
+/* Applies pending migrations in order, and visits each after it is applied (visit may be NULL). Ignores
+ * migrations of a newer program, so that an older copy can still start. A migration that fails leaves
+ * nothing; those before it stay. Returns 0 or:
+ *
+ *   -EINVAL     malformed URL
+ *   -ENOTCONN   the database cannot be reached
+ *   -EBUSY      another copy is migrating for longer than 60 s, or a table is locked for longer than 10 s
+ *   -ESTALE     an applied migration has changed
+ *   -EIO        with PostgreSQL's words and hint */
 int vb_db_migrate(const char *url, vb_migration_visit *visit, void *context, struct vb_error *err);
 /* The same with another list, for tests. */
 int vb_db_migrate_list(const char *url, const struct vb_migration *migrations, size_t count,

@@ -1,4 +1,4 @@
-/* What operators ask of accounts: see operator.h. */
+/* Accounts, as operators see them: see operator.h. */
 #include "db/operator.h"
 
 #include "base/cleanup.h"
@@ -59,14 +59,14 @@ int vb_operator_find_user(struct vb_db *db, const char *id_or_email, struct vb_u
     if (r < 0)
         return r;
     if (PQntuples(user.row) > 1)
-        return vb_error_set(err, EMLINK, "several users have this address: name one by its id");
+        return vb_error_set(err, EMLINK, "several users have this address: give an id instead");
     *ret_user = user;
     user = (struct vb_user){0};
     return 0;
 }
 
-/* A part of the export. Each statement gives one value: the user's row, or an array of rows. The tables of a newer or older
- * database may be missing, and with them that part. */
+/* A part of the export. Each statement returns one value: the user's row, or an array of rows. The database
+ * of a newer or older program may lack a table: the export then lacks that part. */
 static const struct part {
     const char *key, *table, *sql;
 } parts[] = {
@@ -86,7 +86,7 @@ static const struct part {
      "SELECT jsonb_agg(to_jsonb(s) ORDER BY s.created_at)\n"
      "FROM vibe_stories s\n"
      "WHERE s.user_id::text = $1"},
-    /* By whatever name the column has: the user is in it. */
+    /* The column has one of two names, by the version of the database. */
     {"storiesSeen", "story_views",
      "SELECT jsonb_agg(to_jsonb(v))\n"
      "FROM story_views v\n"
@@ -107,7 +107,7 @@ static const struct part {
      "SELECT jsonb_agg(to_jsonb(e))\n"
      "FROM access_revocations e\n"
      "WHERE e.user_id = $1"},
-    /* Answers that are kept for a day may hold presigned URLs. */
+    /* Without the stored answers: they may hold presigned URLs. */
     {"idempotencyKeys", "idempotency_keys",
      "SELECT jsonb_agg(to_jsonb(k) - ARRAY['request_hash', 'body'])\n"
      "FROM idempotency_keys k\n"
@@ -153,6 +153,7 @@ int vb_operator_export_user(struct vb_db *db, const char *user_id, struct vb_str
         vb_json_raw(&json, value ? value : "[]");
     }
     vb_json_object_end(&json);
-    return vb_strbuf_failed(out) ? vb_error_set(err, EFBIG, "there is more of this user than can be exported")
-                                 : 0;
+    return vb_strbuf_failed(out)
+               ? vb_error_set(err, EFBIG, "the export of this user is larger than %zu bytes", out->max)
+               : 0;
 }

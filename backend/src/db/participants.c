@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* Why nobody was let in: the first that holds. */
+/* Why the user did not get a place: the first reason that holds. */
 static int find_reason(struct vb_db *db, const char *activity_id, const char *user_id, struct vb_error *err)
 {
     static const char sql[] =
@@ -34,15 +34,15 @@ static int find_reason(struct vb_db *db, const char *activity_id, const char *us
 
 int vb_participants_join(struct vb_db *db, const char *activity_id, const char *user_id, struct vb_error *err)
 {
-    /* The row's lock puts those who ask at once in order, and each sees the count that the one before left. */
+    /* The row's lock serializes concurrent joins: each sees the count that the one before has left. */
     static const char sql[] = "WITH place AS (\n"
                               "    UPDATE activities a\n"
                               "    SET participant_count = participant_count + 1\n"
                               "    WHERE a.id = $1 AND (capacity IS NULL OR participant_count < capacity)\n"
                               "      AND coalesce(ends_at, starts_at, 'infinity') > now()\n"
                               "      AND EXISTS (SELECT FROM users WHERE id = $2)\n"
-                              "      AND NOT EXISTS (SELECT FROM activity_participants p WHERE p.activity_id "
-                              "= a.id AND p.user_id = $2)\n"
+                              "      AND NOT EXISTS (SELECT FROM activity_participants p\n"
+                              "                      WHERE p.activity_id = a.id AND p.user_id = $2)\n"
                               "    RETURNING a.id\n"
                               ")\n"
                               "INSERT INTO activity_participants (activity_id, user_id)\n"
@@ -52,7 +52,7 @@ int vb_participants_join(struct vb_db *db, const char *activity_id, const char *
     int64_t affected = 0;
     int r = vb_db_execute(db, sql, 2, (const char *[]){activity_id, user_id}, &affected, err);
 
-    if (r == -EEXIST) /* the same user's other request was quicker; this statement has counted nothing */
+    if (r == -EEXIST) /* a concurrent request of the same user won; this one was rolled back */
         return 0;
     if (r == -EDOM)
         return vb_error_set(err, ENOENT, "there is no such activity");
@@ -62,7 +62,7 @@ int vb_participants_join(struct vb_db *db, const char *activity_id, const char *
 int vb_participants_leave(struct vb_db *db, const char *activity_id, const char *user_id,
                           struct vb_error *err)
 {
-    /* the count is the business of a trigger, which sees those that go with their account as well */
+    /* A trigger keeps the count: it also sees participants who delete their account. */
     static const char sql[] = "DELETE FROM activity_participants\n"
                               "WHERE activity_id = $1 AND user_id = $2";
     int r = vb_db_execute(db, sql, 2, (const char *[]){activity_id, user_id}, NULL, err);

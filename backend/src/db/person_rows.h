@@ -7,7 +7,7 @@
 #include "db/person.h"
 #include "db/query.h"
 
-/* Visits rows of (id, name, profile picture's key, its address, time). Returns what the visitor did. */
+/* Visits rows of (id, name, profile picture's key, its CDN URL, time). Returns what the visitor returned. */
 int vb_people_visit(const PGresult *rows, vb_person_visit *visit, void *context);
 
 #endif

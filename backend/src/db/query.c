@@ -37,7 +37,7 @@ static int wait_for_result(struct vb_db *db, int64_t deadline_ms, struct vb_erro
         int unsent = PQflush(db->connection);
         int ready;
 
-        /* After a failed send the server's last words may still be there to read, so reading goes on. */
+        /* After a failed send, the server's last message may still be there to read. */
         if (unsent <= 0 && !PQisBusy(db->connection))
             return 0;
         if (unsent > 0)
@@ -52,7 +52,7 @@ static int wait_for_result(struct vb_db *db, int64_t deadline_ms, struct vb_erro
     }
 }
 
-/* Collects the results of what was sent and keeps the last one, or the first error. */
+/* Reads all results of a statement. Keeps the last one, or the first error. */
 static int collect(struct vb_db *db, PGresult **ret_result, struct vb_error *err)
 {
     int64_t deadline_ms = vb_clock_monotonic_ms() + db->answer_timeout_ms;
@@ -78,7 +78,7 @@ static int collect(struct vb_db *db, PGresult **ret_result, struct vb_error *err
             kept = result;
         }
         if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH)
-            break; /* not for this interface: failed by map_error */
+            break; /* COPY is not supported: check_result() fails */
     }
     if (!kept)
         return lost(db, err);
@@ -109,8 +109,8 @@ static int map_sqlstate(const char *state)
     return EIO;
 }
 
-/* The prepared statement was not executed and never will be: a migration changed its result ("cached plan
- * must not change result type", known by its origin), or something between us and the server dropped it. */
+/* Whether the prepared statement can never run again: a migration changed its columns ("cached plan must
+ * not change result type", known by its origin), or a proxy between us and the server dropped it. */
 static bool plan_is_outdated(const PGresult *result)
 {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
@@ -122,8 +122,7 @@ static bool plan_is_outdated(const PGresult *result)
            (strcmp(state, "0A000") == 0 && function && strcmp(function, "RevalidateCachedQuery") == 0);
 }
 
-/* 0 for a result that is a success; otherwise describes the failure, and takes the connection out if need be.
- */
+/* 0 for success; else describes the failure and marks a connection that is of no use as broken. */
 static int check_result(struct vb_db *db, const PGresult *result, struct vb_error *err)
 {
     ExecStatusType status = PQresultStatus(result);
@@ -145,12 +144,12 @@ static int check_result(struct vb_db *db, const PGresult *result, struct vb_erro
         db->broken = true;
     else
         db->answered_ms = vb_clock_monotonic_ms();
-    /* The messages of class 22 quote the value, which came from a peer. */
+    /* Messages of class 22 quote the value, which is a peer's: not repeated. */
     if (code == EDOM)
         return vb_error_set(err, EDOM, "a value is not of the type or size its column needs (SQLSTATE %s)",
                             state);
     vb_db_one_line(message ? message : "no message", words, sizeof(words));
-    return vb_error_set(err, code, "the database refused: %s (SQLSTATE %s)", words, state);
+    return vb_error_set(err, code, "the database refused a statement: %s (SQLSTATE %s)", words, state);
 }
 
 /* For statements without parameters. */
@@ -169,7 +168,7 @@ static int run(struct vb_db *db, const char *sql, PGresult **ret_result, struct 
     return r;
 }
 
-/* The statement's slot, or NULL when there are too many. */
+/* The statement's slot; NULL: too many statements. */
 static struct vb_db_statement *find_statement(struct vb_db *db, const char *sql)
 {
     size_t slot = ((uintptr_t)sql * UINT64_C(0x9E3779B97F4A7C15)) >> (64 - 9);
@@ -233,7 +232,7 @@ int vb_db_query(struct vb_db *db, const char *sql, size_t param_count, const cha
     if (r == 0)
         r = check_result(db, result, err);
     if (r == -EAGAIN && statement && plan_is_outdated(result))
-        statement->number = 0; /* prepared anew, under another name, when it is retried */
+        statement->number = 0; /* the retry prepares it anew, under another name */
     if (r == 0)
         *ret_result = VB_TAKE(result);
     return r;
@@ -300,9 +299,10 @@ int vb_db_commit(struct vb_db *db, struct vb_error *err)
     PGresult *result VB_CLEANUP(vb_pgresult_clearp) = NULL;
     int r = run(db, "COMMIT", &result, err);
 
-    /* In a transaction that has failed, COMMIT succeeds by rolling back. */
+    /* COMMIT of a failed transaction rolls back and reports success. */
     if (r == 0 && strcmp(PQcmdStatus(result), "COMMIT") != 0)
-        return vb_error_set(err, EIO, "the transaction had failed before and was rolled back");
+        return vb_error_set(err, EIO,
+                            "the transaction was rolled back: an earlier statement in it had failed");
     return r;
 }
 

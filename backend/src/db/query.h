@@ -1,6 +1,6 @@
 /*
- * Statements on a borrowed connection, and the values of their rows: what the queries of this folder are made of. No other
- * folder includes this header.
+ * Statements on a borrowed connection, and the values of their rows, for the queries of this folder. No
+ * other folder includes this header.
  */
 #ifndef VB_DB_QUERY_H
 #define VB_DB_QUERY_H

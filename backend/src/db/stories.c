@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* What each statement selects, in this order; that which finds one story ends before the cursor's value. */
+/* What each statement selects, in this order. The one for a single story has no cursor value. */
 enum column {
     ID,
     USER_ID,
@@ -74,8 +74,8 @@ static int visit_all(const PGresult *rows, vb_story_visit *visit, void *context)
     return r;
 }
 
-/* Live stories are few beside those that ended: they are found by when they end, then put in order. The cursor's value is
- * the three that come before the id in that order, with unit separators between. */
+/* Few stories are live, so the statement finds them by their end and then sorts them. The cursor's value
+ * holds the three sort values before the id, with unit separators between. */
 int vb_stories_list(struct vb_db *db, const char *viewer_id, unsigned limit, const char *after_value,
                     const char *after_id, vb_story_visit *visit, void *context, struct vb_error *err)
 {

@@ -1,4 +1,4 @@
-/* What the sweeper asks the database: see sweep.h. */
+/* The sweeper's queries: see sweep.h. */
 #include "db/sweep.h"
 
 #include "base/cleanup.h"
@@ -9,7 +9,7 @@
 
 _Static_assert(VB_SWEEP_BATCH == 100, "the statements below say so too");
 
-/* The lock's number is any, but for ever the same. */
+/* The lock's number is arbitrary, but must never change. */
 int vb_sweep_lock(struct vb_db *db, struct vb_error *err)
 {
     static const char sql[] = "SELECT pg_try_advisory_lock(7593268145231)";
@@ -25,11 +25,12 @@ void vb_sweep_unlock(struct vb_db *db)
 {
     static const char sql[] = "SELECT pg_advisory_unlock(7593268145231)";
 
-    (void)vb_db_execute(db, sql, 0, NULL, NULL, NULL); /* a connection that fails here is closed: unlocked */
+    (void)vb_db_execute(db, sql, 0, NULL, NULL,
+                        NULL); /* if that fails, the connection closes, which unlocks */
 }
 
-/* Replaces *page, which is NULL before the first, by the rows that follow its last one. Their first column is what they
- * are sorted by, and `first` comes before all. */
+/* Replaces *page (NULL before the first page) by the rows after its last one. The first column is the sort
+ * key; `first` sorts before all keys. */
 static int turn_page(struct vb_db *db, const char *sql, unsigned age_s, const char *first, PGresult **page,
                      struct vb_error *err)
 {

@@ -8,14 +8,15 @@
 
 #include <stdbool.h>
 
-/* Goes through an array as the server sent it (one dimension). */
+/* Reads an array of one dimension, as the server sends it. */
 struct vb_text_array {
     const char *at;
 };
 
-/* text: the array's value; NULL or anything else than an array of one dimension is an empty one. */
+/* text: the array's value. NULL, or an array of more dimensions, counts as empty. */
 void vb_text_array_init(struct vb_text_array *array, const char *text);
-/* The next element into element (cleared before): false at the end. *ret_null tells a NULL from "". */
+/* Puts the next element into `element`, which it clears first. Returns false at the end. *ret_null tells NULL
+ * from "". */
 bool vb_text_array_next(struct vb_text_array *array, struct vb_strbuf *element, bool *ret_null);
 
 /* Writes one as a parameter: begin, add …, end. */

@@ -23,7 +23,7 @@ static int attempt(struct vb_db *db, int (*work)(struct vb_db *, void *, struct 
     return r;
 }
 
-/* Each wait is twice as long as the one before, and each of those who collided waits for a time of its own. */
+/* Exponential back-off with jitter, so that transactions that collided do not collide again. */
 static void wait_a_little(unsigned attempts)
 {
     unsigned most_us = WAIT_FIRST_US << attempts, random;

@@ -1,5 +1,5 @@
 /*
- * How a row becomes a struct vb_user, for queries in other files than users.c. No other folder includes this header.
+ * How a row becomes a struct vb_user. No other folder includes this header.
  */
 #ifndef VB_DB_USER_ROW_H
 #define VB_DB_USER_ROW_H
@@ -20,7 +20,7 @@ enum vb_user_column {
     VB_USER_DISABLED
 };
 
-/* Runs a statement that gives such a row, or none: -ENOENT. Of several rows, the first. */
+/* Runs a statement that returns such rows; reads the first. -ENOENT: it returns none. */
 int vb_users_query(struct vb_db *db, const char *sql, size_t param_count, const char *const *params,
                    struct vb_user *ret_user, struct vb_error *err);
 

@@ -19,23 +19,24 @@ struct vb_user {
 };
 void vb_user_release(struct vb_user *user); /* a zeroed struct is fine */
 
-/* -EEXIST: somebody who can log in has this address, in any case. */
+/* -EEXIST: a user who can log in has this address, in any case. */
 int vb_users_insert(struct vb_db *db, const char *email, const char *password_hash, const char *name,
                     struct vb_user *ret_user, struct vb_error *err);
 int vb_users_find(struct vb_db *db, const char *id, struct vb_user *ret_user, struct vb_error *err);
-/* The same, and nobody else changes the row until the transaction ends: for what ends sessions, and for what
- * changes the user's media, which takes this lock first so that none waits for the other for ever … */
+/* The same, and locks the row until the transaction ends. Needed to end sessions, and to change the user's
+ * media: as all such transactions take this lock first, they cannot deadlock. */
 int vb_users_lock(struct vb_db *db, const char *id, struct vb_user *ret_user, struct vb_error *err);
-/* … and for what begins them: several at once, but none while another transaction holds vb_users_lock(). */
+/* The same with a shared lock, needed to begin sessions: several transactions hold it at once, but none
+ * while another holds vb_users_lock(). */
 int vb_users_lock_shared(struct vb_db *db, const char *id, struct vb_user *ret_user, struct vb_error *err);
-/* Among those with a password: other rows are not found. email: in any case. */
+/* Finds users with a password alone. email: in any case. */
 int vb_users_find_by_email(struct vb_db *db, const char *email, struct vb_user *ret_user,
                            struct vb_error *err);
 int vb_users_rename(struct vb_db *db, const char *id, const char *name, struct vb_user *ret_user,
                     struct vb_error *err);
 int vb_users_set_profile_picture(struct vb_db *db, const char *id, const char *url, const char *s3_key,
                                  const char *cdn_url, struct vb_error *err);
-/* Refresh tokens, activities and stories go with the user; media rows stay, without an owner. */
+/* Deletes refresh tokens, activities and stories, too. Media rows stay, without an owner. */
 int vb_users_delete(struct vb_db *db, const char *id, struct vb_error *err);
 
 #endif
