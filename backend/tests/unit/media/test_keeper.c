@@ -12,6 +12,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,12 +22,12 @@
 
 #define WAIT_MS 20000
 
-/* What takes the places of nursery.c and workers.c. */
+/* What takes the places of nursery.c and workers.c. The thread sanitizer does not know the wait of base/wait
+ * for a semaphore: hence the atomics. */
 static struct {
     sem_t starting, may_start, offered, ended, stopped;
-    int fails; /* the next so many starts */
-    int control;
-    pid_t offered_pid;
+    atomic_int fails; /* so many of the next starts */
+    atomic_int control, offered_pid;
 } fake;
 
 int vb_nursery_start(const char *program, unsigned processes, struct vb_nursery *ret_nursery,
@@ -37,8 +38,8 @@ int vb_nursery_start(const char *program, unsigned processes, struct vb_nursery 
     (void)program, (void)processes;
     sem_post(&fake.starting);
     assert_int_equal(vb_sem_wait_until(&fake.may_start, vb_deadline_after(WAIT_MS)), 0);
-    if (fake.fails > 0) {
-        fake.fails--;
+    if (atomic_load(&fake.fails) > 0) {
+        atomic_fetch_sub(&fake.fails, 1);
         return vb_error_set(err, ENOENT, "there is no nursery");
     }
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
