@@ -41,8 +41,7 @@ static void write_format(int output, enum vb_format format, size_t size)
 {
     static const char starts[][24] = {[VB_FORMAT_JPEG] = "\xff\xd8\xff\xe0\0\x10JFIF",
                                       [VB_FORMAT_WEBP] = "RIFF\x10\0\0\0WEBPVP8 ",
-                                      [VB_FORMAT_AVIF] = "\0\0\0\x18"
-                                                         "ftypavif\0\0\0\0avifmif1"};
+                                      [VB_FORMAT_AVIF] = "\0\0\0\030ftypavif\0\0\0\0avifmif1"};
 
     if (pwrite(output, starts[format], sizeof(starts[format]), 0) != sizeof(starts[format]) ||
         ftruncate(output, (off_t)size) < 0)
