@@ -1,9 +1,10 @@
-/* What `./dev bench` compares media workers with: the same work in a bare loop, without a jail, and the same work through
- * the pool. Prints one number.
+/*
+ * The media part of `./dev bench`: the same work in a bare loop without a jail, and through the pool of
+ * jailed workers. Prints one number.
  *
- *   bench_media loop FILE SECONDS              renderings a second of a JPEG to 640 px WebP, libvips as it comes
- *   bench_media pool FILE SECONDS VIBE_MEDIA   the same by jailed workers, as many callers
- *   bench_media ingest FILE ROUNDS             median ms of decoding a picture and encoding the canonical JPEG, bare
+ *   bench_media loop FILE SECONDS              renderings a second of a JPEG to 640 px WebP, bare libvips
+ *   bench_media pool FILE SECONDS VIBE_MEDIA   the same by jailed workers, with as many callers
+ *   bench_media ingest FILE ROUNDS             median ms from a picture to the canonical JPEG, bare
  */
 #include "base/clock.h"
 #include "base/cleanup.h"
