@@ -1,4 +1,4 @@
-/* The API's routes and what its handlers share: see api.h. */
+/* The API's context, and its routes, joined from those of the floors: see api.h. */
 #include "api/context.h"
 
 #include "api/activities/feed.h"

@@ -14,8 +14,7 @@ struct vb_reset_mail_config {
     struct vb_db_pool *db;
     const char *smtp_url, *from; /* NULL: no mail can be sent */
     const char *link;            /* of the app, with {token} in it */
-    bool
-        log_links; /* `vibe up` without SMTP_URL: the link goes to the log, for the developer. Never in production */
+    bool log_links; /* without SMTP_URL: the log has the link, for a developer; never in production */
 };
 
 /* Strings are copied. */

@@ -1,5 +1,5 @@
-/* Pages made once for all who ask at the same time, against a real PostgreSQL. The pool has one connection,
- * which the test holds while people come: so it knows who waits with whom. */
+/* Single flight for pages, with a real PostgreSQL. The pool has one connection, which the test holds while
+ * requests arrive: so it knows which of them wait together. */
 #include "api/activities/feed.h"
 
 #include "base/clock.h"
@@ -72,7 +72,7 @@ static int teardown(void **state)
     return vb_test_postgres_teardown(state);
 }
 
-/* Somebody who asks for the newest activities, on a thread of their own. */
+/* A request for the newest activities, on a thread of its own. */
 struct asker {
     pthread_t thread;
     struct vb_api *api;
@@ -113,8 +113,7 @@ static bool is_asleep(int tid)
     return state == 'S';
 }
 
-/* Until this many of them ask and sleep, seen ten times in a row: they wait for the database or for each
- * other. */
+/* Waits until this many requests wait for the database or for each other, seen ten times in a row. */
 static void wait_for(struct asker *askers, int count)
 {
     int64_t deadline_ms = vb_clock_monotonic_ms() + TIMEOUT_MS;
@@ -150,7 +149,7 @@ static void start(struct asker *asker, struct vb_api *api, struct vb_feed *feed,
     assert_int_equal(pthread_create(&asker->thread, NULL, ask, asker), 0);
 }
 
-/* The first of them is served alone; the others come meanwhile. */
+/* The first request is served alone. The others arrive meanwhile. */
 static void start_all(struct asker askers[PEOPLE], struct vb_api *api, struct vb_feed *feed)
 {
     start(&askers[0], api, feed, 0);
@@ -159,7 +158,7 @@ static void start_all(struct asker askers[PEOPLE], struct vb_api *api, struct vb
         start(&askers[i], api, feed, i);
 }
 
-/* How often statements that begin so were executed on the pool's connection. */
+/* How often the pool's connection executed statements that begin with this text. */
 static int executions(struct vb_db *db, const char *beginning)
 {
     static const char sql[] = "SELECT coalesce(sum(generic_plans + custom_plans), 0)\n"
@@ -171,7 +170,7 @@ static int executions(struct vb_db *db, const char *beginning)
     return atoi(count);
 }
 
-/* The page holds all activities, and only the person's own is joined. */
+/* The page has all activities, and only the user's own is joined. */
 static void assert_sees_own_join(const struct asker *asker, int person)
 {
     json_t *page = json_loadb(asker->out.data, asker->out.length, 0, NULL);

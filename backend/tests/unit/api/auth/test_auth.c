@@ -183,7 +183,7 @@ static void a_refresh_token_works_once_and_its_reuse_ends_the_session(void **sta
     assert_int_equal(second.status, 200);
     assert_string_not_equal(api_text(&second, "refreshToken"), api_text(&first, "refreshToken"));
     assert_string_equal(api_text(&second, "user.id"), api_text(&first, "user.id"));
-    { /* whoever has not seen the answer gets it again … */
+    { /* a phone that did not see the answer gets it again … */
         ANSWER = refresh(api_text(&first, "refreshToken"));
 
         assert_int_equal(answer.status, 200);
@@ -192,20 +192,20 @@ static void a_refresh_token_works_once_and_its_reuse_ends_the_session(void **sta
     }
     struct api_answer third VB_CLEANUP(api_answer_release) = refresh(api_text(&second, "refreshToken"));
     assert_int_equal(third.status, 200);
-    { /* … but has seen it who has used it */
+    { /* … until the new token is used, which proves that the phone saw the answer */
         ANSWER = refresh(api_text(&first, "refreshToken"));
 
         assert_int_equal(answer.status, 401);
         assert_string_equal(api_text(&answer, "code"), "token_reused");
         assert_non_null(strstr(answer.headers, "www-authenticate: Bearer"));
     }
-    { /* the thief's reuse has put the owner out as well */
+    { /* that ended the session of the owner, too */
         ANSWER = refresh(api_text(&third, "refreshToken"));
 
         assert_int_equal(answer.status, 401);
         assert_string_equal(api_text(&answer, "code"), "token_invalid");
     }
-    { /* but not other sessions */
+    { /* but no other session */
         struct api_answer other VB_CLEANUP(api_answer_release) =
             post("/api/auth/login", "{\"email\":\"dora@example.com\",\"password\":\"correct horse\"}");
         ANSWER = refresh(api_text(&other, "refreshToken"));
