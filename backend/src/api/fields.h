@@ -12,7 +12,7 @@
 struct vb_text_rule {
     const char *field;
     unsigned min, max; /* characters (code points) */
-    bool multiline;    /* line breaks and tabs are fine; other control characters never are */
+    bool multiline;    /* takes line breaks and tabs; no text takes other control characters */
 };
 /* The value lives as long as the JSON. */
 bool vb_api_text(struct vb_http_request *request, const json_t *json, const struct vb_text_rule *rule,

@@ -21,8 +21,8 @@
 struct vb_api_creation {
     const char *user_id;
     /* Makes the thing, initialises ret_body and writes the answer, which is JSON, into it. May run several
-     * times, as in vb_db_transact(). Returns 0, or what the database said; -ESRCH and -EDOM: there is no such
-     * user. */
+     * times, as in vb_db_transact(). Returns 0, or the error of the database; -ESRCH and -EDOM: there is no
+     * such user. */
     int (*work)(struct vb_db *db, void *context, struct vb_strbuf *ret_body, struct vb_error *err);
     void *context;
 };

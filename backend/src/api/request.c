@@ -141,7 +141,7 @@ void vb_api_database_problem(struct vb_http_request *request, int r, const struc
 
 void vb_api_storage_problem(struct vb_http_request *request, int r, const struct vb_error *err)
 {
-    (void)r; /* whatever S3 refuses here is for the operator to mend, and may work after that */
+    (void)r; /* what S3 refuses is for the operator to mend; a retry may work after that */
     log_failure(request, "object storage call failed", err);
     vb_problem(request, 503, "storage_unavailable",
                "The object storage does not answer; try again in a second");

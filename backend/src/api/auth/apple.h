@@ -10,7 +10,7 @@ struct vb_apple;
 
 struct vb_apple_config {
     struct vb_http_client *http; /* must outlive the result */
-    const char *client_ids;      /* APPLE_CLIENT_ID: comma-separated; whom tokens may be for */
+    const char *client_ids;      /* APPLE_CLIENT_ID: comma-separated; the apps that tokens may be for */
     const char *issuer;          /* NULL: Apple */
     const char *jwks_url;        /* NULL: Apple's */
 };

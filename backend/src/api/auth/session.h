@@ -42,7 +42,7 @@ void vb_session_repeat(struct vb_api *api, const char *user_id, const struct vb_
 void vb_session_answer(struct vb_http_request *request, int status, const struct vb_user *user,
                        const struct vb_session *session);
 
-/* Whether the user's password is still the one that was checked, without a lock on the row, before. */
+/* Whether the password of now, read with a lock, is still that of before, read without one. */
 bool vb_session_same_password(const struct vb_user *before, const struct vb_user *now);
 
 /* Ends all sessions of a user whose row vb_users_lock() has locked. After the commit, the caller gives
