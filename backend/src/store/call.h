@@ -52,12 +52,10 @@ struct vb_store_operation {
     void (*handle)(struct vb_store_call *call);
     enum vb_store_body_kind body;
     const char *header; /* a header that the request must have; NULL: any */
-    /* Two hooks that refuse a request early. Each returns false after answering, and may be NULL. prepare:
-     * before the body comes, on the event loop, without I/O. admit: before the first byte of an object is
-     * written, on a worker, with I/O. */
-    bool (*prepare)(struct vb_store_call *call);
-    bool (*admit)(struct vb_store_call *call);
-    /* What reading a sub-resource answers that this store does not have: an error, or a document. */
+    /* Two hooks that refuse a request early. Each returns false after answering, and may be NULL. */
+    bool (*prepare)(struct vb_store_call *call); /* before the body comes: on the event loop, no I/O */
+    bool (*admit)(struct vb_store_call *call);   /* before an object's first byte is written: on a worker */
+    /* Of a sub-resource that this store does not have: the answer to a read, an error or a document. */
     struct {
         enum vb_store_error error;
         const char *root, *content;
@@ -68,7 +66,7 @@ const struct vb_store_operation *vb_store_operation_find(struct vb_http_request 
                                                          enum vb_store_level level);
 
 /*
- * Helpers (call.c).
+ * Helpers (call.c and, for the headers of a write, write_headers.c).
  */
 /* A request header. A presigned URL may carry x-amz-* headers in its query instead. NULL: in neither. */
 const char *vb_store_call_header(struct vb_store_call *call, const char *name);
