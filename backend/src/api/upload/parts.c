@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The length is signed: S3 takes no more, and no less, than the part is to have. */
+/* The signature covers the length: S3 takes neither a longer nor a shorter part. */
 static int presign_part(struct vb_http_request *request, const char *key, const char *id, unsigned number,
                         int64_t length, struct vb_strbuf *url, struct vb_error *err)
 {

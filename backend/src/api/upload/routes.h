@@ -8,11 +8,11 @@
 
 extern const struct vb_route vb_upload_routes[]; /* ended by one without a pattern */
 
-/* upload.c */
+/* tickets.c */
 void vb_api_upload_profile_picture(struct vb_http_request *request);
 void vb_api_upload_activity_image(struct vb_http_request *request);
 void vb_api_upload_story_media(struct vb_http_request *request);
-/* upload_status.c */
+/* status.c */
 void vb_api_upload_status(struct vb_http_request *request);
 /* complete.c */
 void vb_api_complete_upload(struct vb_http_request *request);

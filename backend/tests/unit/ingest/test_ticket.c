@@ -1,4 +1,4 @@
-/* Upload tickets: the id carries what was agreed, for one user, and cannot be changed. */
+/* Upload tickets: the id says what was agreed, belongs to one user, and cannot be changed. */
 #include "ingest/ticket.h"
 #include "keys_fixture.h"
 

@@ -1,5 +1,5 @@
-/* Tickets over HTTP, with database and object storage away: they need neither. And what every request must
- * keep to. */
+/* Tickets over HTTP, while database and object storage are away: a ticket needs neither. And the rules of every
+ * request. */
 #include "api_fixture.h"
 
 #include "api/auth/jwt.h"
@@ -76,7 +76,7 @@ static void a_ticket_is_issued_while_the_database_is_away(void **state)
     assert_non_null(strstr(url, "s3.example.com"));
     assert_non_null(strstr(url, api_text(&answer, "key")));
     assert_non_null(strstr(url, "X-Amz-Expires=900"));
-    /* all that was agreed is signed */
+    /* the signature covers all that was agreed */
     assert_non_null(strstr(url, "X-Amz-SignedHeaders=content-length%3Bcontent-type%3Bhost%3Bif-none-match%"
                                 "3Bx-amz-meta-vibe-purpose"));
     assert_non_null(strstr(answer.headers, "cache-control: no-store\n"));
@@ -96,7 +96,7 @@ static void a_checksum_is_signed_too(void **state)
     assert_non_null(strstr(api_text(&answer, "url"), "x-amz-checksum-sha256"));
 }
 
-/* A body that is read without jansson, and others that say the same and are not. */
+/* The first body takes the fast path. The others say the same, and jansson reads them. */
 static void one_request_in_any_spelling_gives_the_same_ticket(void **state)
 {
     static const char *const bodies[] = {
@@ -196,7 +196,7 @@ static void a_ticket_names_its_activity_or_story_in_signed_headers(void **state)
     }
 }
 
-/* One byte more than goes in one piece: S3 has to begin it, and there is none here. */
+/* One byte more than goes in one piece: S3 would begin a multipart upload, but it is away. */
 static void a_file_that_goes_in_parts_needs_the_object_storage(void **state)
 {
     ANSWER = api_call(&fixture, "POST", "/api/upload/story-media", token(),
@@ -430,7 +430,7 @@ static void completing_the_upload_of_another_is_refused_without_the_database(voi
 
         assert_int_equal(answer.status, 404);
     }
-    { /* the right ones get as far as the database */
+    { /* those of the owner get as far as the database, which is away */
         ANSWER = api_call(&fixture, "POST", path, token(), body, NULL);
 
         assert_int_equal(answer.status, 503);

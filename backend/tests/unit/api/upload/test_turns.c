@@ -1,4 +1,4 @@
-/* What one user may have under way. */
+/* How many turns one user may have at a time. */
 #include "api/upload/turns.h"
 
 #include <pthread.h>
@@ -60,9 +60,9 @@ static void threads_take_turns(void **state)
         void *taken;
 
         pthread_join(threads[i], &taken);
-        assert_int_equal((intptr_t)taken, 2000); /* as many threads as turns: there is always one */
+        assert_int_equal((intptr_t)taken, 2000); /* there are as many turns as threads, so each gets one */
     }
-    vb_turns_destroy(turns); /* all have been given back */
+    vb_turns_destroy(turns); /* all turns were given back */
 }
 
 int main(void)
