@@ -69,15 +69,18 @@ int vb_activity_images_set_gallery(struct vb_db *db, const char *activity_id, in
     /* Assigning to an element would make an empty array begin there, so each array is built anew. */
     static const char sql[] =
         "UPDATE activities\n"
-        "SET image_urls = (SELECT array_agg(CASE WHEN i = $2::int THEN $3 ELSE image_urls[i] END ORDER BY "
-        "i)\n"
-        "        FROM generate_series(1, greatest($2::int, array_upper(image_urls, 1))) AS i),\n"
-        "    image_s3_keys = (SELECT array_agg(CASE WHEN i = $2::int THEN $4 ELSE image_s3_keys[i] END ORDER "
-        "BY i)\n"
-        "        FROM generate_series(1, greatest($2::int, array_upper(image_s3_keys, 1))) AS i),\n"
-        "    image_cdn_urls = (SELECT array_agg(CASE WHEN i = $2::int THEN $5 ELSE image_cdn_urls[i] END "
-        "ORDER BY i)\n"
-        "        FROM generate_series(1, greatest($2::int, array_upper(image_cdn_urls, 1))) AS i),\n"
+        "SET image_urls = (SELECT array_agg(CASE WHEN i = $2::int THEN $3 ELSE image_urls[i] END\n"
+        "                                   ORDER BY i)\n"
+        "                  FROM generate_series(1, greatest($2::int, array_upper(image_urls, 1)))\n"
+        "                       AS i),\n"
+        "    image_s3_keys = (SELECT array_agg(CASE WHEN i = $2::int THEN $4 ELSE image_s3_keys[i] END\n"
+        "                                      ORDER BY i)\n"
+        "                     FROM generate_series(1, greatest($2::int, array_upper(image_s3_keys, 1)))\n"
+        "                          AS i),\n"
+        "    image_cdn_urls = (SELECT array_agg(CASE WHEN i = $2::int THEN $5 ELSE image_cdn_urls[i] END\n"
+        "                                       ORDER BY i)\n"
+        "                      FROM generate_series(1, greatest($2::int, array_upper(image_cdn_urls, 1)))\n"
+        "                           AS i),\n"
         "    updated_at = now()\n"
         "WHERE id = $1";
     char position[16];

@@ -1,5 +1,5 @@
-/* Where media go: queries of activity images, story media and what replaces what, against a real PostgreSQL
- * with ids of every type that may be adopted. */
+/* Queries of activity images, story media, and which upload replaces which, against a real PostgreSQL with each
+ * type of ids that an adopted database may have. */
 #include "db/activity_images.h"
 #include "db/media.h"
 #include "db/story_media.h"
@@ -95,7 +95,7 @@ static void release_owner(struct owner *owner)
     vb_user_release(&owner->user);
 }
 
-static void an_activity_and_a_story_are_their_owners(void **state)
+static void only_the_owner_may_add_media_to_an_activity_or_a_story(void **state)
 {
     static const char *const unknown[] = {
         "x", "", "-1", "99999999999999999999", "0199c0de-0000-7000-8000-00000000ffff", "' OR true --"};
@@ -125,7 +125,7 @@ static void an_activity_and_a_story_are_their_owners(void **state)
     }
 }
 
-static void a_gallery_is_padded_and_keeps_what_is_in_it(void **state)
+static void setting_a_gallery_picture_pads_the_arrays_and_keeps_the_others(void **state)
 {
     static const char look[] = "SELECT image_urls::text, image_s3_keys::text, image_cdn_urls::text\n"
                                "FROM activities\n"
@@ -182,7 +182,7 @@ static void assert_status(struct vb_db *db, const struct vb_media *media, const 
     assert_string_equal(found.status, status);
 }
 
-static void the_latest_upload_of_a_place_is_the_one_that_stays(void **state)
+static void the_latest_upload_of_a_place_retires_the_older_ones(void **state)
 {
     (void)state;
     for (size_t i = 0; i < VB_ARRAY_SIZE(kinds); i++) {
@@ -237,7 +237,7 @@ static bool lists(struct vb_db *db, const char *key)
     return search.found;
 }
 
-static void what_is_deleting_is_swept_once_nothing_names_it_and_its_time_has_come(void **state)
+static void a_deleting_object_is_swept_when_it_is_old_enough_and_no_row_names_it(void **state)
 {
     (void)state;
     for (size_t i = 0; i < VB_ARRAY_SIZE(kinds); i++) {
@@ -259,7 +259,46 @@ static void what_is_deleting_is_swept_once_nothing_names_it_and_its_time_has_com
     }
 }
 
-static void one_connection_sweeps_at_a_time(void **state)
+#define SWEPT (2 * VB_SWEEP_BATCH + 50)
+
+struct sweep_visits {
+    int count, stop_after;
+    char last[64];
+};
+
+static int visit_in_order(void *context, const struct vb_media_object *object)
+{
+    struct sweep_visits *visits = context;
+
+    if (strncmp(object->key, "sweep/", strlen("sweep/")) != 0)
+        return 0;
+    assert_true(strcmp(object->key, visits->last) > 0);
+    assert_null(object->poster_key);
+    snprintf(visits->last, sizeof(visits->last), "%s", object->key);
+    return ++visits->count == visits->stop_after ? -ECANCELED : 0;
+}
+
+static void a_sweep_visits_all_batches_in_order_until_the_visitor_stops(void **state)
+{
+    static const char insert[] =
+        "INSERT INTO media (upload_id, purpose, key, content_type, status, keep_until)\n"
+        "SELECT gen_random_uuid(), 'profile-picture', 'sweep/' || lpad(n::text, 4, '0'), 'image/jpeg',\n"
+        "       'deleting', now()\n"
+        "FROM generate_series(1, $1::int) AS n";
+    struct vb_db *db = databases[0].db;
+    struct sweep_visits all = {0}, some = {.stop_after = VB_SWEEP_BATCH + 3};
+    char count[16];
+
+    (void)state;
+    snprintf(count, sizeof(count), "%d", SWEPT);
+    assert_int_equal(vb_db_execute(db, insert, 1, (const char *[]){count}, NULL, NULL), 0);
+    assert_int_equal(vb_sweep_deleting(db, 0, visit_in_order, &all, NULL), 0);
+    assert_int_equal(all.count, SWEPT);
+    assert_int_equal(vb_sweep_deleting(db, 0, visit_in_order, &some, NULL), -ECANCELED);
+    assert_int_equal(some.count, VB_SWEEP_BATCH + 3);
+}
+
+static void one_connection_at_a_time_has_the_right_to_sweep(void **state)
 {
     struct vb_db *other VB_CLEANUP(vb_db_releasep) = NULL;
 
@@ -275,11 +314,12 @@ static void one_connection_sweeps_at_a_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_activity_and_a_story_are_their_owners),
-        cmocka_unit_test(a_gallery_is_padded_and_keeps_what_is_in_it),
-        cmocka_unit_test(the_latest_upload_of_a_place_is_the_one_that_stays),
-        cmocka_unit_test(what_is_deleting_is_swept_once_nothing_names_it_and_its_time_has_come),
-        cmocka_unit_test(one_connection_sweeps_at_a_time),
+        cmocka_unit_test(only_the_owner_may_add_media_to_an_activity_or_a_story),
+        cmocka_unit_test(setting_a_gallery_picture_pads_the_arrays_and_keeps_the_others),
+        cmocka_unit_test(the_latest_upload_of_a_place_retires_the_older_ones),
+        cmocka_unit_test(a_deleting_object_is_swept_when_it_is_old_enough_and_no_row_names_it),
+        cmocka_unit_test(a_sweep_visits_all_batches_in_order_until_the_visitor_stops),
+        cmocka_unit_test(one_connection_at_a_time_has_the_right_to_sweep),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

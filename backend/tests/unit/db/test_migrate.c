@@ -72,7 +72,7 @@ static unsigned migrate(const char *url)
     return applied;
 }
 
-static void from_nothing_the_tables_of_the_contract_exist(void **state)
+static void an_empty_database_gets_the_tables_of_the_contract(void **state)
 {
     char *url VB_CLEANUP(vb_freep) = database(state, "from_nothing");
 
@@ -96,7 +96,7 @@ static void from_nothing_the_tables_of_the_contract_exist(void **state)
                   "uuid");
 }
 
-static void an_address_is_one_user_whatever_its_case(void **state)
+static void an_address_is_unique_whatever_its_case(void **state)
 {
     char *url VB_CLEANUP(vb_freep) = database(state, "one_address");
     struct vb_db_pool *pool;
@@ -256,7 +256,7 @@ static void an_adopted_database_keeps_its_rows_and_the_type_of_its_ids(void **st
     }
 }
 
-static void new_integer_ids_follow_the_highest_that_was_there(void **state)
+static void new_integer_ids_follow_the_highest_adopted_one(void **state)
 {
     char *url VB_CLEANUP(vb_freep) = database(state, "follow");
 
@@ -267,7 +267,7 @@ static void new_integer_ids_follow_the_highest_that_was_there(void **state)
                   "36"); /* made new: uuid */
 }
 
-static void two_logins_for_one_address_are_explained_and_nothing_changes(void **state)
+static void two_logins_for_one_address_fail_with_an_explanation_and_change_nothing(void **state)
 {
     char *url VB_CLEANUP(vb_freep) = database(state, "two_logins");
     struct vb_error err = {0};
@@ -284,7 +284,7 @@ static void two_logins_for_one_address_are_explained_and_nothing_changes(void **
     assert_int_equal(migrate(url), vb_migration_count);
 }
 
-static void a_table_of_the_same_name_is_not_taken_for_ours(void **state)
+static void a_foreign_table_named_media_is_refused_with_an_explanation(void **state)
 {
     char *url VB_CLEANUP(vb_freep) = database(state, "same_name");
     struct vb_error err = {0};
@@ -297,7 +297,7 @@ static void a_table_of_the_same_name_is_not_taken_for_ours(void **state)
     assert_int_equal(migrate(url), vb_migration_count - 2); /* the first two stayed */
 }
 
-static void ten_at_once_apply_each_migration_once(void **state)
+static void ten_concurrent_copies_apply_each_migration_once(void **state)
 {
     enum { COPIES = 10 };
     char *url VB_CLEANUP(vb_freep) = database(state, "ten");
@@ -432,14 +432,14 @@ static void a_database_that_cannot_be_used_is_an_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(from_nothing_the_tables_of_the_contract_exist),
-        cmocka_unit_test(an_address_is_one_user_whatever_its_case),
+        cmocka_unit_test(an_empty_database_gets_the_tables_of_the_contract),
+        cmocka_unit_test(an_address_is_unique_whatever_its_case),
         cmocka_unit_test(deleting_a_user_keeps_what_is_left_to_delete_in_the_bucket),
         cmocka_unit_test(an_adopted_database_keeps_its_rows_and_the_type_of_its_ids),
-        cmocka_unit_test(new_integer_ids_follow_the_highest_that_was_there),
-        cmocka_unit_test(two_logins_for_one_address_are_explained_and_nothing_changes),
-        cmocka_unit_test(a_table_of_the_same_name_is_not_taken_for_ours),
-        cmocka_unit_test(ten_at_once_apply_each_migration_once),
+        cmocka_unit_test(new_integer_ids_follow_the_highest_adopted_one),
+        cmocka_unit_test(two_logins_for_one_address_fail_with_an_explanation_and_change_nothing),
+        cmocka_unit_test(a_foreign_table_named_media_is_refused_with_an_explanation),
+        cmocka_unit_test(ten_concurrent_copies_apply_each_migration_once),
         cmocka_unit_test(a_failing_migration_leaves_nothing_and_those_before_it_stay),
         cmocka_unit_test(an_edited_migration_is_refused),
         cmocka_unit_test(status_tells_applied_from_pending_and_changes_nothing),

@@ -174,7 +174,7 @@ static void nobody_joins_what_is_over(void **state)
     }
 }
 
-static void unknown_ids_are_said_to_be_so(void **state)
+static void joining_with_an_unknown_id_is_enoent(void **state)
 {
     static const char *const unknown[] = {"",
                                           "x",
@@ -213,7 +213,7 @@ static int note(void *context, const char *user_id, const char *activity_id)
     return 0;
 }
 
-static void among_tells_who_takes_part_in_what(void **state)
+static void among_visits_each_user_who_takes_part(void **state)
 {
     (void)state;
     for (size_t i = 0; i < VB_ARRAY_SIZE(kinds); i++) {
@@ -246,7 +246,7 @@ static void among_tells_who_takes_part_in_what(void **state)
     }
 }
 
-/* One of those who ask at once, on a connection of their own. */
+/* A user who joins on a thread and a connection of their own. */
 struct asker {
     pthread_t thread;
     struct vb_db_pool *pool;
@@ -266,7 +266,7 @@ static void *ask(void *context)
     return NULL;
 }
 
-/* Returns how many were let in; the others were told that it is full. */
+/* Returns how many joined; the others got -ENOSPC. */
 static unsigned ask_at_once(size_t i, const char *activity_id, bool all_the_same)
 {
     struct asker askers[PEOPLE_MAX - 1];
@@ -288,7 +288,7 @@ static unsigned ask_at_once(size_t i, const char *activity_id, bool all_the_same
     return joined;
 }
 
-static void of_many_at_once_only_as_many_join_as_there_are_places(void **state)
+static void concurrent_joins_never_exceed_the_capacity(void **state)
 {
     (void)state;
     for (size_t i = 0; i < VB_ARRAY_SIZE(kinds); i++) {
@@ -299,7 +299,7 @@ static void of_many_at_once_only_as_many_join_as_there_are_places(void **state)
     }
 }
 
-static void one_who_joins_many_times_at_once_takes_one_place(void **state)
+static void concurrent_joins_of_one_user_take_one_place(void **state)
 {
     (void)state;
     for (size_t i = 0; i < VB_ARRAY_SIZE(kinds); i++) {
@@ -315,10 +315,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(joining_twice_is_one_place_and_leaving_gives_it_back),
         cmocka_unit_test(nobody_joins_what_is_over),
-        cmocka_unit_test(unknown_ids_are_said_to_be_so),
-        cmocka_unit_test(among_tells_who_takes_part_in_what),
-        cmocka_unit_test(of_many_at_once_only_as_many_join_as_there_are_places),
-        cmocka_unit_test(one_who_joins_many_times_at_once_takes_one_place),
+        cmocka_unit_test(joining_with_an_unknown_id_is_enoent),
+        cmocka_unit_test(among_visits_each_user_who_takes_part),
+        cmocka_unit_test(concurrent_joins_never_exceed_the_capacity),
+        cmocka_unit_test(concurrent_joins_of_one_user_take_one_place),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -120,7 +120,7 @@ static void a_statement_is_prepared_once_per_connection(void **state)
     vb_db_pool_destroy(pool);
 }
 
-static void any_number_of_statements_works_on_a_bounded_number_of_prepared_ones(void **state)
+static void a_connection_prepares_a_bounded_number_of_statements(void **state)
 {
     enum { TEXTS = 700 };
     static char texts[TEXTS][32];
@@ -144,7 +144,7 @@ static void any_number_of_statements_works_on_a_bounded_number_of_prepared_ones(
     vb_db_pool_destroy(pool);
 }
 
-static void failures_are_told_apart_and_leave_the_connection_usable(void **state)
+static void each_failure_has_its_errno_and_leaves_the_connection_usable(void **state)
 {
     struct vb_db_pool *pool = pool_of(state, 1);
     struct vb_db *db = borrow(pool);
@@ -160,7 +160,7 @@ static void failures_are_told_apart_and_leave_the_connection_usable(void **state
     assert_int_equal(execute(db, "SELECT pg_sleep(5)"), -ETIMEDOUT);
     assert_int_equal(execute(db, "SELECT nonsense"), -EIO);
     assert_int_equal(execute(db, "COPY parent TO STDOUT"),
-                     -ENOTCONN); /* not for this interface: thrown away */
+                     -ENOTCONN); /* COPY is not supported: the connection is closed */
     vb_db_release(db);
 
     db = borrow(pool);
@@ -170,7 +170,7 @@ static void failures_are_told_apart_and_leave_the_connection_usable(void **state
     vb_db_pool_destroy(pool);
 }
 
-static void text_that_is_no_id_is_told_apart_and_not_repeated(void **state)
+static void text_that_is_no_id_is_edom_and_no_message_quotes_it(void **state)
 {
     static const char by_uuid[] = "SELECT 1 FROM ids WHERE u = $1",
                       by_integer[] = "SELECT 1 FROM ids WHERE i = $1";
@@ -192,7 +192,7 @@ static void text_that_is_no_id_is_told_apart_and_not_repeated(void **state)
     vb_db_pool_destroy(pool);
 }
 
-static void a_serialization_failure_asks_for_another_try(void **state)
+static void a_serialization_failure_is_eagain(void **state)
 {
     struct vb_db_pool *pool = pool_of(state, 2);
     struct vb_db *a = borrow(pool), *b = borrow(pool);
@@ -211,7 +211,7 @@ static void a_serialization_failure_asks_for_another_try(void **state)
     vb_db_pool_destroy(pool);
 }
 
-static void a_plan_outdated_by_a_migration_asks_for_another_try(void **state)
+static void a_plan_outdated_by_a_migration_is_eagain_and_the_retry_works(void **state)
 {
     static const char sql[] = "SELECT * FROM widened";
     struct vb_db_pool *pool = pool_of(state, 1);
@@ -262,7 +262,7 @@ static void committing_a_failed_transaction_is_an_error(void **state)
     vb_db_pool_destroy(pool);
 }
 
-static void one_borrower_too_many_is_told_so_in_time(void **state)
+static void a_borrower_beyond_the_limit_gets_ebusy_at_the_timeout(void **state)
 {
     struct vb_db_pool *pool = pool_of(state, 2);
     struct vb_db *a = borrow(pool), *b = borrow(pool), *c = NULL;
@@ -401,7 +401,7 @@ struct door {
     atomic_bool closing;
 };
 
-/* A server that hangs up on everybody. */
+/* A server that closes every connection at once. */
 static void *slam(void *argument)
 {
     struct door *door = argument;
@@ -436,7 +436,7 @@ static void *knock(void *argument)
     return NULL;
 }
 
-static void a_database_that_is_away_is_not_stormed(void **state)
+static void a_database_that_is_away_gets_few_connection_attempts(void **state)
 {
     enum { THREADS = 4 };
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -467,7 +467,7 @@ static void a_database_that_is_away_is_not_stormed(void **state)
     assert_in_range(atomic_load(&door.attempts), 3, THREADS + 6);
 }
 
-static void a_server_that_hangs_is_given_up_in_time(void **state)
+static void a_server_that_hangs_is_abandoned_at_the_deadline(void **state)
 {
     struct vb_test_postgres *postgres = *state;
     struct vb_db_pool *pool = pool_of(state, 3);
@@ -555,19 +555,19 @@ int main(void)
         cmocka_unit_test(parameters_reach_the_statement_as_they_are),
         cmocka_unit_test(a_session_is_utc_utf8_and_named),
         cmocka_unit_test(a_statement_is_prepared_once_per_connection),
-        cmocka_unit_test(any_number_of_statements_works_on_a_bounded_number_of_prepared_ones),
-        cmocka_unit_test(failures_are_told_apart_and_leave_the_connection_usable),
-        cmocka_unit_test(text_that_is_no_id_is_told_apart_and_not_repeated),
-        cmocka_unit_test(a_serialization_failure_asks_for_another_try),
-        cmocka_unit_test(a_plan_outdated_by_a_migration_asks_for_another_try),
+        cmocka_unit_test(a_connection_prepares_a_bounded_number_of_statements),
+        cmocka_unit_test(each_failure_has_its_errno_and_leaves_the_connection_usable),
+        cmocka_unit_test(text_that_is_no_id_is_edom_and_no_message_quotes_it),
+        cmocka_unit_test(a_serialization_failure_is_eagain),
+        cmocka_unit_test(a_plan_outdated_by_a_migration_is_eagain_and_the_retry_works),
         cmocka_unit_test(a_transaction_left_open_is_rolled_back),
         cmocka_unit_test(committing_a_failed_transaction_is_an_error),
-        cmocka_unit_test(one_borrower_too_many_is_told_so_in_time),
+        cmocka_unit_test(a_borrower_beyond_the_limit_gets_ebusy_at_the_timeout),
         cmocka_unit_test(threads_share_few_connections),
         cmocka_unit_test(a_restarted_server_is_noticed_before_the_next_statement),
         cmocka_unit_test(a_database_that_is_away_fails_at_once_and_recovers_within_a_second),
-        cmocka_unit_test(a_database_that_is_away_is_not_stormed),
-        cmocka_unit_test(a_server_that_hangs_is_given_up_in_time),
+        cmocka_unit_test(a_database_that_is_away_gets_few_connection_attempts),
+        cmocka_unit_test(a_server_that_hangs_is_abandoned_at_the_deadline),
         cmocka_unit_test(no_message_holds_the_password),
         cmocka_unit_test(metrics_show_a_pool_from_its_creation_to_its_end),
     };

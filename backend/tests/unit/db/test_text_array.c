@@ -1,4 +1,4 @@
-/* Arrays of text: what is written is read back, what the server writes is understood, and nonsense ends. */
+/* Arrays of text: written, read back, read as the server writes them, and malformed ones. */
 #include "db/text_array.h"
 
 #include <setjmp.h>
@@ -83,7 +83,7 @@ static void an_empty_array_is_written_as_the_server_does(void **state)
     vb_strbuf_release(&text);
 }
 
-static void the_forms_of_the_server_are_understood(void **state)
+static void each_form_that_the_server_writes_is_read(void **state)
 {
     (void)state;
     assert_read("{}", 0, "");
@@ -93,7 +93,7 @@ static void the_forms_of_the_server_are_understood(void **state)
     assert_read("{\"a,b\",\"c}d\",\"e\\\"f\",\"g\\\\\"}", 4, "a,b|c}d|e\"f|g\\");
 }
 
-static void what_is_no_array_of_one_dimension_is_empty(void **state)
+static void anything_but_an_array_of_one_dimension_is_empty(void **state)
 {
     (void)state;
     assert_read(NULL, 0, "");
@@ -122,8 +122,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read_back),
         cmocka_unit_test(an_empty_array_is_written_as_the_server_does),
-        cmocka_unit_test(the_forms_of_the_server_are_understood),
-        cmocka_unit_test(what_is_no_array_of_one_dimension_is_empty),
+        cmocka_unit_test(each_form_that_the_server_writes_is_read),
+        cmocka_unit_test(anything_but_an_array_of_one_dimension_is_empty),
         cmocka_unit_test(a_truncated_array_ends),
     };
 

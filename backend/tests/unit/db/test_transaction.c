@@ -1,4 +1,4 @@
-/* Transactions against a real PostgreSQL: as a whole or not at all, and again when another came in the way. */
+/* Transactions against a real PostgreSQL: commit, roll back, and retry after a collision. */
 #include "db/query.h"
 #include "db/transaction.h"
 
@@ -69,7 +69,7 @@ static void assert_value(int expected)
     assert_int_equal(atoi(PQgetvalue(row, 0, 0)), expected);
 }
 
-/* Work that counts up and then says what it was told to, the first times that it is run. */
+/* Work that counts up, and then returns `result` for its first `failures` runs. */
 struct work {
     int result;
     unsigned failures, runs;
@@ -85,7 +85,7 @@ static int count_up(struct vb_db *on, void *context, struct vb_error *err)
     return r == 0 && work->runs <= work->failures ? vb_error_set(err, -work->result, "as told") : r;
 }
 
-static void what_succeeds_is_committed(void **state)
+static void work_that_succeeds_is_committed(void **state)
 {
     struct work work = {0};
 
@@ -106,11 +106,11 @@ static void an_error_rolls_back_and_is_returned_at_once(void **state)
     assert_int_equal(work.runs, 1);
     assert_value(0);
     work = (struct work){0};
-    assert_int_equal(vb_db_transact(db, count_up, &work, NULL), 0); /* the connection is as good as before */
+    assert_int_equal(vb_db_transact(db, count_up, &work, NULL), 0); /* the connection still works */
     assert_value(1);
 }
 
-static void what_collided_is_run_again_as_if_for_the_first_time(void **state)
+static void work_that_collided_is_rolled_back_and_retried(void **state)
 {
     struct work work = {-EAGAIN, 4, 0};
 
@@ -120,7 +120,7 @@ static void what_collided_is_run_again_as_if_for_the_first_time(void **state)
     assert_value(1);
 }
 
-static void the_fifth_collision_is_the_last(void **state)
+static void the_fifth_collision_is_returned(void **state)
 {
     struct work work = {-EAGAIN, 1000, 0};
 
@@ -145,7 +145,7 @@ static int count_up_after_another(struct vb_db *on, void *context, struct vb_err
     return r == 0 ? count_up(on, work, err) : r;
 }
 
-static void a_serialization_failure_is_such_a_collision(void **state)
+static void a_serialization_failure_is_retried(void **state)
 {
     struct work work = {0};
 
@@ -158,11 +158,11 @@ static void a_serialization_failure_is_such_a_collision(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(what_succeeds_is_committed, empty),
+        cmocka_unit_test_setup(work_that_succeeds_is_committed, empty),
         cmocka_unit_test_setup(an_error_rolls_back_and_is_returned_at_once, empty),
-        cmocka_unit_test_setup(what_collided_is_run_again_as_if_for_the_first_time, empty),
-        cmocka_unit_test_setup(the_fifth_collision_is_the_last, empty),
-        cmocka_unit_test_setup(a_serialization_failure_is_such_a_collision, empty),
+        cmocka_unit_test_setup(work_that_collided_is_rolled_back_and_retried, empty),
+        cmocka_unit_test_setup(the_fifth_collision_is_returned, empty),
+        cmocka_unit_test_setup(a_serialization_failure_is_retried, empty),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

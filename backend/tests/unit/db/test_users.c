@@ -172,7 +172,7 @@ static void a_refresh_token_is_used_once(void **state)
     }
 }
 
-static void an_expired_refresh_token_is_said_to_be_expired_and_then_forgotten(void **state)
+static void an_expired_refresh_token_is_ekeyexpired_and_later_deleted(void **state)
 {
     struct vb_db *db = databases[0].db;
     struct vb_user user VB_CLEANUP(vb_user_release) = insert_user(db, "dora@example.com");
@@ -233,7 +233,7 @@ static void an_upload_and_a_key_are_reserved_once(void **state)
     }
 }
 
-static void media_of_a_deleted_user_remember_what_is_left_to_delete(void **state)
+static void media_rows_of_a_deleted_user_name_the_objects_to_delete(void **state)
 {
     (void)state;
     for (size_t i = 0; i < VB_ARRAY_SIZE(kinds); i++) {
@@ -272,9 +272,9 @@ int main(void)
         cmocka_unit_test(an_address_is_unique_in_any_case),
         cmocka_unit_test(text_that_is_no_id_means_no_user),
         cmocka_unit_test(a_refresh_token_is_used_once),
-        cmocka_unit_test(an_expired_refresh_token_is_said_to_be_expired_and_then_forgotten),
+        cmocka_unit_test(an_expired_refresh_token_is_ekeyexpired_and_later_deleted),
         cmocka_unit_test(an_upload_and_a_key_are_reserved_once),
-        cmocka_unit_test(media_of_a_deleted_user_remember_what_is_left_to_delete),
+        cmocka_unit_test(media_rows_of_a_deleted_user_name_the_objects_to_delete),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
