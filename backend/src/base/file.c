@@ -118,13 +118,13 @@ int vb_dir_sync(const char *path)
 static int fill_and_rename(int fd, const char *temporary, const char *path, const void *data, size_t size,
                            mode_t mode)
 {
-    int rc = vb_write_all(fd, data, size);
+    int r = vb_write_all(fd, data, size);
 
-    if (rc == 0 && (fchmod(fd, mode) < 0 || fsync(fd) < 0 || rename(temporary, path) < 0))
-        rc = -errno;
-    if (rc < 0)
+    if (r == 0 && (fchmod(fd, mode) < 0 || fsync(fd) < 0 || rename(temporary, path) < 0))
+        r = -errno;
+    if (r < 0)
         unlink(temporary);
-    return rc;
+    return r;
 }
 
 int vb_file_write_durable(const char *path, const void *data, size_t size, mode_t mode, struct vb_error *err)
@@ -134,12 +134,12 @@ int vb_file_write_durable(const char *path, const void *data, size_t size, mode_
     /* Of a name that no other writer of the same path has, in this process or another. */
     char *temporary VB_CLEANUP(vb_freep) = vb_xasprintf("%s/.tmp-XXXXXX", folder);
     int fd VB_CLEANUP(vb_closep) = mkostemp(temporary, O_CLOEXEC);
-    int rc = fd < 0 ? -errno : fill_and_rename(fd, temporary, path, data, size, mode);
+    int r = fd < 0 ? -errno : fill_and_rename(fd, temporary, path, data, size, mode);
 
-    if (rc == 0)
-        rc = vb_dir_sync(folder);
-    if (rc < 0)
-        return vb_error_set(err, -rc, "%s cannot be written: %s", path, strerror(-rc));
+    if (r == 0)
+        r = vb_dir_sync(folder);
+    if (r < 0)
+        return vb_error_set(err, -r, "%s cannot be written: %s", path, strerror(-r));
     return 0;
 }
 

@@ -129,7 +129,7 @@ static void enqueue(struct vb_pool *pool, struct vb_job *job)
 int vb_pool_submit(struct vb_pool *pool, struct vb_job *job)
 {
     unsigned long accepted; /* jobs that run, or that a worker is free to take, or that wait beyond those */
-    int rc = 0;
+    int r = 0;
 
     pthread_mutex_lock(&pool->lock);
     vb_assert(!pool->stopping);
@@ -137,14 +137,14 @@ int vb_pool_submit(struct vb_pool *pool, struct vb_job *job)
     if (accepted >= pool->threads && pool->threads < pool->threads_max)
         start_worker(pool);
     if (pool->threads == 0 || accepted >= (unsigned long)pool->threads + pool->queue_max) {
-        rc = -EAGAIN;
+        r = -EAGAIN;
     } else {
         enqueue(pool, job);
     }
     pthread_mutex_unlock(&pool->lock);
-    if (rc == 0) /* without the lock: on a busy core whom it wakes runs at once, and would only run into it */
+    if (r == 0) /* without the lock: on a busy core whom it wakes runs at once, and would only run into it */
         pthread_cond_signal(&pool->work);
-    return rc;
+    return r;
 }
 
 void vb_pool_stats(struct vb_pool *pool, struct vb_pool_stats *ret_stats)

@@ -120,7 +120,7 @@ void vb_http_answer_strbuf(struct vb_http_request *request, int status, const ch
 
     if (!text) {
         vb_strbuf_release(body);
-        vb_http_error(request_of(request), 500, "internal", "the answer could not be put together");
+        vb_http_error(request_of(request), 500, "internal", "The answer could not be put together");
         return;
     }
     response = MHD_create_response_from_buffer(size, text, MHD_RESPMEM_MUST_FREE);

@@ -41,7 +41,7 @@ size_t vb_http_take_body(struct request *request, const char *data, size_t size)
     if (!grow_chunk(request, request->chunk_size + size)) {
         request->body_failed = true;
         request->chunk_size = 0;
-        vb_http_error(request, 503, "overloaded", "memory is short; try again in a second");
+        vb_http_error(request, 503, "overloaded", "The server is out of memory; try again in a second");
         return size;
     }
     if (size > request->chunk_capacity - request->chunk_size)

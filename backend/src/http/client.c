@@ -158,8 +158,8 @@ static int explain_connect(const struct vb_transfer *transfer, struct vb_error *
 
     curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &os_error);
     if (os_error == EHOSTUNREACH || os_error == ENETUNREACH || os_error == EADDRNOTAVAIL)
-        return vb_error_set(err, EHOSTUNREACH, "There is no route to %s", transfer->origin);
-    return vb_error_set(err, ECONNREFUSED, "Nothing accepts connections at %s", transfer->origin);
+        return vb_error_set(err, EHOSTUNREACH, "no route leads to %s", transfer->origin);
+    return vb_error_set(err, ECONNREFUSED, "nothing accepts connections at %s", transfer->origin);
 }
 
 static int explain(const struct vb_transfer *transfer, CURLcode code, struct vb_error *err)
@@ -169,9 +169,9 @@ static int explain(const struct vb_transfer *transfer, CURLcode code, struct vb_
     int r;
 
     if (transfer->failure == EFBIG)
-        return vb_error_set(err, EFBIG, "The answer of %s is larger than is allowed here", origin);
+        return vb_error_set(err, EFBIG, "the answer of %s is larger than the limit", origin);
     if (transfer->failure == ECANCELED)
-        return vb_error_set(err, ECANCELED, "The exchange with %s was broken off", origin);
+        return vb_error_set(err, ECANCELED, "the exchange with %s was cancelled", origin);
     switch (code) {
     case CURLE_OK:
         return 0;
@@ -179,16 +179,16 @@ static int explain(const struct vb_transfer *transfer, CURLcode code, struct vb_
         return explain_connect(transfer, err);
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
-        return vb_error_set(err, EHOSTUNREACH, "The name of %s is unknown to the name server", origin);
+        return vb_error_set(err, EHOSTUNREACH, "the name server does not know the host of %s", origin);
     case CURLE_OPERATION_TIMEDOUT:
         if (!transfer->connected)
             return vb_error_set(err, ETIMEDOUT, "%s did not accept a connection in time", origin);
         return vb_error_set(err, ETIMEDOUT, "%s did not answer in time", origin);
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
-        r = vb_error_set(err, EIO, "The TLS certificate of %s is not to be trusted: %s", origin, detail);
+        r = vb_error_set(err, EIO, "the TLS certificate of %s is not trusted: %s", origin, detail);
         vb_error_hint(err,
-                      "Install the package ca-certificates, or the certificate authority of that server");
+                      "install the package ca-certificates, or the certificate authority of that server");
         return r;
     case CURLE_GOT_NOTHING:
     case CURLE_RECV_ERROR:
@@ -196,7 +196,7 @@ static int explain(const struct vb_transfer *transfer, CURLcode code, struct vb_
     case CURLE_PARTIAL_FILE:
         return vb_error_set(err, EIO, "%s closed the connection before its answer was complete", origin);
     default:
-        return vb_error_set(err, EIO, "The exchange with %s failed: %s", origin, detail);
+        return vb_error_set(err, EIO, "the exchange with %s failed: %s", origin, detail);
     }
 }
 

@@ -183,7 +183,8 @@ static int read_origin(struct vb_transfer *transfer, bool *ret_local, struct vb_
     curl_free(host);
     curl_free(port);
     curl_url_cleanup(url);
-    return good ? 0 : vb_error_set(err, EINVAL, "The address of a request is not an http:// or https:// URL");
+    return good ? 0
+                : vb_error_set(err, EINVAL, "the URL of a request does not begin with http:// or https://");
 }
 
 static void append_header(struct vb_transfer *transfer, const char *line)
@@ -204,7 +205,7 @@ static int set_headers(struct vb_transfer *transfer, bool has_body, struct vb_er
 
         if (!colon || colon == *header || strpbrk(*header, "\r\n"))
             return vb_error_set(err, EINVAL,
-                                "A header of the request to %s has no name or holds a line break",
+                                "a header of the request to %s has no name or holds a line break",
                                 transfer->origin);
         expect_given |= strncasecmp(*header, "Expect:", 7) == 0;
         type_given |= strncasecmp(*header, "Content-Type:", 13) == 0;
@@ -266,7 +267,7 @@ int vb_transfer_prepare(struct vb_transfer *transfer, struct vb_error *err)
     has_body = exchange->body_size != 0 || exchange->read || strcmp(exchange->method, "PUT") == 0 ||
                strcmp(exchange->method, "POST") == 0 || strcmp(exchange->method, "PATCH") == 0;
     if (!is_method(exchange->method) || (exchange->body_size < 0 && !exchange->read))
-        return vb_error_set(err, EINVAL, "A request has no proper method or body size");
+        return vb_error_set(err, EINVAL, "the method or the body size of a request is not valid");
     r = read_origin(transfer, &local, err);
     if (r < 0)
         return r;

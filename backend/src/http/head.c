@@ -148,7 +148,7 @@ bool vb_http_read_head(struct request *request, const char *method, const char *
     find_client(request);
     info = MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     if (info && info->header_size > request->server->config.header_max_bytes) {
-        vb_http_error(request, 431, "headers_too_large", "the request line and headers are too large");
+        vb_http_error(request, 431, "headers_too_large", "The request line and headers are too large");
         return false;
     }
     if (!is_unambiguous(&framing, version)) {
@@ -158,7 +158,7 @@ bool vb_http_read_head(struct request *request, const char *method, const char *
         return false;
     }
     if (!http->target || !split_target(http) || !read_content_length(&framing, &http->content_length)) {
-        vb_http_error(request, 400, "bad_request", "the request target or Content-Length is malformed");
+        vb_http_error(request, 400, "bad_request", "The request target or Content-Length is malformed");
         return false;
     }
     return true;

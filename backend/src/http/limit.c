@@ -29,7 +29,8 @@ bool vb_http_take_token(struct vb_http_request *http, struct vb_ratelimit *limit
     if (r == 0)
         return true;
     vb_http_add_headerf(http, "Retry-After", "%u", retry_after_s);
-    snprintf(detail, sizeof(detail), "too many requests from this %s; wait as Retry-After says", name);
+    snprintf(detail, sizeof(detail), "Too many requests from this %s; wait as long as Retry-After says",
+             name);
     vb_http_error(request, 429, "rate_limited", detail);
     return false;
 }

@@ -46,12 +46,13 @@ static void answer_no_route(struct request *request, unsigned allowed)
     char list[VB_HTTP_METHODS_SIZE];
 
     if (!allowed) {
-        vb_http_error(request, 404, "not_found", "there is nothing at this path");
+        vb_http_error(request, 404, "not_found", "There is nothing at this path");
         return;
     }
     vb_http_list_methods(allowed, list);
     vb_http_add_header(&request->http, "Allow", list);
-    vb_http_error(request, 405, "method_not_allowed", "this path does not take that method; see Allow");
+    vb_http_error(request, 405, "method_not_allowed",
+                  "This path does not take that method; Allow lists those it takes");
 }
 
 static bool within_rate(struct request *request)
@@ -83,7 +84,7 @@ static void begin(struct request *request, const char *method, const char *versi
         return;
     if (http->content_length > route->body_max ||
         (http->content_length == VB_HTTP_LENGTH_UNKNOWN && route->body_max == 0)) {
-        vb_http_error(request, 413, "payload_too_large", "the body is larger than this path takes");
+        vb_http_error(request, 413, "payload_too_large", "The body is larger than this path takes");
         return;
     }
     vb_strbuf_init(&http->body, (size_t)(route->body ? 0 : route->body_max));
@@ -112,9 +113,9 @@ static enum MHD_Result finish_receiving(struct request *request)
     vb_http_phase(request->peer, CONNECTION_BUSY);
     request->stage = STAGE_WORKING;
     if (request->body_too_large) {
-        vb_http_error(request, 413, "payload_too_large", "the body is larger than this path takes");
+        vb_http_error(request, 413, "payload_too_large", "The body is larger than this path takes");
     } else if (vb_strbuf_failed(&request->http.body)) {
-        vb_http_error(request, 503, "overloaded", "memory is short; try again in a second");
+        vb_http_error(request, 503, "overloaded", "The server is out of memory; try again in a second");
     } else if (!(route->flags & VB_ROUTE_INLINE) || request->chunk_size > 0) {
         vb_http_hand_over(request, route->handle);
         return MHD_YES;
@@ -125,7 +126,7 @@ static enum MHD_Result finish_receiving(struct request *request)
             return MHD_YES;
         }
         if (!request->response)
-            vb_http_error(request, 500, "internal", "the handler gave no answer");
+            vb_http_error(request, 500, "internal", "The handler gave no answer");
     }
     return send_answer(request);
 }

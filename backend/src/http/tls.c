@@ -16,12 +16,12 @@
 static int read_pem(const char *path, char **ret_pem, struct vb_error *err)
 {
     struct vb_strbuf text;
-    int rc;
+    int r;
 
     vb_strbuf_init(&text, PEM_MAX);
     vb_strbuf_adds(&text, "");
-    rc = vb_file_read(path, &text, err);
-    if (rc < 0) {
+    r = vb_file_read(path, &text, err);
+    if (r < 0) {
         vb_strbuf_release(&text);
         return vb_error_hint(
             err, "give the paths of a certificate and its key as PEM files that this user may read");
@@ -80,37 +80,37 @@ static int check(struct vb_tls *tls, const char *certificate_path, const char *k
     X509 *certificate = NULL;
     EVP_PKEY *key = NULL;
     int days = 0, seconds = 0;
-    int rc = parse_certificate(tls->certificate_pem, certificate_path, &certificate, err);
+    int r = parse_certificate(tls->certificate_pem, certificate_path, &certificate, err);
 
-    if (rc == 0)
-        rc = parse_key(tls->key_pem, key_path, &key, err);
-    if (rc == 0 && X509_check_private_key(certificate, key) != 1) {
+    if (r == 0)
+        r = parse_key(tls->key_pem, key_path, &key, err);
+    if (r == 0 && X509_check_private_key(certificate, key) != 1) {
         vb_error_set(err, EINVAL, "the key in %s is not that of the certificate in %s", key_path,
                      certificate_path);
-        rc = vb_error_hint(err, "in a file of several, the server's own certificate comes first");
+        r = vb_error_hint(err, "in a file of several, the server's own certificate comes first");
     }
-    if (rc == 0) {
+    if (r == 0) {
         ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(certificate));
         tls->seconds_left = (int64_t)days * 86400 + seconds;
     }
     X509_free(certificate);
     EVP_PKEY_free(key);
-    return rc;
+    return r;
 }
 
 int vb_tls_load(const char *certificate_path, const char *key_path, struct vb_tls **ret_tls,
                 struct vb_error *err)
 {
     struct vb_tls *tls = vb_xcalloc(1, sizeof(*tls));
-    int rc = read_pem(certificate_path, &tls->certificate_pem, err);
+    int r = read_pem(certificate_path, &tls->certificate_pem, err);
 
-    if (rc == 0)
-        rc = read_pem(key_path, &tls->key_pem, err);
-    if (rc == 0)
-        rc = check(tls, certificate_path, key_path, err);
-    if (rc < 0) {
+    if (r == 0)
+        r = read_pem(key_path, &tls->key_pem, err);
+    if (r == 0)
+        r = check(tls, certificate_path, key_path, err);
+    if (r < 0) {
         vb_tls_free(tls);
-        return rc;
+        return r;
     }
     *ret_tls = tls;
     return 0;

@@ -59,11 +59,11 @@ static void run_job(struct vb_job *job)
         request->body_failed = request->response != NULL;
     }
     if (request->work && !request->response && waited_too_long(request)) {
-        refuse_overload(request, "no worker was free in time; try again in a second");
+        refuse_overload(request, "No worker was free in time; try again in a second");
     } else if (request->work && !request->response) {
         request->work(http);
         if (!request->parked && !request->response)
-            vb_http_error(request, 500, "internal", "the handler gave no answer");
+            vb_http_error(request, 500, "internal", "The handler gave no answer");
     }
     if (!request->work)
         vb_http_phase(request->peer, CONNECTION_BODY);
@@ -94,6 +94,6 @@ void vb_http_hand_over(struct request *request, void (*work)(struct vb_http_requ
         vb_http_phase(request->peer, CONNECTION_BODY);
     request->chunk_size = 0;
     request->body_failed = true;
-    refuse_overload(request, "all workers are busy; try again in a second");
+    refuse_overload(request, "All workers are busy; try again in a second");
     MHD_resume_connection(request->connection);
 }

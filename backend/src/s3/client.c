@@ -84,7 +84,7 @@ int vb_s3_put_file(struct vb_s3_client *client, const char *key, int fd, int64_t
 
     vb_s3_call_init(&call, client, "PUT", key, "", 0);
     if (size < 0)
-        return vb_error_set(err, EINVAL, "A file cannot have a negative size");
+        return vb_error_set(err, EINVAL, "a file cannot have a negative size");
     if (size > VB_S3_MULTIPART_MIN)
         return vb_s3_put_multipart(client, key, fd, size, options, ret_object, err);
     r = vb_s3_call_body_file(&call, fd, 0, size, err);
@@ -105,7 +105,7 @@ int vb_s3_head(struct vb_s3_client *client, const char *key, struct vb_s3_object
     if (r < 0)
         return r;
     if (call.object.size < 0)
-        return vb_error_set(err, EIO, "S3 does not tell the size of \"%s\"", key);
+        return vb_error_set(err, EIO, "S3 sent no size for \"%s\"", key);
     if (ret_object)
         *ret_object = call.object;
     return 0;
@@ -120,7 +120,7 @@ int vb_s3_get(struct vb_s3_client *client, const char *key, int64_t offset, int6
 
     vb_s3_call_init(&call, client, "GET", key, "", 0);
     if (offset < 0 || size == 0 || size > INT64_MAX - offset)
-        return vb_error_set(err, EINVAL, "The range asked for of \"%s\" is empty or negative", key);
+        return vb_error_set(err, EINVAL, "the range asked for of \"%s\" is empty or negative", key);
     call.get.sink = sink;
     call.get.context = context;
     call.get.offset = offset;
@@ -151,7 +151,7 @@ int vb_s3_get_data(struct vb_s3_client *client, const char *key, int64_t offset,
     int r = vb_s3_get(client, key, offset, size, if_match, add_to_strbuf, out, ret_object, err);
 
     if (r == -ECANCELED && vb_strbuf_failed(out))
-        return vb_error_set(err, EFBIG, "\"%s\" is larger than the %zu bytes allowed here", key, out->max);
+        return vb_error_set(err, EFBIG, "\"%s\" is larger than the limit of %zu bytes", key, out->max);
     return r;
 }
 
@@ -175,7 +175,7 @@ int vb_s3_copy(struct vb_s3_client *client, const char *from_key, const char *to
 
     vb_s3_call_init(&call, client, "PUT", to_key, "", 0);
     if (length == 0 || length > VB_S3_KEY_MAX || !vb_utf8_valid(from_key, length))
-        return vb_error_set(err, EINVAL, "An S3 key must be UTF-8 of 1 to %d bytes", VB_S3_KEY_MAX);
+        return vb_error_set(err, EINVAL, "an S3 key must be UTF-8 of 1 to %d bytes", VB_S3_KEY_MAX);
     vb_strbuf_init(&source, 4096);
     vb_strbuf_addf(&source, "/%s/", client->bucket);
     vb_percent_encode(&source, from_key, length, true);
@@ -201,9 +201,9 @@ int vb_s3_head_bucket(struct vb_s3_client *client, struct vb_error *err)
     vb_s3_call_init(&call, client, "HEAD", NULL, "", 0);
     r = vb_s3_call_perform(&call, err);
     if (r == -ENOENT) {
-        r = vb_error_set(err, ENOENT, "There is no bucket \"%s\" at %s://%s", client->bucket,
+        r = vb_error_set(err, ENOENT, "there is no bucket \"%s\" at %s://%s", client->bucket,
                          client->endpoint.scheme, client->endpoint.host);
-        vb_error_hint(err, "Check S3_BUCKET_NAME and the endpoint, or create the bucket");
+        vb_error_hint(err, "check S3_BUCKET_NAME and the endpoint, or create the bucket");
     }
     return r;
 }
@@ -226,8 +226,8 @@ int vb_s3_create_bucket(struct vb_s3_client *client, struct vb_error *err)
     if (r < 0 && strcmp(call.failure.code, "BucketAlreadyOwnedByYou") == 0)
         return 0;
     if (r < 0 && strcmp(call.failure.code, "BucketAlreadyExists") == 0) {
-        r = vb_error_set(err, EEXIST, "The bucket name \"%s\" is taken by somebody else", client->bucket);
-        vb_error_hint(err, "Names of buckets are unique in all of AWS: choose another S3_BUCKET_NAME");
+        r = vb_error_set(err, EEXIST, "the bucket name \"%s\" belongs to another account", client->bucket);
+        vb_error_hint(err, "names of buckets are unique in all of AWS: choose another S3_BUCKET_NAME");
     }
     return r;
 }

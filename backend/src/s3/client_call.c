@@ -82,8 +82,8 @@ int vb_s3_call_body_file(struct vb_s3_call *call, int fd, int64_t offset, int64_
 
         if (r < 0) {
             vb_hash_release(&hash);
-            return vb_error_set(err, r == -ENODATA ? EIO : -r, "The file for \"%s\" cannot be read: %s",
-                                call->key, r == -ENODATA ? "it is shorter than was said" : strerror(-r));
+            return vb_error_set(err, r == -ENODATA ? EIO : -r, "the file for \"%s\" cannot be read: %s",
+                                call->key, r == -ENODATA ? "it is shorter than announced" : strerror(-r));
         }
         vb_hash_update(&hash, buffer, take);
         done += (int64_t)take;
@@ -157,7 +157,7 @@ static int sign_headers(struct vb_s3_call *call, const char *path, struct vb_are
 
     vb_strbuf_init(&authorization, 16 * 1024);
     if (vb_credentials_get(client->credentials, &snapshot) < 0)
-        return vb_error_set(err, EKEYEXPIRED, "The AWS credentials have ended and could not be renewed");
+        return vb_error_set(err, EKEYEXPIRED, "the AWS credentials have expired and could not be renewed");
     credentials = vb_credentials_sigv4(&snapshot);
     vb_clock_format_amz_date(now_s, date);
     headers[count++] = (struct vb_sigv4_header){"host", client->endpoint.host};
@@ -178,17 +178,17 @@ static int sign_headers(struct vb_s3_call *call, const char *path, struct vb_are
     }
     explicit_bzero(snapshot.secret_access_key, sizeof(snapshot.secret_access_key));
     if (r < 0 || vb_strbuf_failed(&authorization))
-        return vb_error_set(err, EINVAL, "The S3 request cannot be signed");
+        return vb_error_set(err, EINVAL, "the S3 request cannot be signed");
 
     lines = vb_arena_calloc(arena, (count + 2) * sizeof(*lines));
     if (lines)
         lines[count] = vb_arena_printf(arena, "authorization: %s", authorization.data);
     if (!lines || !lines[count])
-        return vb_error_set(err, ENOMEM, "The S3 request is too large");
+        return vb_error_set(err, ENOMEM, "the headers of the S3 request are too large");
     for (size_t i = 0; i < count; i++) {
         lines[i] = vb_arena_printf(arena, "%s: %s", headers[i].name, headers[i].value);
         if (!lines[i])
-            return vb_error_set(err, ENOMEM, "The S3 request is too large");
+            return vb_error_set(err, ENOMEM, "the headers of the S3 request are too large");
     }
     *ret_lines = lines;
     return 0;
@@ -210,14 +210,14 @@ static int attempt(struct vb_s3_call *call, struct vb_error *err)
     vb_strbuf_addf(&url, "%s://%s", client->endpoint.scheme, client->endpoint.host);
     path_at = url.length;
     vb_s3_endpoint_path(&client->endpoint, call->key, &url);
-    r = vb_strbuf_failed(&url) ? vb_error_set(err, EINVAL, "The address of an S3 request is too long")
+    r = vb_strbuf_failed(&url) ? vb_error_set(err, EINVAL, "the URL of an S3 request is too long")
                                : sign_headers(call, url.data + path_at, &arena, &lines, err);
     if (r < 0)
         return r;
     if (call->query[0])
         vb_strbuf_addf(&url, "?%s", call->query);
     if (vb_strbuf_failed(&url))
-        return vb_error_set(err, EINVAL, "The address of an S3 request is too long");
+        return vb_error_set(err, EINVAL, "the URL of an S3 request is too long");
 
     call->exchange = (struct vb_http_exchange){.method = call->method,
                                                .url = url.data,
@@ -250,14 +250,14 @@ static int explain_exchange(const struct vb_s3_call *call, int r, struct vb_erro
             vb_error_prefix(err, "S3 cannot be reached for bucket \"%s\"", call->client->bucket);
         return r;
     case EFBIG:
-        return vb_error_set(err, EFBIG, "The answer of S3 about bucket \"%s\" is too large",
+        return vb_error_set(err, EFBIG, "the answer of S3 about bucket \"%s\" is too large",
                             call->client->bucket);
     case EPROTO:
-        return vb_error_set(err, EIO, "S3 has sent other bytes of \"%s\" than those asked for", call->key);
+        return vb_error_set(err, EIO, "S3 sent other bytes of \"%s\" than the range asked for", call->key);
     case EIO:
-        return vb_error_set(err, EIO, "The file for \"%s\" can no longer be read", call->key);
+        return vb_error_set(err, EIO, "the file for \"%s\" can no longer be read", call->key);
     default:
-        return vb_error_set(err, ECANCELED, "The call about \"%s\" was broken off", call->key);
+        return vb_error_set(err, ECANCELED, "the call about \"%s\" was cancelled", call->key);
     }
 }
 
@@ -301,12 +301,12 @@ static bool wait_to_repeat(const struct vb_s3_call *call)
 static int check_call(const struct vb_s3_call *call, struct vb_error *err)
 {
     if (call->too_many_headers)
-        return vb_error_set(err, EINVAL, "An S3 object cannot have so much metadata");
+        return vb_error_set(err, EINVAL, "the metadata of an S3 object is too large");
     if (call->key) {
         size_t length = strlen(call->key);
 
         if (length == 0 || length > VB_S3_KEY_MAX || !vb_utf8_valid(call->key, length))
-            return vb_error_set(err, EINVAL, "An S3 key must be UTF-8 of 1 to %d bytes", VB_S3_KEY_MAX);
+            return vb_error_set(err, EINVAL, "an S3 key must be UTF-8 of 1 to %d bytes", VB_S3_KEY_MAX);
     }
     return 0;
 }

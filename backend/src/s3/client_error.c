@@ -123,7 +123,7 @@ static const char *hint_for(const struct vb_s3_call *call)
         {"ExpiredToken", "Renew the temporary credentials: AWS_SESSION_TOKEN has ended"},
         {"InvalidToken", "Check AWS_SESSION_TOKEN, and that it belongs to the access key"},
         {"RequestTimeTooSkewed", "Set this machine's clock: it differs from S3's by more than 15 minutes"},
-        {"NoSuchBucket", "Check S3_BUCKET_NAME and the endpoint, or create the bucket"},
+        {"NoSuchBucket", "check S3_BUCKET_NAME and the endpoint, or create the bucket"},
         {"AccessDenied", "Allow this in the IAM policy of the credentials and in the bucket's policy"},
         {"EntityTooLarge", "Objects above 5 GiB need a multipart upload"},
     };
@@ -163,10 +163,10 @@ int vb_s3_call_explain(const struct vb_s3_call *call, struct vb_error *err)
         r = vb_error_set(err, EIO, "S3 refuses %s: the bucket is not in region \"%s\" (%s, HTTP %d)", what,
                          client->region, failure->code[0] ? failure->code : "moved", call->status);
         if (failure->region[0])
-            vb_error_hint(err, "Set AWS_REGION=%s, and S3_ENDPOINT, if set, to one of that region",
+            vb_error_hint(err, "set AWS_REGION=%s, and S3_ENDPOINT, if set, to one of that region",
                           failure->region);
         else
-            vb_error_hint(err, "Set AWS_REGION to the region of the bucket");
+            vb_error_hint(err, "set AWS_REGION to the region of the bucket");
         return r;
     }
     if (failure->code[0] || failure->message[0])

@@ -121,7 +121,7 @@ static int list_page(struct vb_s3_client *client, const char *prefix, struct pag
     vb_percent_encode(&query, prefix, strlen(prefix), false);
     vb_s3_call_init(&call, client, "GET", NULL, query.data, PAGE_MAX);
     if (vb_strbuf_failed(&query))
-        return vb_error_set(err, EINVAL, "The prefix of a listing is longer than %d bytes", VB_S3_KEY_MAX);
+        return vb_error_set(err, EINVAL, "the prefix of a listing is longer than %d bytes", VB_S3_KEY_MAX);
     call.result = "ListBucketResult";
     r = vb_s3_call_perform(&call, err);
     if (r < 0)
@@ -135,10 +135,9 @@ static int list_page(struct vb_s3_client *client, const char *prefix, struct pag
         r = vb_xml_read(&reader, call.response.data, call.response.length, NULL);
     }
     if (r == -ECANCELED)
-        return vb_error_set(err, ECANCELED, "The listing of bucket \"%s\" was broken off", client->bucket);
+        return vb_error_set(err, ECANCELED, "the listing of bucket \"%s\" was cancelled", client->bucket);
     if (r < 0 || page->empty_key || vb_strbuf_failed(&page->token))
-        return vb_error_set(err, EIO, "S3 has sent a listing of bucket \"%s\" that makes no sense",
-                            client->bucket);
+        return vb_error_set(err, EIO, "S3 sent a malformed listing of bucket \"%s\"", client->bucket);
     return 0;
 }
 
@@ -156,7 +155,8 @@ int vb_s3_list(struct vb_s3_client *client, const char *prefix,
         r = list_page(client, prefix ? prefix : "", &page, err);
         /* A token that repeats, or none where there must be one, would go round for ever. */
         if (r == 0 && page.truncated && (!page.token.length || strcmp(page.token.data, last) == 0))
-            r = vb_error_set(err, EIO, "S3 does not tell how the listing of bucket \"%s\" goes on",
+            r = vb_error_set(err, EIO,
+                             "S3 sent a truncated listing of bucket \"%s\" without a token for the next page",
                              client->bucket);
         free(last);
         last = vb_xstrdup(page.token.data);

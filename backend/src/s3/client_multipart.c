@@ -65,7 +65,7 @@ static int write_query(const char *before, const char *id, char query[QUERY_SIZE
     vb_strbuf_adds(&text, "uploadId=");
     vb_percent_encode(&text, id, strlen(id), false);
     if (vb_strbuf_failed(&text))
-        return vb_error_set(err, EINVAL, "The id of a multipart upload is too long");
+        return vb_error_set(err, EINVAL, "the id of a multipart upload is too long");
     memcpy(query, text.data, text.length + 1);
     return 0;
 }
@@ -83,7 +83,7 @@ int vb_s3_multipart_create(struct vb_s3_client *client, const char *key, const s
     if (r < 0)
         return r;
     if (pick_element(&call, "InitiateMultipartUploadResult/UploadId", ret_id, VB_S3_UPLOAD_ID_SIZE) < 0)
-        return vb_error_set(err, EIO, "S3 has given no id for the upload of \"%s\"", key);
+        return vb_error_set(err, EIO, "S3 gave no id for the upload of \"%s\"", key);
     return 0;
 }
 
@@ -149,7 +149,7 @@ static int complete(struct vb_s3_call *call, const struct vb_s3_part *parts, siz
     object = call->object;
     if (r == 0) {
         if (pick_element(call, "CompleteMultipartUploadResult/ETag", object.etag, sizeof(object.etag)) < 0)
-            return vb_error_set(err, EIO, "S3 has given no ETag for \"%s\"", call->key);
+            return vb_error_set(err, EIO, "S3 gave no ETag for \"%s\"", call->key);
     } else if (call->attempt == 1 || strcmp(call->failure.code, "NoSuchUpload") != 0 ||
                !is_complete(call->client, call->key, size, count, &object)) {
         return r;
@@ -174,7 +174,7 @@ int vb_s3_multipart_complete(struct vb_s3_client *client, const char *key, const
     vb_strbuf_init(&body, COMPLETE_BODY_MAX);
     write_parts(parts, count, &body);
     if (vb_strbuf_failed(&body))
-        return vb_error_set(err, ENOMEM, "The list of parts of \"%s\" is too long", key);
+        return vb_error_set(err, ENOMEM, "the list of parts of \"%s\" is too long", key);
     vb_s3_call_init(&call, client, "POST", key, query, 0);
     call.result = "CompleteMultipartUploadResult";
     vb_s3_call_header(&call, "content-type", "application/xml");
@@ -215,8 +215,7 @@ static int send_part(struct transfer *transfer, int64_t offset, int64_t size, st
     if (r < 0)
         return r;
     if (!call.object.etag[0])
-        return vb_error_set(err, EIO, "S3 has given no ETag for part %u of \"%s\"", part->number,
-                            transfer->key);
+        return vb_error_set(err, EIO, "S3 gave no ETag for part %u of \"%s\"", part->number, transfer->key);
     memcpy(part->etag, call.object.etag, sizeof(part->etag));
     transfer->count++;
     return 0;

@@ -22,15 +22,15 @@ int vb_s3_presign(struct vb_s3_client *client, const struct vb_s3_presign *presi
     vb_strbuf_reserve(&path, 400);
     vb_strbuf_reserve(&host, 200);
     if (length == 0 || length > VB_S3_KEY_MAX || !vb_utf8_valid(presign->key, length))
-        return vb_error_set(err, EINVAL, "An S3 key must be UTF-8 of 1 to %d bytes", VB_S3_KEY_MAX);
+        return vb_error_set(err, EINVAL, "an S3 key must be UTF-8 of 1 to %d bytes", VB_S3_KEY_MAX);
     if (presign->expires_s == 0 || presign->expires_s > VB_SIGV4_EXPIRES_MAX_S)
-        return vb_error_set(err, EINVAL, "A presigned URL can be valid for 1 second to 7 days");
+        return vb_error_set(err, EINVAL, "a presigned URL can be valid for 1 second to 7 days");
     vb_s3_endpoint_path(endpoint, presign->key, &path);
     vb_s3_endpoint_host(endpoint, presign->host, &host);
     if (vb_strbuf_failed(&path) || vb_strbuf_failed(&host) || strpbrk(host.data, "/?#@\\ \t\r\n"))
-        return vb_error_set(err, EINVAL, "The host of a presigned URL is malformed");
+        return vb_error_set(err, EINVAL, "the host of a presigned URL is malformed");
     if (vb_credentials_get(client->credentials, &snapshot) < 0)
-        return vb_error_set(err, EKEYEXPIRED, "The AWS credentials have ended and could not be renewed");
+        return vb_error_set(err, EKEYEXPIRED, "the AWS credentials have expired and could not be renewed");
 
     struct vb_sigv4_credentials credentials = vb_credentials_sigv4(&snapshot);
     struct vb_presign form = {.method = presign->method,
@@ -46,7 +46,7 @@ int vb_s3_presign(struct vb_s3_client *client, const struct vb_s3_presign *presi
     r = vb_sigv4_presign(&form, &credentials, out);
     explicit_bzero(snapshot.secret_access_key, sizeof(snapshot.secret_access_key));
     if (r < 0)
-        return vb_error_set(err, -r, "The URL for \"%s\" cannot be presigned", presign->key);
+        return vb_error_set(err, -r, "the URL for \"%s\" cannot be presigned", presign->key);
     return 0;
 }
 

@@ -153,7 +153,7 @@ static int read_page(struct vb_s3_client *client, const char *key, const struct 
 
     vb_s3_call_init(&call, client, "GET", key, query->data, PAGE_MAX);
     if (vb_strbuf_failed(query))
-        return vb_error_set(err, EINVAL, "What a listing of multipart uploads is to begin with is too long");
+        return vb_error_set(err, EINVAL, "the prefix of a listing of multipart uploads is too long");
     call.result = key ? "ListPartsResult" : "ListMultipartUploadsResult";
     r = vb_s3_call_perform(&call, err);
     if (r < 0)
@@ -162,9 +162,8 @@ static int read_page(struct vb_s3_client *client, const char *key, const struct 
     page->part = (struct vb_s3_part){.size = -1};
     r = vb_xml_read(&reader, call.response.data, call.response.length, NULL);
     if (r == -ECANCELED)
-        return vb_error_set(err, ECANCELED, "The listing of multipart uploads was broken off");
-    return r < 0 ? vb_error_set(err, EIO, "S3 has sent a listing of multipart uploads that makes no sense")
-                 : 0;
+        return vb_error_set(err, ECANCELED, "the listing of multipart uploads was cancelled");
+    return r < 0 ? vb_error_set(err, EIO, "S3 sent a malformed listing of multipart uploads") : 0;
 }
 
 static void add_parameter(struct vb_strbuf *query, const char *name, const char *value)
@@ -178,7 +177,8 @@ static void add_parameter(struct vb_strbuf *query, const char *name, const char 
 
 static int endless(struct vb_error *err)
 {
-    return vb_error_set(err, EIO, "S3 does not tell how the listing of multipart uploads goes on");
+    return vb_error_set(
+        err, EIO, "S3 sent a truncated listing of multipart uploads without a marker for the next page");
 }
 
 int vb_s3_multipart_parts(struct vb_s3_client *client, const char *key, const char *id,

@@ -116,7 +116,7 @@ static int start_renewing(struct vb_credentials_provider *provider, struct vb_er
     r = vb_periodic_start(&provider->renewer, &(struct vb_periodic_config){
                                                   "credentials", wait_ms(provider, now_s), renew, provider});
     if (r < 0)
-        return vb_error_set(err, -r, "The thread that renews AWS credentials cannot be started: %s",
+        return vb_error_set(err, -r, "the thread that renews AWS credentials cannot be started: %s",
                             strerror(-r));
     return 0;
 }
@@ -136,13 +136,13 @@ static int ask_endpoints(struct vb_credentials_provider *provider, const struct 
     if (r == 0)
         return 0;
     vb_error_set(
-        err, -r, "No AWS credentials were found: %s; %s%s", nothing_set->message,
+        err, -r, "no AWS credentials found: %s; %s%s", nothing_set->message,
         provider->source.container_url
             ? ""
             : "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_CONTAINER_CREDENTIALS_FULL_URI are not set; ",
         cause.message);
     vb_error_hint(
-        err, "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the ECS task or the EC2 instance a "
+        err, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the ECS task or the EC2 instance a "
              "role");
     return r;
 }

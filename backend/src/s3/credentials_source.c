@@ -114,8 +114,9 @@ int vb_credentials_source_init(struct vb_credentials_source *source, struct vb_e
     if (relative && relative[0] != '/')
         return vb_error_set(err, EINVAL, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI does not begin with \"/\"");
     if (!relative && full && !may_be_asked(full)) {
-        vb_error_set(err, EINVAL, "AWS_CONTAINER_CREDENTIALS_FULL_URI must not be asked for credentials");
-        vb_error_hint(err, "Use https, or http on a loopback address or the ECS or EKS endpoint");
+        vb_error_set(err, EINVAL,
+                     "AWS_CONTAINER_CREDENTIALS_FULL_URI names a host that plain http may not be used with");
+        vb_error_hint(err, "use https, or http on a loopback address or the ECS or EKS endpoint");
         return -EINVAL;
     }
     if (relative || full) {
@@ -177,7 +178,7 @@ static int ask(struct vb_http_client *http, const char *method, const char *url,
         if (r == 0 && exchange.status == 200) {
             vb_strbuf_add(out, exchange.response.data, exchange.response.length);
             release_secret(&exchange.response);
-            return vb_strbuf_failed(out) ? vb_error_set(err, EFBIG, "the answer is too long") : 0;
+            return vb_strbuf_failed(out) ? vb_error_set(err, EFBIG, "its answer is too long") : 0;
         }
         release_secret(&exchange.response);
         if (attempt >= attempts || !worth_another_try(r, exchange.status))
@@ -207,9 +208,9 @@ static int parse_answer(const struct vb_strbuf *answer, struct vb_credentials *r
               json_text(json, "Token")))
         r = vb_error_set(err, EPROTO, "its answer holds no usable AccessKeyId and SecretAccessKey");
     else if (expiration[0] && vb_clock_parse_iso8601(expiration, &expires_ms) < 0)
-        r = vb_error_set(err, EPROTO, "its answer holds an Expiration that is no date");
+        r = vb_error_set(err, EPROTO, "the Expiration in its answer is not a date");
     else if (expiration[0] && expires_ms / 1000 <= vb_clock_realtime_s())
-        r = vb_error_set(err, EKEYEXPIRED, "it gives credentials that have expired already");
+        r = vb_error_set(err, EKEYEXPIRED, "its credentials have expired already");
     json_decref(json);
     if (r < 0)
         return r;
@@ -262,7 +263,7 @@ static int fetch_container(const struct vb_credentials_source *source, struct vb
     if (r == 0)
         r = parse_answer(&answer, ret_credentials, err);
     if (r < 0)
-        vb_error_prefix(err, "The container's credentials endpoint");
+        vb_error_prefix(err, "the container's credentials endpoint");
     return r;
 }
 

@@ -139,7 +139,7 @@ static void on_doctype(void *context, const XML_Char *name, const XML_Char *syst
 
     (void)name, (void)system_id, (void)public_id, (void)has_internal_subset;
     stop(reading,
-         vb_error_set(reading->err, EINVAL, "the XML has a document type declaration, which is refused"));
+         vb_error_set(reading->err, EINVAL, "the XML has a document type declaration, which is not allowed"));
 }
 
 static void on_start(void *context, const XML_Char *name, const XML_Char **attributes)

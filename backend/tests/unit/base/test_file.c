@@ -331,15 +331,15 @@ static void reading_without_memory_is_not_called_too_large(void **state)
 {
     struct vb_strbuf out VB_CLEANUP(vb_strbuf_release);
     struct vb_error err;
-    int rc;
+    int r;
 
     (void)state;
     vb_file_write_durable(in_folder("f"), "0123456789", 10, 0600, NULL);
     vb_strbuf_init(&out, 100);
     fail_all_allocations_after(0);
-    rc = vb_file_read(in_folder("f"), &out, &err);
+    r = vb_file_read(in_folder("f"), &out, &err);
     stop_failing_allocations();
-    assert_int_equal(rc, -ENOMEM);
+    assert_int_equal(r, -ENOMEM);
     assert_int_equal(err.code, ENOMEM);
 }
 
