@@ -40,7 +40,7 @@ void *vb_arena_alloc(struct vb_arena *arena, size_t size)
 
     if (size > arena->max - arena->used || size > SIZE_MAX / 2)
         return NULL;
-    if (size == 0) /* still a place of its own, so that NULL only ever means failure */
+    if (size == 0) /* its own byte: NULL means failure alone */
         size = 1;
     size = (size + align - 1) & ~(align - 1);
     if (size > (size_t)(arena->end - arena->next)) {

@@ -49,7 +49,8 @@ int64_t vb_clock_monotonic_us(void)
     return read_clock(CLOCK_MONOTONIC, 1000000);
 }
 
-/* Breaks a time into UTC fields; years outside 0-9999 are held at the edge, as no text form here has room. */
+/* Breaks a time into UTC fields. Years outside 0-9999 become the nearest of those: no text form here has room
+ * for them. */
 static void split_utc(int64_t time_s, struct tm *ret_tm)
 {
     time_t t = (time_t)time_s;
@@ -124,8 +125,8 @@ void vb_clock_format_http_date(int64_t time_s, char buffer[VB_CLOCK_HTTP_DATE_SI
     memcpy(to, " GMT", 5);
 }
 
-/* Turns UTC fields into a time; refuses a day that its month does not have and the like. Second 60 is a leap
- * second and counts as the first of the next minute. */
+/* Turns UTC fields into a time; refuses impossible ones such as 31 June. Second 60 is a leap second and
+ * counts as the first of the next minute. */
 static int join_utc(struct tm *tm, int64_t *ret_time_s)
 {
     const int leap = tm->tm_sec == 60;
@@ -215,8 +216,8 @@ static const char *scan_field(const char *text, char field, struct tm *tm)
     }
 }
 
-/* The little of strptime() that is needed here, but exact (fixed widths, no stray blanks, case counts) and
- * the same in every locale. Returns what follows the form, or NULL. */
+/* A small strptime() that is exact (fixed widths, no stray blanks, case counts) and the same in every locale.
+ * Returns what follows the form, or NULL. */
 static const char *scan(const char *text, const char *form, struct tm *tm)
 {
     for (; text && *form; form++) {

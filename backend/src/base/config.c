@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Our own text, so never reached; what an error message has room for is vb_config_finish()'s business. */
+/* Never reached: the text is our own. vb_config_finish() fits it into an error message. */
 #define PROBLEMS_MAX_BYTES 65536
 
 void vb_config_init(struct vb_config *config)
@@ -117,7 +117,7 @@ const char *vb_config_url(struct vb_config *config, const char *name, const char
     return url;
 }
 
-/* Appends the names of the variables with a problem: what each line of the problems starts with. */
+/* Appends the names of the variables that have a problem: each line of the problems begins with one. */
 static void add_names(struct vb_strbuf *out, const char *problems)
 {
     const char *separator = "";

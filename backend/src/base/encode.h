@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The value of a hexadecimal digit of either case; negative for any other character. A table (16 + the value), as the
- * digits of random bytes leave branches to chance. */
+/* The value of a hexadecimal digit of either case; negative for any other character. A table (16 + the
+ * value), as the digits of random bytes leave branches to chance. */
 extern const unsigned char vb_hex_values[256];
 static inline int vb_hex_digit(char digit)
 {
@@ -35,8 +35,8 @@ size_t vb_base64url_encode(const void *data, size_t size, char *buffer);
 int vb_base64_decode(const char *text, size_t length, void *buffer, size_t capacity, size_t *ret_size);
 int vb_base64url_decode(const char *text, size_t length, void *buffer, size_t capacity, size_t *ret_size);
 
-/* Whether percent-encoding leaves the byte as it is: A-Z a-z 0-9 - _ . ~ (unreserved in RFC 3986 2.3), and '/' if
- * keep_slash. */
+/* Whether percent-encoding leaves the byte as it is: A-Z a-z 0-9 - _ . ~ (unreserved in RFC 3986 2.3), and
+ * '/' if keep_slash. */
 extern const bool vb_percent_plain[2][256];
 static inline bool vb_percent_is_plain(unsigned char byte, bool keep_slash)
 {
@@ -54,7 +54,7 @@ static inline char *vb_percent_write(char *to, unsigned char byte)
  * the UriEncode() of "Create a signed AWS API request". */
 void vb_percent_encode(struct vb_strbuf *out, const char *data, size_t size, bool keep_slash);
 /* Appends the decoded text; plus_is_space as in application/x-www-form-urlencoded. Returns 0, or -EINVAL for
- * a '%' without two digits (out is then to be thrown away). The result may hold NUL and any other byte. */
+ * a '%' without two digits (out is useless then). The result may hold NUL and any other byte. */
 int vb_percent_decode(struct vb_strbuf *out, const char *text, size_t length, bool plus_is_space);
 
 /* True if the text is well-formed UTF-8 (RFC 3629: no surrogates, no over-long forms, up to U+10FFFF). */

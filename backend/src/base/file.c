@@ -92,7 +92,7 @@ int vb_file_read(const char *path, struct vb_strbuf *out, struct vb_error *err)
     }
 }
 
-/* Not by O_TMPFILE, which containers' overlays know only of late. */
+/* Not by O_TMPFILE: the overlay file systems of containers support it only since recently. */
 int vb_file_scratch(void)
 {
     const char *folder = getenv("TMPDIR");
@@ -131,7 +131,7 @@ int vb_file_write_durable(const char *path, const void *data, size_t size, mode_
 {
     char *copy VB_CLEANUP(vb_freep) = vb_xstrdup(path);
     const char *folder = dirname(copy);
-    /* Of a name that no other writer of the same path has, in this process or another. */
+    /* With a name that no other writer of the same path uses, in this process or another. */
     char *temporary VB_CLEANUP(vb_freep) = vb_xasprintf("%s/.tmp-XXXXXX", folder);
     int fd VB_CLEANUP(vb_closep) = mkostemp(temporary, O_CLOEXEC);
     int r = fd < 0 ? -errno : fill_and_rename(fd, temporary, path, data, size, mode);

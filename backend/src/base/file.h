@@ -17,8 +17,7 @@ int vb_pwrite_all(int fd, const void *data, size_t size, off_t offset);
 /* Reads exactly size bytes at the offset. Returns 0, -ENODATA when the file is shorter, or -errno. */
 int vb_pread_all(int fd, void *data, size_t size, off_t offset);
 
-/* Appends a whole file to out, as far as out->max allows. Returns 0, -EFBIG or -errno (out is then to be
- * thrown away). */
+/* Appends a whole file to out, as far as out->max allows. Returns 0, -EFBIG or -errno (out is useless then). */
 int vb_file_read(const char *path, struct vb_strbuf *out, struct vb_error *err);
 
 /* Replaces path by a file with this content and mode: a temporary neighbour, fsync, rename, fsync of the
@@ -27,15 +26,15 @@ int vb_file_read(const char *path, struct vb_strbuf *out, struct vb_error *err);
  * or -errno. */
 int vb_file_write_durable(const char *path, const void *data, size_t size, mode_t mode, struct vb_error *err);
 
-/* A file without a name in TMPDIR or /tmp, open for reading and writing; it ends with its descriptor. Returns that or
- * -errno. */
+/* A file without a name in TMPDIR or /tmp, open for reading and writing; it ends with its descriptor. Returns
+ * that or -errno. */
 int vb_file_scratch(void);
 
 /* Flushes the entries of the folder itself. Returns 0 or -errno. */
 int vb_dir_sync(const char *path);
 
-/* Makes the folder and what is missing above it (that with mode 0755). An existing folder is no error and
- * keeps its mode. Returns 0 or -errno. */
+/* Makes the folder, and its missing parents with mode 0755. An existing folder is no error and keeps its
+ * mode. Returns 0 or -errno. */
 int vb_mkdir_parents(const char *path, mode_t mode, struct vb_error *err);
 
 /* Opens path (created with mode 0600) and takes an exclusive lock on it, which ends with the descriptor or

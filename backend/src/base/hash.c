@@ -138,9 +138,9 @@ void vb_hash_data(enum vb_hash_algorithm algorithm, const void *data, size_t siz
 }
 
 /*
- * Requests are signed and verified over a few hundred bytes, where EVP's own work costs as much as the hashing.
- * OpenSSL's SHA256_* functions run the same code without it, and their state is plain memory, so that that of
- * an HMAC's key can be kept and copied. OpenSSL 3 calls them deprecated, as they know of no providers.
+ * Signatures cover a few hundred bytes, for which EVP's own work costs as much as the hashing. OpenSSL's
+ * SHA256_* functions run the same code without that work. Their state is plain memory, so an HMAC key's state
+ * can be kept and copied. OpenSSL 3 calls them deprecated because they ignore providers.
  */
 void vb_sha256(const void *data, size_t size, unsigned char digest[VB_SHA256_SIZE])
 {

@@ -1,6 +1,6 @@
 /*
  * Digests and checksums: SHA-256, SHA-1, MD5 and HMAC-SHA-256 from OpenSSL 3 (each algorithm fetched once),
- * the CRCs that S3 knows from our own tables. Thread-safe but for sharing one struct that changes.
+ * the CRCs of S3 from our own tables. Thread-safe, except that threads must not share a struct that changes.
  */
 #ifndef VB_BASE_HASH_H
 #define VB_BASE_HASH_H
@@ -42,8 +42,8 @@ void vb_hash_data(enum vb_hash_algorithm algorithm, const void *data, size_t siz
 void vb_sha256(const void *data, size_t size, unsigned char digest[VB_SHA256_SIZE]);
 void vb_sha256_hex(const void *data, size_t size, char hex[2 * VB_SHA256_SIZE + 1]);
 
-/* RFC 2104. A key with the part of the work done that depends on nothing else: what is signed with again and
- * again. It holds the key, in effect: wipe it as one. */
+/* RFC 2104. A key with the work done that depends on the key alone, for keys that sign again and again. It is
+ * as secret as the key: wipe it. */
 struct vb_hmac_key {
     uint32_t inner[28], outer[28]; /* states of SHA-256 after the padded key */
 };

@@ -85,8 +85,9 @@ static size_t sequence_length(const char *text, size_t left)
 #define EACH_BYTE(value) (0x0101010101010101ULL * (value))
 #define HIGH_BITS        EACH_BYTE(0x80)
 
-/* Whether any of eight bytes needs a look: control characters, '"', '\\', DEL and what is not ASCII. The zero-byte test of
- * "Hacker's Delight" 6-1; it may claim too much next to a byte that does need a look, never too little. */
+/* Whether one of eight bytes may need an escape: a control character, '"', '\\', DEL or a byte above ASCII.
+ * The zero-byte test of "Hacker's Delight" 6-1: next to such a byte it may report another one by mistake, but
+ * it misses none. */
 static bool any_special(uint64_t eight)
 {
     uint64_t quote = eight ^ EACH_BYTE('"'), backslash = eight ^ EACH_BYTE('\\'),
@@ -97,7 +98,7 @@ static bool any_special(uint64_t eight)
             HIGH_BITS) != 0;
 }
 
-/* Length of the run at text that stands for itself: printable ASCII but for '"' and '\\'. */
+/* Length of the run at text that needs no escape: printable ASCII without '"' and '\\'. */
 static size_t plain_run(const char *text, size_t length)
 {
     size_t i = 0;

@@ -1,8 +1,7 @@
 /*
- * A reader for flat JSON objects (RFC 8259): members are strings, integers, true, false or null. It allocates and
- * copies nothing, for what is read with every request: an access token's claims, a ticket's three fields. It
- * refuses everything else that JSON may hold, so a refusal does not mean that the text is not JSON: where it
- * may be, ask jansson next.
+ * A reader for flat JSON objects (RFC 8259): members are strings, integers, true, false or null. It allocates
+ * and copies nothing. It reads what comes with every request: an access token's claims, a ticket's three
+ * fields. It refuses all other JSON. A refused text may still be JSON: give it to jansson next.
  */
 #ifndef VB_BASE_JSON_FLAT_H
 #define VB_BASE_JSON_FLAT_H
@@ -19,7 +18,7 @@ struct vb_json_flat {
 enum vb_json_flat_kind { VB_JSON_FLAT_TEXT, VB_JSON_FLAT_INTEGER, VB_JSON_FLAT_WORD };
 
 struct vb_json_flat_member {
-    const char *name; /* as it stands, escapes and all, like text: into what is read, without a NUL */
+    const char *name; /* as written, with its escapes; points into the input, no NUL; so does text */
     size_t name_length;
     enum vb_json_flat_kind kind;
     const char *text; /* VB_JSON_FLAT_TEXT */

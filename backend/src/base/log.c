@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* POSIX promises that no more than this much goes into a pipe whole, whoever else writes to it. */
+/* The most that POSIX writes to a pipe as one piece while others write to it, too. */
 #define LINE_MAX_BYTES PIPE_BUF
 #define TEXT_CUT_BYTES 256
 
@@ -79,8 +79,8 @@ static void add_json(struct vb_strbuf *line, const char *time, enum vb_log_level
     vb_json_object_end(&json);
 }
 
-/* Control characters would let a peer forge lines or steer the terminal: they are shown as '?', those of
- * Unicode (U+0080-U+009F) and the bytes they could be taken from among them. */
+/* Control characters would let a peer forge lines or steer the terminal: the log shows them as '?'. That
+ * includes those of Unicode (U+0080-U+009F) and stray bytes that a terminal may take for them. */
 static void add_printable(struct vb_strbuf *line, const char *text, size_t text_max)
 {
     const size_t length = strnlen(text, text_max);

@@ -70,7 +70,8 @@ static uint64_t read_limit(const char *root, const char *folder, const char *gro
     return first_number(text, &limit) ? limit : UINT64_MAX;
 }
 
-/* Of the group and of all above it; group is cut. In a container the group itself may not be there, but what is above. */
+/* The least limit of the group and its ancestors; group is cut. In a container only the ancestors may be
+ * visible. */
 static uint64_t limit_of_group(const char *root, const char *folder, char *group, const char *file)
 {
     uint64_t limit = read_limit(root, folder, group, file);

@@ -197,7 +197,7 @@ static int open_descriptors(void)
     while (readdir(dir))
         count++;
     closedir(dir);
-    return count - 3; /* ".", ".." and the one that reads */
+    return count - 3; /* ".", ".." and the descriptor that reads */
 }
 
 /* Seconds since 1970, or 0. The kernel counts from its own start: proc(5), field 22 of stat. */

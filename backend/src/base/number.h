@@ -1,9 +1,10 @@
 /*
  * Whole numbers and their digits: the one parser and the one writer.
  *
- * The parser is strict. It takes digits alone: no sign, no blank, no prefix, nothing after them; leading zeros are
- * digits like others. The text has a length and needs no NUL. Each function returns 0, -EINVAL for text that is no
- * number (the empty text, too), or -ERANGE for a number outside the bounds; ret_value is untouched on failure.
+ * The parser is strict. It takes digits alone: no sign, no blank, no prefix, nothing after them; leading
+ * zeros are digits like others. The text has a length and needs no NUL. Each function returns 0, -EINVAL for
+ * text that is no number (the empty text, too), or -ERANGE for a number outside the bounds; ret_value is
+ * untouched on failure.
  */
 #ifndef VB_BASE_NUMBER_H
 #define VB_BASE_NUMBER_H
@@ -22,8 +23,8 @@ size_t vb_digits_length(const char *text, size_t max_length);
 size_t vb_hex_digits_length(const char *text, size_t max_length);
 
 #define VB_UINT_DIGITS_MAX 20
-/* Writes the digits, VB_UINT_DIGITS_MAX at the most and no NUL, and returns where they end. printf would be most of
- * the time of an answer. */
+/* Writes the digits, VB_UINT_DIGITS_MAX at the most and no NUL, and returns where they end. printf would be
+ * most of the time of an answer. */
 char *vb_uint_write(char *to, uint64_t value);
 /* The same with leading zeros, or the last digits alone, so that there are exactly that many. */
 char *vb_uint_write_fixed(char *to, unsigned value, unsigned digits);

@@ -17,7 +17,7 @@ struct vb_pool {
     char name[16];
     pthread_mutex_t lock;
     pthread_cond_t work;  /* a job was queued, or stopping was set */
-    struct vb_job *first; /* by rank, then as they came */
+    struct vb_job *first; /* sorted by rank, then by arrival */
     unsigned queued, queue_max;
     unsigned running;
     unsigned threads, threads_max;
@@ -111,7 +111,7 @@ uint64_t vb_job_owner(const char *text)
     return hash ? hash : 1;
 }
 
-/* Walks the queue, which is short but in times when it does not matter. The lock is held. */
+/* Walks the queue: it is long only under overload, when this cost does not matter. The lock is held. */
 static void enqueue(struct vb_pool *pool, struct vb_job *job)
 {
     struct vb_job **at;
@@ -128,7 +128,7 @@ static void enqueue(struct vb_pool *pool, struct vb_job *job)
 
 int vb_pool_submit(struct vb_pool *pool, struct vb_job *job)
 {
-    unsigned long accepted; /* jobs that run, or that a worker is free to take, or that wait beyond those */
+    unsigned long accepted; /* running and queued */
     int r = 0;
 
     pthread_mutex_lock(&pool->lock);
@@ -142,7 +142,7 @@ int vb_pool_submit(struct vb_pool *pool, struct vb_job *job)
         enqueue(pool, job);
     }
     pthread_mutex_unlock(&pool->lock);
-    if (r == 0) /* without the lock: on a busy core whom it wakes runs at once, and would only run into it */
+    if (r == 0) /* without the lock: on a busy core the woken worker runs at once and would block on it */
         pthread_cond_signal(&pool->work);
     return r;
 }

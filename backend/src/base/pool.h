@@ -1,6 +1,6 @@
 /*
- * A bounded pool of worker threads for work that blocks. When its queue is full it refuses, and the caller
- * answers 503 with Retry-After. Its queue is fair: everybody's first job goes before anybody's second. Thread-safe.
+ * A bounded pool of worker threads for work that blocks. A full queue refuses, and the caller answers 503
+ * with Retry-After. The queue is fair: it serves owners round robin. Thread-safe.
  */
 #ifndef VB_BASE_POOL_H
 #define VB_BASE_POOL_H
@@ -14,21 +14,23 @@ struct vb_pool;
  * returns or hands it on. */
 struct vb_job {
     void (*run)(struct vb_job *job);
-    uint64_t owner;      /* vb_job_owner(); 0: nobody's, which waits for none of its like */
-    struct vb_job *next; /* the pool's, as what follows */
-    unsigned rank;       /* how many of the same owner were waiting when it came */
+    uint64_t owner;      /* vb_job_owner(); 0: none, and the job counts as the first of its owner */
+    struct vb_job *next; /* the pool's, like rank */
+    unsigned rank;       /* its round: how many jobs of the same owner were queued before it */
 };
 
-/* Whose a job is, by any text that tells one from another; "" or NULL: nobody's. Two may be taken for one, rarely. */
+/* The owner of a job, from any text that tells owners apart; "" or NULL: none. Two texts rarely give the same
+ * owner. */
 uint64_t vb_job_owner(const char *text);
 
-/* name: at most 15 letters and '-', shown by ps, gdb and as a label of the gauges vibe_pool_running and vibe_pool_queued. threads: how many at the most (started as needed, then
- * kept). queue_max: jobs waiting beyond those running. */
+/* name: at most 15 letters and '-'; ps, gdb and the gauges vibe_pool_running and vibe_pool_queued show it.
+ * threads: the most there will be; they are started as needed and then kept. queue_max: queued jobs beyond
+ * the running ones. */
 struct vb_pool *vb_pool_create(const char *name, unsigned threads, unsigned queue_max);
-/* Runs what is queued, waits for it and frees the pool. No submit may follow. */
+/* Runs the queued jobs, waits for them and frees the pool. No submit may follow. */
 void vb_pool_destroy(struct vb_pool *pool);
 
-/* Returns 0, or -EAGAIN when the queue is full, or when not one thread could be started. */
+/* Returns 0, or -EAGAIN when the queue is full or no thread could be started. */
 int vb_pool_submit(struct vb_pool *pool, struct vb_job *job);
 
 struct vb_pool_stats {

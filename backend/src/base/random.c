@@ -18,7 +18,7 @@ static __thread struct {
 } stock;
 static pthread_once_t watching_forks = PTHREAD_ONCE_INIT;
 
-/* A child must not hand out what its parent will: it starts with an empty stock. */
+/* A child must not hand out the same bytes as its parent: it starts with an empty stock. */
 static void forget_stock(void)
 {
     explicit_bzero(&stock, sizeof(stock));

@@ -1,9 +1,9 @@
 /*
- * Waiting: the only place that sleeps or waits with a timeout. All of it runs on the monotonic clock, so a wall
- * clock that is set neither stalls nor hurries anything.
+ * Waiting: the only place that sleeps or waits with a timeout. All of it runs on the monotonic clock, so a
+ * wall clock that is set neither stalls nor hurries anything.
  *
- * A deadline is a time of vb_clock_monotonic_ms(). Each wait here ends at a deadline or is interrupted; which one
- * to use:
+ * A deadline is a time of vb_clock_monotonic_ms(). Each wait here ends at a deadline or is interrupted; which
+ * one to use:
  *
  *   a condition variable, until a deadline      vb_cond_init, vb_cond_wait_until
  *   a semaphore, until a deadline               vb_sem_wait_until
@@ -23,7 +23,8 @@
 
 #define VB_NO_DEADLINE INT64_MAX
 
-/* The deadline that is ms from now. A negative ms has passed; more than the clock can count is VB_NO_DEADLINE. */
+/* The deadline that is ms from now. A negative ms has passed; more than the clock can count is
+ * VB_NO_DEADLINE. */
 int64_t vb_deadline_after(int64_t ms);
 /* How long until the deadline; 0 once it has passed. */
 int64_t vb_deadline_left_ms(int64_t deadline_ms);
@@ -43,8 +44,9 @@ void vb_sleep_ms(int64_t ms);
 void vb_sleep_us(int64_t us);
 
 /*
- * Back-off. failures: how many in a row, from 1. The wait is first_ms, then twice that for each further failure,
- * up to max_ms. */
+ * Back-off. failures: how many in a row, from 1. The wait is first_ms, then twice that for each further
+ * failure,
+ */
 int64_t vb_backoff_ms(int64_t first_ms, int64_t max_ms, unsigned failures);
 /* A random time within percent of ms, so that copies that started together do not stay together. */
 int64_t vb_jitter_ms(int64_t ms, unsigned percent);
@@ -64,8 +66,8 @@ struct vb_poll {
 
 /* The first pause, and the longest: each is twice as long as the one before. */
 struct vb_poll vb_poll_start(int64_t deadline_ms, int64_t pause_us, int64_t pause_max_us);
-/* Sleeps until it is time to ask again and returns true; returns false when the deadline has passed. It asks once
- * more at the deadline: no pause goes beyond it. */
+/* Sleeps until it is time to ask again and returns true; returns false when the deadline has passed. It asks
+ * once more at the deadline: no pause goes beyond it. */
 bool vb_poll_pause(struct vb_poll *poll);
 
 /*
@@ -102,12 +104,12 @@ struct vb_periodic_config {
     const char *name; /* of the thread, 15 characters at most */
     int64_t first_ms; /* before the first run; 0: at once */
     /* One run. Returns for how many milliseconds to wait before the next; VB_NO_DEADLINE: until woken.
-     * vb_backoff_ms and vb_jitter_ms help to compute it. Long work asks vb_periodic_stopping() now and then. */
+     * vb_backoff_ms and vb_jitter_ms help to compute it. Long work asks vb_periodic_stopping() at times. */
     int64_t (*run)(void *context);
     void *context;
 };
 
-/* Returns 0, or a negative errno when the thread cannot be started. Signals are not delivered to the thread. */
+/* Returns 0, or a negative errno when the thread cannot be started. The thread receives no signals. */
 int vb_periodic_start(struct vb_periodic *periodic, const struct vb_periodic_config *config);
 /* Runs now instead of at the end of the present wait; while a run is in progress, once more after it. */
 void vb_periodic_wake(struct vb_periodic *periodic);

@@ -63,8 +63,8 @@ bool vb_http_has_header(const struct vb_http_request *request, const char *name)
     return false;
 }
 
-/* What the server says with its answers, where the handler has not said it itself. Probes need none of it, and come
- * all day. */
+/* What the server says with its answers, where the handler has not said it itself. Probes need none of it,
+ * and come all day. */
 static void add_own_headers(const struct request *request, struct MHD_Response *response)
 {
     const struct vb_http_config *config = &request->server->config;

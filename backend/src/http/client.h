@@ -25,7 +25,7 @@ struct vb_http_client_config {
 
 struct vb_http_client *vb_http_client_create(const struct vb_http_client_config *config);
 void vb_http_client_destroy(struct vb_http_client *client);
-/* Breaks off, within a second, every exchange under way, and all later ones: -ECANCELED. For the end. */
+/* Cancels all exchanges in flight, within a second, and all later ones: -ECANCELED. For shutting down. */
 void vb_http_client_cancel(struct vb_http_client *client);
 
 #define VB_HTTP_CLIENT_HEADER_MAX ((size_t)64 * 1024) /* bytes of all headers of an answer */
@@ -36,16 +36,15 @@ struct vb_http_exchange {
     const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
     const void *body;           /* sent as it is; or */
     int64_t body_size;          /* VB_HTTP_CLIENT_SIZE_UNKNOWN (with read only): sent in chunks */
-    int64_t (*read)(void *context, char *buffer,
-                    size_t capacity); /* … pulled: bytes, 0 at the end, negative: abort */
-    int (*rewind)(
-        void *context);  /* starts read over, when a kept connection turns out to be closed; may be NULL */
+    /* … pulled: returns the bytes read, 0 at the end, negative to abort. */
+    int64_t (*read)(void *context, char *buffer, size_t capacity);
+    /* Starts read over, when a kept connection turns out to be closed; may be NULL. */
+    int (*rewind)(void *context);
     unsigned timeout_ms; /* the whole exchange; 0: 30000; on_header may raise it */
     /* Called as the final (not 1xx) answer comes, with status set already; each may be NULL; a negative
      * result aborts. Trailers are not reported. */
     int (*on_header)(void *context, const char *name, const char *value);
-    int (*on_body)(void *context, const char *data,
-                   size_t size); /* NULL: collected into response, up to its max */
+    int (*on_body)(void *context, const char *data, size_t size); /* NULL: collected into response */
     void *context;
     /* answered */
     int status;

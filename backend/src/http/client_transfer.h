@@ -9,8 +9,7 @@
 
 #include <curl/curl.h>
 
-/* Begun with what stands under "given" (and easy fresh from curl_easy_reset()); lives until curl is done with
- * it. */
+/* The caller fills "given"; easy is fresh from curl_easy_reset(). Lives until curl is done with it. */
 struct vb_transfer {
     /* given */
     struct vb_http_exchange *exchange;
@@ -23,12 +22,12 @@ struct vb_transfer {
     char origin[300];           /* scheme://host:port, for messages */
     char detail[CURL_ERROR_SIZE];
 
-    /* under way */
+    /* in flight */
     int64_t started_ms, moved_ms; /* monotonic; when it began, and when a byte went either way last */
     int64_t sent;                 /* of a body in memory */
     size_t header_bytes;
     bool connected, final_headers, headers_done;
-    int failure; /* why a callback or a deadline has ended it, a positive errno; 0: neither has */
+    int failure; /* why a callback or a deadline ended it, a positive errno; 0: neither did */
 };
 
 /* Returns 0, or -EINVAL for an exchange that cannot be sent. */

@@ -1,4 +1,4 @@
-/* Clients' connections: their list, what each is doing, and the watchdog that closes those which take too long. */
+/* Clients' connections: their list, the phase of each, and the watchdog that closes slow ones. */
 #include "http/internal.h"
 
 #include "base/clock.h"
@@ -81,8 +81,8 @@ void vb_http_on_connection(void *cls, struct MHD_Connection *mhd, void **socket_
 }
 
 /*
- * Whether the client has closed its side. libmicrohttpd uses edge-triggered epoll and misses a FIN that comes together
- * with the last bytes. All bytes have been read then, and the rest of the request never comes.
+ * Whether the client has closed its side. libmicrohttpd uses edge-triggered epoll and misses a FIN that comes
+ * together with the last bytes. All bytes have been read then, and the rest of the request never comes.
  */
 static bool has_ended(const struct connection *connection, int64_t age_ms)
 {

@@ -15,7 +15,7 @@
 
 #define VB_HTTP_ADDRESS_SIZE 46 /* INET6_ADDRSTRLEN */
 
-/* What a connection is doing, for the watchdog that closes those which take too long. */
+/* What a connection is doing; the watchdog closes those that take too long. */
 enum connection_phase {
     CONNECTION_IDLE, /* between requests, or before the first request line */
     CONNECTION_HEAD, /* request line in, headers to come */
@@ -131,8 +131,8 @@ void vb_http_on_connection(void *cls, struct MHD_Connection *connection, void **
                            enum MHD_ConnectionNotificationCode code);
 /* Marks progress of a connection for the watchdog. */
 void vb_http_phase(struct connection *connection, enum connection_phase phase);
-/* Shuts down the sockets of all connections, or of those that are overdue; the event loops see their end. The server's
- * lock is held. */
+/* Shuts down the sockets of all connections, or of those that are overdue; the event loops see their end. The
+ * server's lock is held. */
 void vb_http_close_connections(struct vb_http_server *server, bool all);
 /* The watchdog's run. */
 int64_t vb_http_watch(void *server);
@@ -150,15 +150,15 @@ void vb_http_list_methods(unsigned methods, char list[VB_HTTP_METHODS_SIZE]);
 /* Reads method, target, client and framing. Returns false having answered. */
 bool vb_http_read_head(struct request *request, const char *method, const char *version);
 
-/* body.c: takes what it can of a part of the body and returns how many bytes; the rest comes again once the chunk is
- * empty */
+/* body.c: takes what it can of a part of the body and returns how many bytes; the rest comes again once the
+ * chunk is empty */
 size_t vb_http_take_body(struct request *request, const char *data, size_t size);
 
 /* work.c */
 /* Where a request's blocking callbacks run. */
 struct vb_pool *vb_http_pool_of(const struct request *request);
-/* Suspends the connection and gives the request to a worker; the caller must not touch it again. With the queue full,
- * the client gets 503. work: the handler; NULL: only the gathered part of the body. */
+/* Suspends the connection and gives the request to a worker; the caller must not touch it again. With the
+ * queue full, the client gets 503. work: the handler; NULL: only the gathered part of the body. */
 void vb_http_hand_over(struct request *request, void (*work)(struct vb_http_request *request));
 
 /* request.c: libmicrohttpd's callbacks */
@@ -176,8 +176,8 @@ char **vb_http_route_names(const struct vb_route *routes);
 void vb_http_route_names_free(char **names);
 
 /* answer.c */
-/* Gives the response its headers and keeps it for the event loop to send. Takes the response; NULL: memory is out.
- * size: of the body, for the log. */
+/* Gives the response its headers and keeps it for the event loop to send. Takes the response; NULL: memory is
+ * out. size: of the body, for the log. */
 void vb_http_set_answer(struct request *request, int status, const char *content_type,
                         struct MHD_Response *response, int64_t size);
 /* The server's own errors, through config.error. */

@@ -1,5 +1,6 @@
-/* Limits on requests, and what answers say of them: RateLimit headers as draft-ietf-httpapi-ratelimit-headers-10 has
- * them. Written by hand: nearly every answer of the API carries them, and printf would double what they cost. */
+/* Limits on requests, and what answers say of them: RateLimit headers as
+ * draft-ietf-httpapi-ratelimit-headers-10 has them. Written by hand: nearly every answer of the API carries
+ * them, and printf would double what they cost. */
 #include "http/internal.h"
 
 #include "base/clock.h"

@@ -64,7 +64,7 @@ static struct vb_counter *counter_of(const struct vb_http_server *server, struct
     labels = vb_xasprintf("server=\"%s\",route=\"%s\",status=\"%s\"", server->config.name, operation->name,
                           classes[class]);
     counter = vb_metrics_counter("vibe_http_requests_total", "Requests by server, route and class of status.",
-                                 labels); /* the same for whoever races here */
+                                 labels); /* racing threads get the same one */
     free(labels);
     atomic_store_explicit(&operation->by_class[class], counter, memory_order_release);
     return counter;

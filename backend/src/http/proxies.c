@@ -132,7 +132,7 @@ void vb_proxies_client(const struct vb_proxies *proxies, const char *peer, const
             return;
         snprintf(candidate, sizeof(candidate), "%.*s", (int)(stop - start), start);
         if (!parse_address(candidate, address, &v4))
-            return; /* not something a proxy of ours wrote: what we have is the last that is known */
+            return; /* no proxy of ours wrote this: keep the last address that is known */
         snprintf(buffer, size, "%s", candidate);
     }
 }

@@ -1,5 +1,5 @@
 /*
- * TRUSTED_PROXIES: whose X-Forwarded-For is believed.
+ * TRUSTED_PROXIES: the addresses whose X-Forwarded-For the server believes.
  */
 #ifndef VB_HTTP_PROXIES_H
 #define VB_HTTP_PROXIES_H
@@ -12,7 +12,7 @@
 struct vb_proxies;
 
 /* text: comma-separated IPv4/IPv6 addresses and CIDR blocks ("10.0.0.0/8, ::1"); NULL or "" for none. Returns
- * 0, or -EINVAL naming the part that is none. */
+ * 0, or -EINVAL with the malformed part in err. */
 int vb_proxies_parse(const char *text, struct vb_proxies **ret_proxies, struct vb_error *err);
 void vb_proxies_destroy(struct vb_proxies *proxies);
 

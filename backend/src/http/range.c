@@ -101,8 +101,8 @@ static bool same_etag(const struct etag *a, const struct etag *b, bool strong)
     return a->length == b->length && memcmp(a->opaque, b->opaque, a->length) == 0;
 }
 
-/* Whether the list in a header names the current tag; "*" names any that exists. Reading stops at what is no
- * tag. */
+/* Whether the list in a header names the current tag; "*" names any that exists. Reading stops at the first
+ * item that is not a tag. */
 static bool list_matches(const char *list, const char *current, bool strong)
 {
     struct etag mine, listed;

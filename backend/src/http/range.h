@@ -8,8 +8,7 @@
 #include <stdint.h>
 
 enum vb_range_result {
-    VB_RANGE_NONE, /* no Range header, or one to be ignored (other unit, several ranges, malformed): send all
-                    */
+    VB_RANGE_NONE, /* send all: no Range header, or one to ignore (other unit, several ranges, malformed) */
     VB_RANGE_PARTIAL,      /* 206 with [offset, offset + size) */
     VB_RANGE_UNSATISFIABLE /* 416 */
 };
@@ -20,8 +19,7 @@ enum vb_range_result vb_range_parse(const char *header, int64_t total, int64_t *
                                     int64_t *ret_size);
 
 struct vb_conditions {
-    const char *if_match, *if_none_match, *if_modified_since, *if_unmodified_since,
-        *if_range; /* values or NULL */
+    const char *if_match, *if_none_match, *if_modified_since, *if_unmodified_since, *if_range; /* or NULL */
 };
 
 enum vb_condition_result {

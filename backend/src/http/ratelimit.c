@@ -1,10 +1,9 @@
 /*
  * Token buckets: see ratelimit.h.
  *
- * A bucket is one number, the time at which it will be full again (the "theoretical arrival time" of the
- * generic cell rate algorithm, ITU-T I.371): taking a token moves it on by one interval, and a request
- * conforms while it stays within burst intervals of now. So a bucket that is full equals one that is
- * forgotten, and eviction takes the fullest.
+ * A bucket is one number: the time at which it is full again (the "theoretical arrival time" of the generic
+ * cell rate algorithm, ITU-T I.371). Taking a token adds one interval to it; a request conforms while it
+ * stays within burst intervals of now. A full bucket equals a forgotten one, so eviction takes the fullest.
  *
  * The table is set-associative: a client's keyed hash (SipHash-2-4, so that nobody can choose whom to collide
  * with) picks a shard, in it a set, and its bucket is in one of the set's WAYS places.
@@ -173,7 +172,7 @@ static uint64_t keyed_hash(const uint64_t secret[2], const unsigned char *data, 
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-/* What one subscriber shares, in bytes: an IPv4 address, the first 64 bits of an IPv6 one, else the text. */
+/* The bytes that one subscriber shares: an IPv4 address, the first 64 bits of an IPv6 one, else the text. */
 static uint64_t hash_client(const struct vb_ratelimit *limiter, const char *key)
 {
     static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -194,7 +193,7 @@ static uint64_t hash_client(const struct vb_ratelimit *limiter, const char *key)
     return hash ? hash : 1;
 }
 
-/* The client's bucket; for a new client that of the one which loses least by being forgotten. */
+/* The client's bucket; for a new client the fullest one of its set, whose client loses least. */
 static struct bucket *find_bucket(struct bucket set[WAYS], uint64_t client)
 {
     struct bucket *fullest = &set[0];
@@ -262,7 +261,7 @@ unsigned vb_ratelimit_reset_s(const struct vb_ratelimit *limiter, unsigned remai
     return (unsigned)((missing * limiter->interval_ns + NS_PER_S - 1) / NS_PER_S);
 }
 
-/* Moves the bucket's time of being full back by that much, if it is there. */
+/* Makes the client's bucket, if there is one, full again that much earlier. */
 static void fill(struct vb_ratelimit *limiter, const char *key, int64_t by_ns)
 {
     uint64_t client = hash_client(limiter, key);

@@ -1,14 +1,14 @@
 /*
- * Token buckets per client: so many requests a second, with a burst above it. Memory is fixed (1 MiB at the
- * most), however many clients there are. Thread-safe; taking a token costs a hash and a short lock.
+ * Token buckets, one per client: a rate of requests per second, and a burst above it. Memory is fixed (1 MiB
+ * at the most) for any number of clients. Thread-safe; taking a token costs a hash and a short lock.
  */
 #ifndef VB_HTTP_RATELIMIT_H
 #define VB_HTTP_RATELIMIT_H
 
 #include <stdint.h>
 
-#define VB_RATELIMIT_CLIENTS                                                                                 \
-    65536 /* remembered at once; beyond, the one with the fullest bucket is forgotten */
+/* Remembered at once; a further client takes the place of the one with the fullest bucket. */
+#define VB_RATELIMIT_CLIENTS  65536
 #define VB_RATELIMIT_RATE_MAX 1000000 /* per second */
 
 struct vb_ratelimit;
@@ -19,9 +19,9 @@ int vb_ratelimit_parse(const char *text, unsigned *ret_rate_per_s, unsigned *ret
 
 /* rate_per_s: 1 … VB_RATELIMIT_RATE_MAX. burst: requests that may come at once; at least 1. */
 struct vb_ratelimit *vb_ratelimit_create(unsigned rate_per_s, unsigned burst);
-/* The same for what may happen seldom: one token every interval_s seconds, 1 … 86400. */
+/* The same for slow rates: one token every interval_s seconds, 1 … 86400. */
 struct vb_ratelimit *vb_ratelimit_create_slow(unsigned interval_s, unsigned burst);
-void vb_ratelimit_destroy(struct vb_ratelimit *limiter); /* NULL is let pass */
+void vb_ratelimit_destroy(struct vb_ratelimit *limiter); /* NULL is fine */
 
 /* Takes one token for key, a client's address as text (IPv6 ones count by /64, which is what one subscriber
  * has; IPv4 ones mapped into IPv6 as IPv4) or any other name. now_ms: vb_clock_monotonic_ms(). Returns 0, or
@@ -29,7 +29,7 @@ void vb_ratelimit_destroy(struct vb_ratelimit *limiter); /* NULL is let pass */
  * ret_remaining: whole tokens left. Either result may be NULL. A limiter of NULL lets everything pass. */
 int vb_ratelimit_take(struct vb_ratelimit *limiter, const char *key, int64_t now_ms,
                       unsigned *ret_retry_after_s, unsigned *ret_remaining);
-/* Puts back the token that was taken last: it was for something that does not count after all. */
+/* Puts back the token that was taken last, when the request turns out not to count. */
 void vb_ratelimit_give_back(struct vb_ratelimit *limiter, const char *key);
 /* Fills the bucket of key. */
 void vb_ratelimit_refill(struct vb_ratelimit *limiter, const char *key);

@@ -179,7 +179,7 @@ uint16_t vb_http_server_port(const struct vb_http_server *server)
     return server->port;
 }
 
-/* Ends those of the retired whose clients have all gone. */
+/* Ends the retired daemons that have no clients any more. */
 static void reap_retired(struct vb_http_server *server)
 {
     unsigned kept = 0;
@@ -195,8 +195,8 @@ static void reap_retired(struct vb_http_server *server)
     server->retired_count = kept;
 }
 
-/* libmicrohttpd has one certificate for as long as it runs. So another one takes over the listening socket, and clients that
- * come meanwhile wait in its queue. */
+/* A daemon of libmicrohttpd keeps its certificate for life. So another daemon takes over the listening
+ * socket; clients that connect meanwhile wait in the backlog. */
 int vb_http_server_renew_tls(struct vb_http_server *server, const struct vb_tls *tls, struct vb_error *err)
 {
     struct MHD_Daemon *old = server->daemon;
@@ -215,7 +215,8 @@ int vb_http_server_renew_tls(struct vb_http_server *server, const struct vb_tls 
         server->tls = tls;
         return 0;
     }
-    vb_assert(start_event_loops(server, listener, server->tls) == 0); /* or nobody is served any more */
+    vb_assert(start_event_loops(server, listener, server->tls) ==
+              0); /* else no client is ever served again */
     return vb_error_set(err, EIO, "the %s server cannot use the certificate", server->config.name);
 }
 
@@ -233,8 +234,7 @@ static bool wait_for_requests(struct vb_http_server *server, unsigned timeout_ms
 void vb_http_server_drain(struct vb_http_server *server, unsigned timeout_ms)
 {
     atomic_store(&server->draining, true);
-    /* its event loops may use the descriptor until they have ended: clients are refused now, closing is for later
-     */
+    /* the event loops may use the descriptor until they end: refuse clients now, close it later */
     server->quiesced_listener = MHD_quiesce_daemon(server->daemon);
     if (server->quiesced_listener != MHD_INVALID_SOCKET)
         shutdown(server->quiesced_listener, SHUT_RDWR);

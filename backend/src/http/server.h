@@ -5,20 +5,22 @@
  *
  *     head ──▶ body ──▶ handle ──▶ (the answer is sent) ──▶ done
  *
- *   head    The headers are in. Runs on the event loop: must not block. It may answer, to refuse the request; the body
- *           is then not read. Checks that need no I/O (signature, length) belong here: a client that sent
- *           `Expect: 100-continue` is refused before it sends a byte.
- *   body    A part of the body is in, at most VB_HTTP_BODY_CHUNK bytes. Called any number of times. Runs on a worker
- *           and may block; the connection is suspended meanwhile, so memory is bounded and a slow client holds no
- *           worker. If it answers, the rest of the body is read and thrown away, and the answer is sent after that.
- *           For a route without `body`, the server collects the body in request->body, up to route->body_max bytes
- *           (413 beyond).
- *   handle  The whole request is in. Runs on a worker and may block; on the event loop for VB_ROUTE_INLINE, where it
- *           must not block. It must answer, or park the request, or (VB_ROUTE_INLINE only) defer to a worker.
- *   done    The request is over, answered or torn: frees what the handler keeps in request->context. Runs on the event
- *           loop, exactly once if request->context is not NULL.
+ *   head    The headers are in. Runs on the event loop: must not block. It may answer, to refuse the request;
+ *           the body is then not read. Checks that need no I/O (signature, length) belong here: a client that
+ *           sent `Expect: 100-continue` is refused before it sends a byte.
+ *   body    A part of the body is in, at most VB_HTTP_BODY_CHUNK bytes. Called any number of times. Runs on a
+ *           worker and may block; the connection is suspended meanwhile, so memory is bounded and a slow client
+ *           holds no worker. If it answers, the server reads the rest of the body, throws it away and then
+ *           sends the answer. For a route without `body`, the server collects the body in request->body, up to
+ *           route->body_max bytes (413 beyond).
+ *   handle  The whole request is in. Runs on a worker and may block; for VB_ROUTE_INLINE it runs on the event
+ *           loop and must not block. It must answer, or park the request, or (VB_ROUTE_INLINE only) defer to a
+ *           worker.
+ *   done    The request is over, answered or torn: frees what the handler keeps in request->context. Runs on
+ *           the event loop, exactly once if request->context is not NULL.
  *
- * Callbacks of one request never run at the same time. Strings and arena memory live until the request is over.
+ * Callbacks of one request never run at the same time. Strings and arena memory live until the request is
+ * over.
  */
 #ifndef VB_HTTP_SERVER_H
 #define VB_HTTP_SERVER_H
@@ -60,10 +62,9 @@ enum vb_route_flags {
 #define VB_HTTP_MORE_POOLS 2
 
 struct vb_route {
-    const char *name; /* label in metrics and log, e.g. "POST /api/auth/login"; NULL: method and pattern */
-    unsigned methods; /* of enum vb_http_method */
-    const char
-        *pattern; /* "/api/users/{id}": a name in braces matches one segment; a final "*" matches the rest */
+    const char *name;    /* label in metrics and log, e.g. "POST /api/auth/login"; NULL: method and pattern */
+    unsigned methods;    /* of enum vb_http_method */
+    const char *pattern; /* "/api/users/{id}": a name in braces matches one segment; a final "*" the rest */
     void (*handle)(struct vb_http_request *request);
     unsigned flags;
     unsigned pool;    /* where handle runs: 0: vb_http_config.pool, n: .more_pools[n - 1] */
@@ -135,7 +136,7 @@ void vb_http_answer(struct vb_http_request *request, int status, const char *con
 /* Takes the builder's string; a failed builder answers 500. The builder is empty afterwards. */
 void vb_http_answer_strbuf(struct vb_http_request *request, int status, const char *content_type,
                            struct vb_strbuf *body);
-/* Sends memory that somebody else keeps alive until release(context) is called (from any thread). */
+/* Sends memory that its owner keeps alive until release(context) is called (from any thread). */
 void vb_http_answer_static(struct vb_http_request *request, int status, const char *content_type,
                            const void *data, size_t size, void (*release)(void *context), void *context);
 /* Sends size bytes of the file from offset with sendfile(); takes fd and closes it. */
@@ -157,11 +158,11 @@ struct vb_http_stream {
 void vb_http_answer_stream(struct vb_http_request *request, int status, const char *content_type,
                            const struct vb_http_stream *stream);
 
-/* From an inline handle (on the event loop): go on on a worker instead. If the queue is full the client gets
- * 503. */
+/* From an inline handle (on the event loop): lets handle run on a worker instead. If the queue is full the
+ * client gets 503. */
 void vb_http_defer(struct vb_http_request *request, void (*handle)(struct vb_http_request *request));
-/* From handle, instead of an answer: somebody else answers later, on any thread, and then calls
- * vb_http_unpark(). No worker waits meanwhile. From vb_http_park() on, handle must not touch the request. */
+/* From handle, instead of an answer: another thread answers later and then calls vb_http_unpark(). No worker
+ * waits meanwhile. From vb_http_park() on, handle must not touch the request. */
 void vb_http_park(struct vb_http_request *request);
 /* The parked request has its answer: it is sent, and the request is no longer the caller's. */
 void vb_http_unpark(struct vb_http_request *request);
@@ -173,7 +174,7 @@ bool vb_http_answered(const struct vb_http_request *request);
  */
 struct vb_http_cors {
     const char *const
-        *origins; /* allowed origins, NULL-terminated; "*" allows all (without credentials); NULL: no CORS */
+        *origins; /* allowed; ended by NULL; "*" allows all, without credentials; NULL: no CORS */
     const char *allow_headers; /* Access-Control-Allow-Headers of a preflight; NULL: those asked for */
     const char *expose_headers;
 };
@@ -196,17 +197,16 @@ struct vb_http_config {
     unsigned header_timeout_s;    /* to send the whole head; 0: 30 */
     unsigned body_idle_timeout_s; /* longest silence while sending a body or reading an answer; 0: 60 */
     struct vb_pool *pool;         /* where blocking callbacks run; shared by servers */
-    /* The same for routes that say so, lest others wait behind what they wait for. NULL: pool */
+    /* For routes whose handlers wait for long: other routes do not queue behind them. NULL: pool */
     struct vb_pool *more_pools[VB_HTTP_MORE_POOLS];
-    unsigned queue_timeout_ms; /* who has waited for longer to get a worker gets 503; 0: 10000 */
-    const char
-        *trusted_proxies; /* TRUSTED_PROXIES: comma-separated addresses and CIDR blocks; "" or NULL: none */
+    unsigned queue_timeout_ms;   /* a request that waited longer for a worker gets 503; 0: 10000 */
+    const char *trusted_proxies; /* comma-separated addresses and CIDR blocks; "" or NULL: none */
     struct vb_http_cors cors;
-    /* Counts requests per client address, but for those to VB_ROUTE_QUIET routes: 429 with Retry-After
-     * beyond. NULL: no limit. Belongs to the caller. */
+    /* Limits requests per client address, except those to VB_ROUTE_QUIET routes: 429 with Retry-After beyond.
+     * NULL: no limit. Belongs to the caller. */
     struct vb_ratelimit *rate_limit;
-    /* Added to every answer whose handler has not given that header itself, but for VB_ROUTE_QUIET routes; ended by
-     * a NULL name. NULL: none */
+    /* Added to answers unless the handler added that header, and not for VB_ROUTE_QUIET routes; ended by a
+     * NULL name. NULL: none */
     const struct vb_http_header *headers;
     const char *strict_transport_security; /* the same, for clients that came over TLS; NULL: none */
     /* Answers for what no route can: 404, 405, 413, 431, 503 …, in the server's own dialect (problem+json, S3
@@ -222,9 +222,9 @@ int vb_http_server_start(const struct vb_http_config *config, struct vb_http_ser
                          struct vb_error *err);
 /* The port that was bound. */
 uint16_t vb_http_server_port(const struct vb_http_server *server);
-/* New clients get this certificate from now on, which must outlive the server; those that are there go on. For a server that
- * was started with one; not beside drain or stop. Returns 0, or an error, and goes on with the one before: -EBUSY when clients
- * of several others are still there. */
+/* Gives new clients this certificate, which must outlive the server; open connections keep theirs. For a
+ * server that was started with a certificate; not during drain or stop. On an error the server keeps the
+ * certificate it has: -EBUSY when clients of VB_HTTP_RETIRED_MAX older certificates are still connected. */
 int vb_http_server_renew_tls(struct vb_http_server *server, const struct vb_tls *tls, struct vb_error *err);
 /* Stops accepting and lets requests in flight finish, for at most timeout_ms; idle connections are closed. */
 void vb_http_server_drain(struct vb_http_server *server, unsigned timeout_ms);

@@ -1,6 +1,6 @@
 /*
- * A certificate with its private key for a TLS listener, read from PEM files and checked before anything starts.
- * Immutable after loading.
+ * A certificate with its private key for a TLS listener, read from PEM files and checked before anything
+ * starts. Immutable after loading.
  */
 #ifndef VB_HTTP_TLS_H
 #define VB_HTTP_TLS_H
@@ -16,8 +16,8 @@ struct vb_tls {
     int64_t seconds_left; /* until the certificate ends, when it was loaded; negative: it has ended */
 };
 
-/* Returns 0, or a negative error that says which file is wrong and what to do. Logs nothing: that the end is near
- * is for the caller to say. */
+/* Returns 0, or a negative error that says which file is wrong and what to do. Logs nothing: that the end is
+ * near is for the caller to say. */
 int vb_tls_load(const char *certificate_path, const char *key_path, struct vb_tls **ret_tls,
                 struct vb_error *err);
 /* Wipes the key. NULL is fine. */

@@ -45,7 +45,8 @@ static bool waited_too_long(const struct request *request)
     return vb_clock_monotonic_ms() - request->queued_ms > request->server->config.queue_timeout_ms;
 }
 
-/* Runs on a worker: first what is left of the body, then the handler. Then the event loop has the request again. */
+/* Runs on a worker: first what is left of the body, then the handler. Then the event loop has the request
+ * again. */
 static void run_job(struct vb_job *job)
 {
     struct request *request = (struct request *)((char *)job - offsetof(struct request, job));

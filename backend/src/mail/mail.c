@@ -37,7 +37,7 @@ static bool is_loopback(const char *host)
     return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "[::1]") == 0;
 }
 
-/* Reads what of the URL matters here; false for one that is no SMTP server's. */
+/* Whether the URL is that of an SMTP server; and whether the connection to it must be encrypted. */
 static bool read_url(const char *smtp_url, bool *ret_tls_required)
 {
     CURLU *url VB_CLEANUP(clean_url) = curl_url();
@@ -66,7 +66,7 @@ const char *vb_mail_check_url(const char *smtp_url)
 
     if (strstr(smtp_url, "://") && read_url(smtp_url, &tls_required))
         return NULL;
-    return "must be smtp://user:password@host:port or smtps://… (what is special in a password as %XX)";
+    return "must be smtp://user:password@host:port or smtps://… (special characters of a password as %XX)";
 }
 
 struct vb_mailer *vb_mailer_create(const struct vb_mailer_config *config)
@@ -127,7 +127,7 @@ static int on_progress(void *context, curl_off_t a, curl_off_t b, curl_off_t c, 
     return vb_stop_requested(&mailer->stop); /* ends the transfer */
 }
 
-/* One try. Returns 0, -EAGAIN where another one may help, -EIO or -ECANCELED. */
+/* One try. Returns 0, -EAGAIN when another try may help, -EIO or -ECANCELED. */
 static int try_to_send(struct vb_mailer *mailer, struct curl_slist *to, const char *from,
                        const struct vb_strbuf *message, struct vb_error *err)
 {
@@ -161,7 +161,7 @@ static int try_to_send(struct vb_mailer *mailer, struct curl_slist *to, const ch
         return vb_error_set(err, ECANCELED, "the server is stopping");
     vb_error_set(err, EIO, "the mail server did not take the mail: %s (last reply %ld)",
                  curl_easy_strerror(code), reply);
-    /* 5xx is for good (RFC 5321 4.2.1), and so is a certificate or a password. */
+    /* 5xx is permanent (RFC 5321 4.2.1), and so is a refused certificate or password. */
     return reply >= 500 || code == CURLE_LOGIN_DENIED || code == CURLE_PEER_FAILED_VERIFICATION ||
                    code == CURLE_USE_SSL_FAILED
                ? -EIO

@@ -19,14 +19,15 @@ struct vb_mailer_config {
     unsigned retry_after_ms;     /* before the second and last try; 0: 1000 */
 };
 
-/* NULL if the text is of that form, else a sentence that says what it must be, without the text. */
+/* NULL if the text is valid, else what it must be, as the rest of a sentence; the text itself is not part of
+ * it. */
 const char *vb_mail_check_url(const char *smtp_url);
 const char *vb_mail_check_from(const char *from);
 
 /* Strings are copied; both must have passed the checks above. */
 struct vb_mailer *vb_mailer_create(const struct vb_mailer_config *config);
 void vb_mailer_destroy(struct vb_mailer *mailer); /* NULL is fine */
-/* What is being sent, and what comes after, fails with -ECANCELED within a second. From any thread. */
+/* Cancels the mail in flight, within a second, and all later ones: -ECANCELED. From any thread. */
 void vb_mailer_stop(struct vb_mailer *mailer);
 
 struct vb_mail {

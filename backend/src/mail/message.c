@@ -23,7 +23,7 @@ static bool has_controls(const char *text, size_t length)
     return false;
 }
 
-/* An address that needs no quotes and cannot end the header, the path or the list that it stands in. */
+/* Whether the address needs no quotes and cannot end the header, the path or the list it is part of. */
 static bool is_address(const char *text, size_t length)
 {
     const char *at = memrchr(text, '@', length);
@@ -120,7 +120,7 @@ static void add_date(struct vb_strbuf *out, int64_t now_s)
                    tm.tm_sec);
 }
 
-/* Base64, so that neither long lines nor dots nor what a relay makes of UTF-8 matter. Lines end with CR LF. */
+/* Base64: long lines, leading dots and relays that garble UTF-8 do no harm then. Lines end with CR LF. */
 static int add_body(struct vb_strbuf *out, const char *text)
 {
     struct vb_strbuf lines;

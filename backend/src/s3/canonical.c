@@ -135,7 +135,7 @@ static int compare_parameters(const struct vb_canonical_parameter *a, const stru
     return order ? order : compare_text(a->value, b->value);
 }
 
-/* By insertion: few, and nearly sorted as they come. */
+/* Insertion sort: there are few, and clients send them nearly sorted. */
 static void sort_parameters(struct vb_canonical_query *query)
 {
     struct vb_canonical_parameter *list = query->parameters;
@@ -236,7 +236,8 @@ static int compare_names(const char *a, const char *b)
     return lower(*a) - lower(*b);
 }
 
-/* What would end the name early in the list, or the line in the canonical request, makes it none. */
+/* Whether the name is valid: nothing in it ends it early in the list, or ends the line in the canonical
+ * request. */
 static bool is_name(const char *name)
 {
     return name[0] != '\0' && name[strcspn(name, ";: \t\r\n")] == '\0';

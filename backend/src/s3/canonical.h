@@ -60,7 +60,7 @@ struct vb_canonical_headers {
     const struct vb_sigv4_header *sorted[VB_CANONICAL_HEADERS_MAX];
     size_t count;
 };
-/* Adds a header, which is kept by reference. Returns 0, or -EINVAL for what is no name, or one too many. */
+/* Adds a header, by reference. Returns 0, or -EINVAL for an invalid name or one header too many. */
 int vb_canonical_headers_add(struct vb_canonical_headers *headers, const struct vb_sigv4_header *header);
 /* Appends "host;x-amz-date": lower case, each name once. */
 void vb_canonical_headers_write_names(const struct vb_canonical_headers *headers, struct vb_strbuf *out);

@@ -32,12 +32,12 @@ struct vb_s3_chunked {
     bool is_signed, has_trailers; /* the form that payload_hash names */
     enum state state;
     int error;             /* of FAILED */
-    struct vb_strbuf line; /* the chunk header, line end or trailer under way, without its line feed */
+    struct vb_strbuf line; /* the current chunk header, line end or trailer so far, without its line feed */
     uint64_t left;         /* bytes of this chunk still to come */
     struct vb_hash hash;   /* of this chunk's data; running while hashing */
     bool hashing;
     char claimed[SIGNATURE_LENGTH];      /* the signature that this chunk's header gives */
-    char previous[SIGNATURE_LENGTH + 1]; /* the signature that the next one goes on from */
+    char previous[SIGNATURE_LENGTH + 1]; /* the signature that the next one builds on */
     struct vb_strbuf trailers;           /* "name\0value\0" … */
     struct vb_strbuf canonical;          /* "name:value\n" …, as the trailer signature covers them */
     bool trailer_signed;
@@ -76,7 +76,7 @@ void vb_s3_chunked_destroy(struct vb_s3_chunked *chunked)
     free(chunked);
 }
 
-/* Compares a claimed signature with the one that covers hash, and makes it the one to go on from. */
+/* Compares a claimed signature with the one that covers hash; the next signature builds on it. */
 static int check_signature(struct vb_s3_chunked *chunked, const char *claimed, const char *const *lines,
                            size_t count)
 {

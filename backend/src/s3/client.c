@@ -48,7 +48,7 @@ static int perform_put(struct vb_s3_call *call, const struct vb_s3_put *options,
     char checksum[VB_BASE64_SIZE(VB_SHA256_SIZE)];
     int r;
 
-    /* Beside the hash in the signature: this one S3 keeps, and tells whoever asks. */
+    /* Besides the hash in the signature: S3 stores this one and returns it. */
     r = vb_hex_decode(call->payload_hash, 2 * VB_SHA256_SIZE, digest, sizeof(digest));
     vb_assert(r == 0);
     vb_base64_encode(digest, sizeof(digest), checksum);
@@ -162,7 +162,7 @@ int vb_s3_delete(struct vb_s3_client *client, const char *key, struct vb_error *
 
     vb_s3_call_init(&call, client, "DELETE", key, "", 0);
     r = vb_s3_call_perform(&call, err);
-    /* Some stores do not have it as S3 has it. */
+    /* Some stores answer 404 where S3 reports success. */
     return r == -ENOENT && strcmp(call.failure.code, "NoSuchKey") == 0 ? 0 : r;
 }
 

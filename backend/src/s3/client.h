@@ -1,9 +1,9 @@
 /*
  * S3 client: virtual-hosted style on AWS, path style on any other endpoint. Blocking; thread-safe.
  *
- * Requests are retried with jittered exponential backoff (Retry-After is honoured) on connection errors, 500,
- * 502, 503, 504 and 429, within the deadline. A download that was torn goes on where it stopped. Keys are
- * UTF-8 of 1 to 1024 bytes (-EINVAL otherwise). Sources: Amazon S3 API Reference, operation by operation.
+ * Requests are retried on connection errors, 500, 502, 503, 504 and 429, within the deadline, with
+ * exponential back-off and jitter; Retry-After is honoured. A torn download resumes where it stopped. Keys
+ * are UTF-8 of 1 to 1024 bytes (-EINVAL otherwise). Sources: Amazon S3 API Reference, operation by operation.
  */
 #ifndef VB_S3_CLIENT_H
 #define VB_S3_CLIENT_H
@@ -61,8 +61,8 @@ bool vb_s3_metadata(const struct vb_s3_object *object, const char *name, char *b
 struct vb_s3_put {
     const char *content_type, *cache_control; /* may be NULL */
     const char *const *metadata; /* name, value, name, value, NULL; without "x-amz-meta-"; may be NULL */
-    /* Only if no object of that key exists. When an answer was lost and the request repeated, -EEXIST may
-     * mean an object that this very call has written. */
+    /* Only if no object of that key exists. After a lost answer and a retry, -EEXIST may mean the object that
+     * this very call wrote. */
     bool if_none_match;
 };
 
@@ -87,7 +87,7 @@ int vb_s3_get_data(struct vb_s3_client *client, const char *key, int64_t offset,
                    const char *if_match, struct vb_strbuf *out, struct vb_s3_object *ret_object,
                    struct vb_error *err);
 
-/* Deleting what does not exist succeeds, as S3 has it. */
+/* Deleting an object that does not exist succeeds, as in S3. */
 int vb_s3_delete(struct vb_s3_client *client, const char *key, struct vb_error *err);
 /* Server-side, within the bucket, for objects of up to 5 GiB. options replace type, cache-control and
  * metadata; NULL keeps them. if_match: the source's etag, or NULL. */
@@ -105,8 +105,8 @@ int vb_s3_list(struct vb_s3_client *client, const char *prefix,
                struct vb_error *err);
 
 int vb_s3_head_bucket(struct vb_s3_client *client, struct vb_error *err);
-int vb_s3_create_bucket(struct vb_s3_client *client,
-                        struct vb_error *err); /* one that is ours already is no error */
+/* A bucket that is ours already is no error. */
+int vb_s3_create_bucket(struct vb_s3_client *client, struct vb_error *err);
 
 /* Appends a presigned URL for the public endpoint. host: what to put in place of the public endpoint's host
  * (the one a phone used), or NULL; one without a port keeps the endpoint's; ignored on AWS, where the host

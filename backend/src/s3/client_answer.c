@@ -1,4 +1,4 @@
-/* What S3 answers to a call, as it comes: headers into the object, bytes to whom they belong. See
+/* The answer of S3 as it comes: headers go into the object, bytes to the sink or the collected response. See
  * client_call.h. */
 #include "s3/client_call.h"
 
@@ -66,8 +66,8 @@ bool vb_s3_metadata(const struct vb_s3_object *object, const char *name, char *b
     return false;
 }
 
-/* The number that the text begins with; INT64_MAX stands for everything above. Returns what follows it, or NULL
- * where there is none. */
+/* The number that the text begins with; INT64_MAX stands for everything above. Returns what follows it, or
+ * NULL where there is none. */
 static const char *first_number(const char *text, int64_t *ret_number)
 {
     size_t length = vb_digits_length(text, SIZE_MAX);
@@ -80,7 +80,7 @@ static const char *first_number(const char *text, int64_t *ret_number)
     return text + length;
 }
 
-/* "bytes 0-99/1234". The total of an unknown length, "*", leaves the size unsaid. */
+/* "bytes 0-99/1234". A total of "*" leaves the size unknown. */
 static void read_content_range(struct vb_s3_call *call, const char *value)
 {
     const char *slash = strchr(value, '/'), *end;
@@ -153,7 +153,7 @@ int vb_s3_answer_body(void *context, const char *data, size_t size)
     struct vb_s3_call *call = context;
 
     if (!call->get.sink || !vb_s3_status_ok(call->exchange.status)) {
-        /* While a long operation goes on S3 sends white space, which no document may begin with. */
+        /* During a long operation S3 sends white space; no document may begin with it. */
         for (; call->response.length == 0 && size && *data && strchr(" \t\r\n", *data); data++)
             size--;
         vb_strbuf_add(&call->response, data, size);

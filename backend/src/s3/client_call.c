@@ -119,7 +119,7 @@ static int on_rewind(void *context)
     return 0;
 }
 
-/* What a download asks for: its range, less what has been delivered already, of the same object. */
+/* The range of a download without the bytes delivered already, of the same object. */
 static int add_get_headers(const struct vb_s3_call *call, struct vb_arena *arena,
                            struct vb_sigv4_header *headers, size_t *count)
 {
@@ -281,9 +281,9 @@ static bool may_repeat(const struct vb_s3_call *call, int r)
     }
 }
 
-/* Waits before the next attempt: "full jitter" over an exponential bound, or what S3 asks for. Returns false
- * when the deadline would be over by then. */
-static bool wait_to_repeat(const struct vb_s3_call *call)
+/* Waits before the next attempt: exponential back-off with full jitter, or as long as Retry-After says.
+ * Returns false when the deadline comes first. */
+static bool wait_to_retry(const struct vb_s3_call *call)
 {
     int64_t bound_ms = vb_backoff_ms(BACKOFF_BASE_MS, BACKOFF_CAP_MS, call->attempt);
     int64_t delay_ms = vb_random_below((uint32_t)bound_ms + 1);
@@ -325,7 +325,7 @@ int vb_s3_call_perform(struct vb_s3_call *call, struct vb_error *err)
         r = attempt(call, err);
         if (r == 0 && vb_s3_status_ok(call->status))
             return 0;
-        if (!may_repeat(call, r) || call->attempt >= call->client->attempts || !wait_to_repeat(call))
+        if (!may_repeat(call, r) || call->attempt >= call->client->attempts || !wait_to_retry(call))
             break;
     }
     if (r < 0)

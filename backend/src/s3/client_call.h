@@ -1,6 +1,6 @@
 /*
- * One call of the S3 client: an operation's request, signed and repeated until it is answered or its time is
- * up. Internal to the client's files.
+ * One call of the S3 client: an operation's request, signed, and retried until S3 answers or the deadline
+ * passes. Internal to the client's files.
  */
 #ifndef VB_S3_CLIENT_CALL_H
 #define VB_S3_CLIENT_CALL_H
@@ -57,14 +57,14 @@ struct vb_s3_call {
     struct vb_s3_failure failure;
     struct vb_strbuf response;
 
-    /* under way */
+    /* in flight */
     struct vb_arena arena;
     struct vb_http_exchange exchange;
     int64_t deadline_ms, body_sent, retry_after_s;
     int64_t range_first; /* of Content-Range; -1: none */
     int64_t asked_first; /* where this attempt's range begins */
     bool deadline_raised;
-    int aborted; /* why a callback of ours gave up; 0: it did not */
+    int aborted; /* why a callback of ours aborted; 0: none did */
 };
 
 /* Every call is released. response_max: bytes of an answer that is collected. */

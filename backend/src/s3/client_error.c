@@ -1,4 +1,4 @@
-/* What S3 says when it refuses, and what that means to a stranger: see client_call.h. */
+/* Failures that S3 reports: reading them and explaining them. See client_call.h. */
 #include "s3/client_call.h"
 
 #include "s3/xml.h"
@@ -56,7 +56,7 @@ static int on_result_start(void *context, const char *path)
     return 0;
 }
 
-/* The status that goes with an error code; 400 for those that are not listed. */
+/* The HTTP status of an error code; 400 for codes that are not listed. */
 static int status_of_code(const char *code)
 {
     static const struct {
@@ -135,7 +135,7 @@ static const char *hint_for(const struct vb_s3_call *call)
     return NULL;
 }
 
-/* A bucket that lives elsewhere: redirects, and requests signed for the wrong region. */
+/* Whether the bucket is in another region: redirects, and requests signed for the wrong region. */
 static bool is_wrong_region(const struct vb_s3_call *call)
 {
     bool elsewhere = call->failure.region[0] && strcmp(call->failure.region, call->client->region) != 0;

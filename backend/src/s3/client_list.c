@@ -31,7 +31,7 @@ struct page {
     char etag[128];
 };
 
-/* The first pass finds that the document is whole, and what is said of the page: it may stand after the
+/* The first pass checks that the document is whole and reads the fields of the page, which may come after the
  * objects. */
 static int on_page_end(void *context, const char *path, const char *text)
 {
@@ -153,7 +153,7 @@ int vb_s3_list(struct vb_s3_client *client, const char *prefix,
     vb_strbuf_init(&page.key, 4 * VB_S3_KEY_MAX);
     do {
         r = list_page(client, prefix ? prefix : "", &page, err);
-        /* A token that repeats, or none where there must be one, would go round for ever. */
+        /* A token that repeats, or a missing one, would list the same page for ever. */
         if (r == 0 && page.truncated && (!page.token.length || strcmp(page.token.data, last) == 0))
             r = vb_error_set(err, EIO,
                              "S3 sent a truncated listing of bucket \"%s\" without a token for the next page",

@@ -55,7 +55,7 @@ static int pick_element(const struct vb_s3_call *call, const char *path, char *t
     return vb_xml_read(&reader, call->response.data, call->response.length, NULL) < 0 || !to[0] ? -EIO : 0;
 }
 
-/* Writes what the format says of the upload's id, which S3 gives no promises about: it is percent-encoded. */
+/* Writes the upload's id into the format, percent-encoded: S3 does not say which characters it holds. */
 static int write_query(const char *before, const char *id, char query[QUERY_SIZE], struct vb_error *err)
 {
     struct vb_strbuf text VB_CLEANUP(vb_strbuf_release) = {0};
@@ -97,13 +97,12 @@ int vb_s3_multipart_abort(struct vb_s3_client *client, const char *key, const ch
         return r;
     vb_s3_call_init(&call, client, "DELETE", key, query, 0);
     r = vb_s3_call_perform(&call, err);
-    if (r == -ENOENT && call.attempt > 1) /* the first answer was lost, not its effect */
+    if (r == -ENOENT && call.attempt > 1) /* the first try took effect, but its answer was lost */
         return 0;
     return r;
 }
 
-/* After a lost answer the second try finds no upload: whether the first has made the object is seen from the
- * object. */
+/* After a lost answer the second try finds no upload. The object tells whether the first try made it. */
 static bool is_complete(struct vb_s3_client *client, const char *key, int64_t size, size_t parts,
                         struct vb_s3_object *ret_object)
 {
@@ -138,7 +137,7 @@ static int64_t total_size(const struct vb_s3_part *parts, size_t count)
     return size;
 }
 
-/* The call is ready but for its headers and its body. */
+/* Sends CompleteMultipartUpload and judges its answer. */
 static int complete(struct vb_s3_call *call, const struct vb_s3_part *parts, size_t count,
                     struct vb_s3_object *ret_object, struct vb_error *err)
 {
@@ -186,7 +185,7 @@ int vb_s3_multipart_complete(struct vb_s3_client *client, const char *key, const
     return complete(&call, parts, count, ret_object, err);
 }
 
-/* A file on its way: the next part, and those that are up. */
+/* An upload of a file: the next part, and the parts uploaded so far. */
 struct transfer {
     struct vb_s3_client *client;
     const char *key, *id;
@@ -253,7 +252,8 @@ int vb_s3_put_multipart(struct vb_s3_client *client, const char *key, int fd, in
         r = vb_s3_multipart_complete(client, key, id, transfer.parts, transfer.count, options, ret_object,
                                      err);
     if (r < 0)
-        (void)vb_s3_multipart_abort(client, key, id, NULL); /* the failure that led here is the one to tell */
+        (void)vb_s3_multipart_abort(client, key, id,
+                                    NULL); /* report the failure that led here, not this one */
     free(transfer.parts);
     return r;
 }

@@ -1,4 +1,4 @@
-/* Addresses of objects for others to use, presigned and plain: see client.h. */
+/* URLs of objects, presigned and plain: see client.h. */
 #include "s3/client_call.h"
 
 #include "base/cleanup.h"

@@ -17,7 +17,7 @@
 #define ELEMENTS_MAX 30000
 #define QUERY_MAX    ((size_t)16 * 1024)
 
-/* One page: a row (an upload or a part) at a time is read and visited, as far as its fields are known. */
+/* One page. Its rows (uploads or parts) are read and visited one at a time. */
 struct page {
     int (*visit_part)(void *context, const struct vb_s3_part *part);
     int (*visit_upload)(void *context, const struct vb_s3_upload *upload);
@@ -52,7 +52,7 @@ static int read_time(const char *text, int64_t *ret_s)
     return 0;
 }
 
-/* Keys are asked for in encoding-type=url, and every S3 knows that. */
+/* Keys come in encoding-type=url, which every S3 knows. */
 static int read_key(const char *text, struct vb_strbuf *key)
 {
     vb_strbuf_clear(key);
@@ -140,7 +140,7 @@ static int on_uploads_end(void *context, const char *path, const char *text)
     return 0;
 }
 
-/* Reads one page; what it says of the next is in the page then. */
+/* Reads one page, and with it where the next one begins. */
 static int read_page(struct vb_s3_client *client, const char *key, const struct vb_strbuf *query,
                      struct page *page, struct vb_error *err)
 {
@@ -198,7 +198,7 @@ int vb_s3_multipart_parts(struct vb_s3_client *client, const char *key, const ch
             vb_strbuf_addf(&query, "part-number-marker=%u", after);
         add_parameter(&query, "uploadId", id);
         r = read_page(client, key, &query, &page, err);
-        if (r == 0 && page.truncated && page.next_part <= after) /* it would go round for ever */
+        if (r == 0 && page.truncated && page.next_part <= after) /* the same page for ever */
             r = endless(err);
     } while (r == 0 && page.truncated);
     return r;

@@ -13,9 +13,9 @@
 #include <string.h>
 
 #define CONNECT_TIMEOUT_MS 1000
-#define RENEW_AHEAD_S      600 /* before they end, unless they live so shortly that half of their time is less */
+#define RENEW_AHEAD_S      600 /* before they expire; with less than twice that left, after half of it */
 #define RETRY_MAX_S        30
-#define WAIT_MAX_S         60 /* so that a wall clock that was set is noticed */
+#define WAIT_MAX_S         60 /* to notice a wall clock that was set */
 
 struct vb_credentials_provider {
     pthread_mutex_t lock;
@@ -63,7 +63,7 @@ struct vb_credentials_provider *vb_credentials_fixed(const char *access_key_id, 
     return provider;
 }
 
-/* When to ask again for credentials that end at expires_s (0: never). */
+/* When to renew credentials that expire at expires_s (0: never). */
 static int64_t renewal_time_s(int64_t expires_s, int64_t now_s)
 {
     int64_t left_s = expires_s - now_s;
@@ -165,7 +165,7 @@ int vb_credentials_chain(struct vb_credentials_provider **ret_provider, struct v
     return 0;
 }
 
-/* Only the strings: the room for a session token is 4 KB, mostly empty, and this goes with every URL. */
+/* Copies the strings alone: this runs for every URL, and the 4 KB for a session token are mostly empty. */
 static void copy_credentials(const struct vb_credentials *from, struct vb_credentials *to)
 {
     strcpy(to->access_key_id, from->access_key_id);

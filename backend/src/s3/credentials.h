@@ -1,7 +1,7 @@
 /*
  * Where AWS credentials come from, in this order: AWS_ACCESS_KEY_ID / AWS_SECRET_ACCESS_KEY /
  * AWS_SESSION_TOKEN; the ECS task endpoint (AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI); EC2
- * instance metadata, version 2 only. Temporary ones are renewed in the background before they end.
+ * instance metadata, version 2 only. A background thread renews temporary ones before they expire.
  * Thread-safe.
  */
 #ifndef VB_S3_CREDENTIALS_H
@@ -23,12 +23,12 @@ struct vb_credentials {
 /* Fixed credentials (`vibe up`, tests). */
 struct vb_credentials_provider *vb_credentials_fixed(const char *access_key_id,
                                                      const char *secret_access_key);
-/* The chain above. Asks at once; returns 0 or -errno with all sources tried named in err. */
+/* The chain above. Asks at once. Returns 0, or -errno with the sources that were tried in err. */
 int vb_credentials_chain(struct vb_credentials_provider **ret_provider, struct vb_error *err);
 void vb_credentials_destroy(struct vb_credentials_provider *provider);
 
-/* Never blocks on the network: returns the newest known. Returns 0, or -EKEYEXPIRED when renewal has failed
- * until they ended. */
+/* Gives the newest credentials known; never blocks on the network. Returns 0, or -EKEYEXPIRED when they
+ * expired before renewal succeeded. */
 int vb_credentials_get(struct vb_credentials_provider *provider, struct vb_credentials *ret_credentials);
 /* Points the fields of a SigV4 struct into a snapshot. */
 struct vb_sigv4_credentials vb_credentials_sigv4(const struct vb_credentials *credentials);

@@ -74,8 +74,8 @@ int vb_credentials_environment(struct vb_credentials *ret_credentials, struct vb
     return 0;
 }
 
-/* Credentials travel this way unencrypted, so plain HTTP is for this machine and the two link-local addresses
- * of ECS and EKS only. */
+/* Plain HTTP carries credentials unencrypted: it is for this machine and the two link-local addresses of ECS
+ * and EKS only. */
 static bool may_be_asked(const char *url)
 {
     static const char *const hosts[] = {"localhost",     "127.0.0.1",      "[::1]",
@@ -150,7 +150,7 @@ void vb_credentials_source_release(struct vb_credentials_source *source)
     *source = (struct vb_credentials_source){0};
 }
 
-/* For buffers that credentials went through. */
+/* For buffers that held credentials. */
 static void release_secret(struct vb_strbuf *text)
 {
     if (text->capacity)
@@ -163,7 +163,7 @@ static bool worth_another_try(int r, int status)
     return r == 0 ? status >= 500 || status == 429 : r != -EINVAL && r != -EFBIG;
 }
 
-/* One exchange whose answer must be 200. attempts: how often it is tried while the other side is down or
+/* One exchange whose answer must be 200. It is retried, up to attempts tries, while the other side is down or
  * overloaded. */
 static int ask(struct vb_http_client *http, const char *method, const char *url, const char *const *headers,
                unsigned attempts, struct vb_strbuf *out, struct vb_error *err)
@@ -220,7 +220,7 @@ static int parse_answer(const struct vb_strbuf *answer, struct vb_credentials *r
     return 0;
 }
 
-/* The Authorization header for the container's endpoint; stays empty where none is asked for. */
+/* The Authorization header for the container's endpoint; empty when the environment gives none. */
 static int container_authorization(const struct vb_credentials_source *source, struct vb_strbuf *out,
                                    struct vb_error *err)
 {
@@ -283,7 +283,7 @@ static int fetch_metadata(const struct vb_credentials_source *source, struct vb_
     vb_strbuf_init(&url, ANSWER_MAX);
     vb_strbuf_adds(&token, "X-aws-ec2-metadata-token: ");
     vb_strbuf_addf(&url, "%s/latest/api/token", source->metadata_url);
-    /* Tried once: where there is no such service, nobody answers. */
+    /* One try: outside EC2 nothing answers at this address. */
     r = ask(http, "PUT", url.data, token_headers, 1, &token, err);
     headers[0] = token.data;
     if (r == 0) {

@@ -1,6 +1,6 @@
 /*
- * One answer from one of the places that give out AWS credentials: internal to credentials.c, which decides
- * when to ask.
+ * One request for AWS credentials to one of their sources. Internal to credentials.c, which decides when to
+ * ask.
  */
 #ifndef VB_S3_CREDENTIALS_SOURCE_H
 #define VB_S3_CREDENTIALS_SOURCE_H

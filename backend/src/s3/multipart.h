@@ -1,6 +1,6 @@
 /*
- * Multipart uploads step by step, for parts that somebody else sends (with presigned URLs, say). Part of the
- * S3 client: its errors, its retries, its thread-safety. Sources: CreateMultipartUpload, ListParts,
+ * Multipart uploads step by step, for parts that another program sends (with presigned URLs, say). Part of
+ * the S3 client: its errors, its retries, its thread-safety. Sources: CreateMultipartUpload, ListParts,
  * CompleteMultipartUpload, AbortMultipartUpload and ListMultipartUploads (Amazon S3 API Reference).
  */
 #ifndef VB_S3_MULTIPART_H
@@ -24,8 +24,8 @@ struct vb_s3_upload {
     int64_t initiated_s;
 };
 
-/* Begins an upload; the object will have these options' type, cache control and metadata. When an answer was
- * lost and the request repeated, the key may have a second upload, which nobody knows. */
+/* Begins an upload; the object will have these options' type, cache control and metadata. A retry after a
+ * lost answer may leave a second upload of the key, whose id is lost. */
 int vb_s3_multipart_create(struct vb_s3_client *client, const char *key, const struct vb_s3_put *options,
                            char ret_id[VB_S3_UPLOAD_ID_SIZE], struct vb_error *err);
 

@@ -15,8 +15,9 @@
 #define SCOPE_SIZE         sizeof(((struct vb_sigv4_verified *)0)->scope)
 
 /*
- * Signing keys by what they derive from. Deriving takes four HMACs, and a process signs with one or two keys
- * a day. One cache a thread, so that no lock is taken. It knows a secret by its digest only.
+ * A cache of signing keys. Deriving one takes four HMACs, and a process signs with one or two keys a day.
+ * Each thread has a cache of its own, so no lock is needed. The cache holds the digest of a secret, not the
+ * secret.
  */
 #define KEY_CACHE_ENTRIES 4
 
@@ -45,8 +46,7 @@ static void derive_key(const char *secret, const char date[8], const char *regio
     free(first);
 }
 
-/* The entry of a key, made when there is none; NULL for one that does not fit. It lasts until the thread's
- * next call. */
+/* The entry of a key, made if missing; NULL if the key does not fit. Valid until the thread's next call. */
 static const struct key_cache_entry *cached_key(const char *secret, const char date[8], const char *region,
                                                 const char *service)
 {
@@ -197,7 +197,7 @@ static bool has_token(const struct vb_sigv4_credentials *credentials)
     return credentials->session_token && credentials->session_token[0];
 }
 
-/* What S3 would refuse anyway is better refused before it is sent. */
+/* Refuses here what S3 would refuse anyway. */
 static bool headers_suffice(const struct vb_sigv4_request *request,
                             const struct vb_sigv4_credentials *credentials, const char *amz_date)
 {

@@ -79,7 +79,7 @@ struct vb_presign {
 int vb_sigv4_presign(const struct vb_presign *presign, const struct vb_sigv4_credentials *credentials,
                      struct vb_strbuf *out);
 
-/* Verification. What the outcome means to S3's clients is named by the S3 error code in the comment. */
+/* Verification. The comments name the S3 error code of each outcome. */
 enum vb_sigv4_result {
     VB_SIGV4_OK,
     VB_SIGV4_ANONYMOUS,      /* no signature at all */
@@ -99,7 +99,7 @@ struct vb_sigv4_verified {
     /* x-amz-content-sha256 (hex, or one of the words above); "UNSIGNED-PAYLOAD" for a query form without it
      */
     char payload_hash[2 * VB_SHA256_SIZE + 1];
-    /* what chunk signatures go on from (aws-chunked) */
+    /* what chunk signatures build on (aws-chunked) */
     unsigned char signing_key[VB_SHA256_SIZE];
     char seed_signature[2 * VB_SHA256_SIZE + 1];
     char amz_date[17];
@@ -107,9 +107,8 @@ struct vb_sigv4_verified {
     const char *detail; /* one static sentence for the answer, on failure */
 };
 
-/* request->payload_hash is ignored: the header decides (the body is checked by whoever reads it). In the
- * query '+' is a space, as S3 has it: whoever reads parameters of the request must decode them the same way.
- */
+/* Ignores request->payload_hash: the header decides, and the reader of the body checks the body. In the query
+ * '+' is a space, as in S3: code that reads parameters of the request must decode them the same way. */
 enum vb_sigv4_result vb_sigv4_verify(const struct vb_sigv4_request *request,
                                      const struct vb_sigv4_credentials *credentials, const char *region,
                                      int64_t now_s, struct vb_sigv4_verified *ret_verified);

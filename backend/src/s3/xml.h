@@ -15,7 +15,7 @@
 #define VB_XML_S3_NAMESPACE "http://s3.amazonaws.com/doc/2006-03-01/"
 
 /*
- * Writing. Balance is the caller's business; names are trusted, text is escaped: & < > " and every control
+ * Writing. The caller balances the tags. Names are trusted, text is escaped: & < > " and every control
  * character, as S3 does (&#xD; and so on). Bytes that are not UTF-8 become U+FFFD. Characters that XML 1.0
  * cannot hold even as a reference (U+0001 …) are written as one all the same, as S3 does; clients that meet
  * such keys ask for encoding-type=url.
@@ -36,9 +36,9 @@ void vb_xml_element_bool(struct vb_strbuf *out, const char *name, bool value);
  *
  *     static int on_end(void *context, const char *path, const char *text)
  *     {
- *         if (strcmp(path, "Delete/Object/Key") == 0) …       text: what stood between the tags, entities
- * resolved if (strcmp(path, "Delete/Object") == 0) …           the object is complete return 0; unknown
- * elements are let pass
+ *         if (strcmp(path, "Delete/Object/Key") == 0) …       text: what is between the tags
+ *         if (strcmp(path, "Delete/Object") == 0) …           the object is complete
+ *         return 0;                                           unknown elements are ignored
  *     }
  */
 #define VB_XML_DEPTH_MAX 12

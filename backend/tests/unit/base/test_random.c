@@ -58,7 +58,8 @@ static void uuids_of_later_milliseconds_sort_later(void **state)
 }
 
 enum { THREADS = 4, EACH = 20000 };
-/* The wall clock, stopped where the test says; 0: it runs. A real one may be set back between two looks at it. */
+/* The wall clock, stopped where the test says; 0: it runs. A real one may be set back between two looks at
+ * it. */
 static int64_t stopped_at_ns;
 
 int __real_clock_gettime(clockid_t id, struct timespec *ret_now);

@@ -1,4 +1,4 @@
-/* Waiting: deadlines hold to the millisecond, a stop is noticed at once, and the wall clock does not matter. */
+/* Waiting: deadlines hold to the millisecond, and a stop ends every wait at once. */
 #include "base/wait.h"
 
 #include "base/clock.h"

@@ -1,4 +1,4 @@
-/* What answers carry beside what handlers say: how limits stand, and the headers that are the server's own. */
+/* The headers that the server adds to answers: how the limits stand, and its own. */
 #include "base/memory.h"
 #include "http/client.h"
 #include "http/server.h"

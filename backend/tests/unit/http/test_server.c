@@ -578,7 +578,8 @@ int __wrap_clock_gettime(clockid_t id, struct timespec *ret_now)
     return r;
 }
 
-/* The clock is set back by an hour as soon as the watchdog has looked at it: a wait until then would last an hour. */
+/* The clock is set back by an hour as soon as the watchdog has looked at it: a wait until then would last an
+ * hour. */
 static int setup_before_the_clock_is_set_back(void **state)
 {
     atomic_store(&wall_clock_ahead_s, 3600);

@@ -1,5 +1,5 @@
-/* Mails as messages: what a header may hold, and what must never become one. (That they arrive is tested against a
- * server, in tests/integration/test_auth.py.) */
+/* Mails as messages: what a header may hold, and what must never become one. (That they arrive is tested
+ * against a server, in tests/integration/test_auth.py.) */
 #include "mail/mail.h"
 
 #include "base/cleanup.h"
