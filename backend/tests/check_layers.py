@@ -60,6 +60,14 @@ OWNERS = {
 JAIL = "jail"
 # What only these folders may say: a library's words elsewhere mean that it has leaked.
 WORDS = {"db": re.compile(r"\b(PGresult|PGconn|PQ[a-z]\w*)\b")}
+# One mechanism of each kind: what other files may not do by hand, and where it is done.
+MECHANISMS = (
+    # A wait of one's own is soon on a clock that jumps. The sandbox lists the system calls' names.
+    (re.compile(r"\b(\w*(timedwait|clockwait|nanosleep)|usleep|pthread_condattr_\w+)\b"), "base/wait.c",
+     {"jail/sandbox.c"}),
+    # These take blanks, signs and what follows, and some know no overflow.
+    (re.compile(r"\b(strto(u?ll?|[iu]max)|ato(i|l|ll))\b"), "base/number.c", set()),
+)
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)
 SOURCE = pathlib.Path(__file__).resolve().parent.parent / "src"
 
@@ -101,6 +109,15 @@ def leaks_of(folder):
                 yield f"{path}:{text.count(chr(10), 0, match.start()) + 1}: {match[0]} is for {owner} alone"
 
 
+def handwork_of(folder):
+    """What a file does by hand although the house has a mechanism for it."""
+    for path, text in files_of(folder):
+        name = path.relative_to(SOURCE).as_posix()
+        for words, home, others in MECHANISMS:
+            for match in words.finditer(text) if name != home and name not in others else ():
+                yield f"{path}:{text.count(chr(10), 0, match.start()) + 1}: {match[0]} by hand: {home} does that"
+
+
 def problems_of(folder):
     used = set()
     for where, quote, name in includes_of(folder):
@@ -137,7 +154,7 @@ def main():
     checks = {"journeys_name_files_that_exist": list(problems_of_journeys())}
     for folder in sorted({str(p.parent.relative_to(SOURCE)) for p in SOURCE.rglob("*.[ch]")} | set(EDGES)):
         checks[re.sub(r"\W", "_", folder) + "_includes_only_downward"] = (
-            [*problems_of(folder), *leaks_of(folder)] if folder in EDGES else
+            [*problems_of(folder), *leaks_of(folder), *handwork_of(folder)] if folder in EDGES else
             [f"{SOURCE / folder}: not a folder of the house; name it in DESIGN and in {__file__}"])
     all_problems = [line for problems in checks.values() for line in problems]
     cases = [f'<testcase classname="layers" name="{name}">'

@@ -5,6 +5,7 @@
 #include "app/system.h"
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "base/number.h"
 #include "client/account.h"
 #include "client/upload.h"
 #include "cmd/command.h"
@@ -29,10 +30,16 @@ struct values {
     const char *api, *email, *password, *token;
 };
 
+static bool read_index(const char *text, uint64_t *ret_index)
+{
+    return vb_uint_parse(text, strlen(text), 999999999, ret_index) == 0;
+}
+
 /* What the ticket is to be for, beside the file itself. */
 static json_t *describe_place(const struct values *values)
 {
     json_t *fields = json_object();
+    uint64_t index;
 
     if (values->activity) {
         const char *slot = values->index ? "gallery" : "hero";
@@ -40,8 +47,8 @@ static json_t *describe_place(const struct values *values)
         json_object_set_new(fields, "activityId", json_string(values->activity));
         json_object_set_new(fields, "slot", json_string(values->slot ? values->slot : slot));
     }
-    if (values->index)
-        json_object_set_new(fields, "index", json_integer(atoi(values->index)));
+    if (values->index && read_index(values->index, &index))
+        json_object_set_new(fields, "index", json_integer((json_int_t)index));
     if (values->story)
         json_object_set_new(fields, "storyId", json_string(values->story));
     return fields;
@@ -145,6 +152,8 @@ static const struct vb_option options[] = {
 /* What does not fit together on the command line; NULL if all does. What values may be is for the API to say. */
 static const char *check(const struct values *values, const struct kind *kind)
 {
+    uint64_t index;
+
     if (!kind)
         return "--as is one of " KINDS;
     if (kind->activity && !values->activity)
@@ -153,7 +162,7 @@ static const char *check(const struct values *values, const struct kind *kind)
         return "--activity, --slot and --index are for --as activity-image";
     if (!kind->story && values->story)
         return "--story is for --as story-media";
-    if (values->index && (strlen(values->index) > 9 || values->index[strspn(values->index, "0123456789")]))
+    if (values->index && !read_index(values->index, &index))
         return "--index must be a whole number";
     return NULL;
 }

@@ -106,7 +106,7 @@ static int read_applied(PGconn *connection, PGresult **ret_applied, struct vb_er
 static int find_applied(const PGresult *applied, int version)
 {
     for (int row = 0; applied && row < PQntuples(applied); row++)
-        if (atoi(PQgetvalue(applied, row, COLUMN_VERSION)) == version)
+        if (vb_db_int(applied, row, COLUMN_VERSION) == version)
             return row;
     return -1;
 }
@@ -263,7 +263,7 @@ int vb_db_migration_status(const char *url, vb_migration_visit *visit, void *con
                            .changed = row >= 0 && is_changed(applied, row, &vb_migrations[i])});
     }
     for (int row = 0; applied && row < PQntuples(applied); row++) {
-        int version = atoi(PQgetvalue(applied, row, COLUMN_VERSION));
+        int version = (int)vb_db_int(applied, row, COLUMN_VERSION);
 
         if (version > vb_migrations[vb_migration_count - 1].version)
             visit(context,

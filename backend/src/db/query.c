@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "base/number.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -273,8 +274,12 @@ int vb_db_execute(struct vb_db *db, const char *sql, size_t param_count, const c
     PGresult *result VB_CLEANUP(vb_pgresult_clearp) = NULL;
     int r = vb_db_query(db, sql, param_count, params, &result, err);
 
-    if (r == 0 && ret_affected)
-        *ret_affected = strtoll(PQcmdTuples(result), NULL, 10);
+    if (r == 0 && ret_affected) {
+        const char *affected = PQcmdTuples(result);
+
+        *ret_affected = 0; /* for a statement that counts no rows */
+        (void)vb_int_parse(affected, strlen(affected), 0, INT64_MAX, ret_affected);
+    }
     return r;
 }
 

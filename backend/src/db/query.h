@@ -5,10 +5,11 @@
 #ifndef VB_DB_QUERY_H
 #define VB_DB_QUERY_H
 
+#include "base/number.h"
 #include "db/pool.h"
 
 #include <libpq-fe.h>
-#include <stdlib.h>
+#include <string.h>
 
 /* As vb_db_execute(), with the result, to be freed with PQclear. */
 int vb_db_query(struct vb_db *db, const char *sql, size_t param_count, const char *const *params,
@@ -36,7 +37,11 @@ static inline const char *vb_db_text(const PGresult *rows, int row, int column)
 /* 0 for NULL. */
 static inline int64_t vb_db_int(const PGresult *rows, int row, int column)
 {
-    return strtoll(PQgetvalue(rows, row, column), NULL, 10);
+    const char *text = PQgetvalue(rows, row, column);
+    int64_t value = 0;
+
+    (void)vb_int_parse(text, strlen(text), INT64_MIN, INT64_MAX, &value);
+    return value;
 }
 /* false for NULL. */
 static inline bool vb_db_bool(const PGresult *rows, int row, int column)

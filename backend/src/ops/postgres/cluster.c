@@ -4,11 +4,13 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/number.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -58,16 +60,19 @@ int vb_postgres_find(const char *versions_dir, int version, char bin[PATH_MAX], 
     int best = 0;
 
     while (directory && (entry = readdir(directory))) {
-        char *end;
-        long found = strtol(entry->d_name, &end, 10);
+        const char *name = entry->d_name;
+        uint64_t number;
+        int found;
 
-        if (*end || found < VB_POSTGRES_VERSION_MIN || found > 1000 || (version && found != version) ||
-            found < best)
+        if (vb_uint_parse(name, strlen(name), 1000, &number) < 0)
             continue;
-        if (snprintf(candidate, sizeof(candidate), "%s/%ld/bin", versions_dir, found) < PATH_MAX &&
+        found = (int)number;
+        if (found < VB_POSTGRES_VERSION_MIN || (version && found != version) || found < best)
+            continue;
+        if (snprintf(candidate, sizeof(candidate), "%s/%d/bin", versions_dir, found) < PATH_MAX &&
             has_programs(candidate)) {
             memcpy(bin, candidate, strlen(candidate) + 1);
-            best = (int)found;
+            best = found;
         }
     }
     if (best > 0)
@@ -275,6 +280,7 @@ static int read_version(const struct vb_postgres_cluster *cluster, int *ret_vers
 {
     char path[PATH_MAX + 16];
     struct vb_strbuf text;
+    uint64_t version;
     int r;
 
     *ret_version = 0;
@@ -283,7 +289,8 @@ static int read_version(const struct vb_postgres_cluster *cluster, int *ret_vers
     vb_strbuf_init(&text, 64);
     snprintf(path, sizeof(path), "%s/PG_VERSION", cluster->data);
     r = vb_file_read(path, &text, err);
-    *ret_version = atoi(text.data);
+    if (vb_uint_parse(text.data, vb_digits_length(text.data, text.length), INT_MAX, &version) == 0)
+        *ret_version = (int)version;
     vb_strbuf_release(&text);
     if (r == 0 && *ret_version > 0)
         return 0;

@@ -5,6 +5,7 @@
 #include "base/encode.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/number.h"
 #include "base/wait.h"
 #include "db/pool.h"
 #include "ops/postgres/cluster.h"
@@ -44,13 +45,13 @@ enum early_end { END_FINAL, END_FORMER_SERVER, END_PORT_TAKEN };
 static uint16_t read_port(const char *path)
 {
     struct vb_strbuf text;
-    long port = 0;
+    uint64_t port = 0;
 
     vb_strbuf_init(&text, 16);
     if (vb_file_read(path, &text, NULL) == 0)
-        port = strtol(text.data, NULL, 10);
+        (void)vb_uint_parse(text.data, vb_digits_length(text.data, text.length), UINT16_MAX, &port);
     vb_strbuf_release(&text);
-    return port > 0 && port <= UINT16_MAX ? (uint16_t)port : 0;
+    return (uint16_t)port;
 }
 
 /* The wanted port if it is free, else another one; 0: there is none. */
@@ -144,7 +145,7 @@ static pid_t read_lock_file(const struct vb_postgres *postgres, bool *ret_ready)
 {
     char path[PATH_MAX + 32], *line, *rest;
     struct vb_strbuf text;
-    pid_t pid = 0;
+    int64_t pid = 0; /* negative: a server of a single user */
 
     *ret_ready = false;
     snprintf(path, sizeof(path), "%s/postmaster.pid", postgres->cluster.data);
@@ -153,13 +154,13 @@ static pid_t read_lock_file(const struct vb_postgres *postgres, bool *ret_ready)
         rest = text.data;
         for (int number = 1; (line = strsep(&rest, "\n")); number++) {
             if (number == 1)
-                pid = (pid_t)atol(line);
+                (void)vb_int_parse(line, strlen(line), INT_MIN, INT_MAX, &pid);
             if (number == 8)
                 *ret_ready = strncmp(line, "ready", 5) == 0;
         }
     }
     vb_strbuf_release(&text);
-    return pid;
+    return (pid_t)pid;
 }
 
 /* Whether our server, not a former one, accepts connections. */
