@@ -1,5 +1,6 @@
 /*
- * The gauges of a connection pool: vibe_db_connections_open, vibe_db_connections_in_use, vibe_db_waiting, vibe_db_up.
+ * The gauges of a connection pool: vibe_db_connections_open, vibe_db_connections_in_use, vibe_db_waiting,
+ * vibe_db_up.
  */
 #ifndef VB_DB_POOL_GAUGES_H
 #define VB_DB_POOL_GAUGES_H
