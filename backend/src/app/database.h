@@ -11,8 +11,8 @@
 
 struct vb_database;
 
-/* Starts the private PostgreSQL, unless url (which must outlive the database) is not NULL, and applies the
- * migrations. */
+/* Applies the migrations to the PostgreSQL of url; NULL: starts the private one first. dir must outlive the
+ * database. */
 int vb_database_start(const struct vb_data_dir *dir, const char *url, struct vb_database **ret_database,
                       struct vb_error *err);
 /* It stays the same until vb_database_stop(). */

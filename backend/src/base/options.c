@@ -3,171 +3,34 @@
 
 #include "base/memory.h"
 #include "base/number.h"
+#include "base/options_help.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PROGRAM "vibe"
-
-static const struct vb_option no_options[] = {{.name = NULL}};
-static const struct vb_subcommand no_subcommands[] = {{.name = NULL}};
-
-/* What a command line is parsed by: the rows of the subcommand, then those of the command. */
+/* The tables of a command line: the rows of the subcommand, then those of the command. */
 struct parser {
     const struct vb_command *command;
     const struct vb_subcommand *subcommand; /* NULL: the command has none */
     unsigned char *values;
 };
 
-static const struct vb_option *rows(const struct vb_option *options)
-{
-    return options ? options : no_options;
-}
-
-static const struct vb_subcommand *subcommands_of(const struct vb_command *command)
-{
-    return command->subcommands ? command->subcommands : no_subcommands;
-}
-
 static const struct vb_subcommand *find_subcommand(const struct vb_command *command, const char *name)
 {
-    for (const struct vb_subcommand *one = subcommands_of(command); one->name; one++)
+    for (const struct vb_subcommand *one = vb_subcommand_rows(command); one->name; one++)
         if (strcmp(one->name, name) == 0)
             return one;
     return NULL;
-}
-
-/* ---- help ---- */
-
-/* "FILE", "--as KIND", "-o OUT" */
-static void print_required(FILE *out, const struct vb_option *options)
-{
-    for (const struct vb_option *option = rows(options); option->name; option++) {
-        if (option->kind == VB_OPERAND)
-            fprintf(out, " %s", option->name);
-        else if (option->required && option->letter)
-            fprintf(out, " -%c %s", option->letter, option->argument);
-        else if (option->required)
-            fprintf(out, " --%s %s", option->name, option->argument);
-    }
-}
-
-static bool has_optional(const struct vb_option *options)
-{
-    for (const struct vb_option *option = rows(options); option->name; option++)
-        if (!option->required)
-            return true;
-    return false;
-}
-
-/* "vibe media render FILE|KEY -o OUT [options]" */
-static void print_synopsis(FILE *out, const struct vb_command *command,
-                           const struct vb_subcommand *subcommand)
-{
-    const struct vb_option *own = subcommand ? subcommand->options : NULL;
-
-    fprintf(out, PROGRAM " %s%s%s", command->name, subcommand ? " " : "", subcommand ? subcommand->name : "");
-    print_required(out, own);
-    print_required(out, command->options);
-    fprintf(out, "%s", has_optional(own) || has_optional(command->options) ? " [options]" : "");
-}
-
-static void print_usage(FILE *out, const struct vb_command *command, const struct vb_subcommand *subcommand)
-{
-    const char *start = "usage: ";
-
-    if (subcommand || !command->subcommands) {
-        fprintf(out, "%s", start);
-        print_synopsis(out, command, subcommand);
-        return;
-    }
-    for (const struct vb_subcommand *one = command->subcommands; one->name; one++) {
-        fprintf(out, "%s", start);
-        print_synopsis(out, command, one);
-        start = "\n       ";
-    }
-}
-
-/* whose: "list: " before the help of an option that not every subcommand takes; or "". */
-static void print_row(const struct vb_option *option, const char *whose)
-{
-    char left[64];
-
-    if (option->kind == VB_OPERAND)
-        snprintf(left, sizeof(left), "%s", option->name);
-    else
-        snprintf(left, sizeof(left), "%.*s%s--%s%s%s", option->letter ? 2 : 0,
-                 (const char[]){'-', option->letter, '\0'}, option->letter ? ", " : "", option->name,
-                 option->argument ? " " : "", option->argument ? option->argument : "");
-    printf("  %-24s %s%s\n", left, whose, option->help);
-}
-
-static void print_rows(const struct vb_option *options)
-{
-    for (const struct vb_option *option = rows(options); option->name; option++)
-        print_row(option, "");
-}
-
-static bool has_row(const struct vb_option *options, const struct vb_option *wanted)
-{
-    for (const struct vb_option *option = rows(options); option->name; option++)
-        if (option->kind == wanted->kind && strcmp(option->name, wanted->name) == 0)
-            return true;
-    return false;
-}
-
-/* The options of all subcommands, each once, with the names of those that take it. Operands are in the usage. */
-static void print_subcommands_rows(const struct vb_subcommand *subcommands)
-{
-    for (const struct vb_subcommand *one = subcommands; one->name; one++) {
-        for (const struct vb_option *option = rows(one->options); option->name; option++) {
-            char whose[128];
-            size_t length = 0;
-            bool shown = option->kind == VB_OPERAND;
-
-            for (const struct vb_subcommand *other = subcommands; other->name; other++) {
-                if (!has_row(other->options, option))
-                    continue;
-                shown = shown || other < one;
-                length += (size_t)snprintf(whose + length, sizeof(whose) - length, "%s%s", length ? ", " : "",
-                                           other->name);
-                vb_assert(length + 3 < sizeof(whose));
-            }
-            memcpy(whose + length, ": ", 3);
-            if (!shown)
-                print_row(option, whose);
-        }
-    }
-}
-
-static void print_help(const struct vb_command *command, const struct vb_subcommand *subcommand)
-{
-    print_usage(stdout, command, subcommand);
-    printf("\n\n");
-    if (subcommand) {
-        printf("%s %s.\n\n", subcommand->name, subcommand->help);
-        print_rows(subcommand->options);
-    } else {
-        if (command->description)
-            printf("%s\n\n", command->description);
-        for (const struct vb_subcommand *one = subcommands_of(command); one->name; one++)
-            printf("  %-10s %s\n%s", one->name, one->help, one[1].name ? "" : "\n");
-        print_subcommands_rows(subcommands_of(command));
-    }
-    print_rows(command->options);
-    printf("  %-24s %s\n", "--help", "show this");
-    if (command->footer)
-        printf("\n%s\n", command->footer);
 }
 
 /* ---- complaints ---- */
 
 static int complain(const struct parser *parser, const char *problem, const char *which)
 {
-    fprintf(stderr, PROGRAM ": %s: %s\n", problem, which);
-    print_usage(stderr, parser->command, parser->subcommand);
+    fprintf(stderr, VB_PROGRAM ": %s: %s\n", problem, which);
+    vb_usage_print(stderr, parser->command, parser->subcommand);
     fprintf(stderr, "   (--help shows all)\n");
     return -EINVAL;
 }
@@ -176,33 +39,33 @@ int vb_command_misused(const struct vb_command *command, const char *subcommand,
 {
     va_list arguments;
 
-    fprintf(stderr, PROGRAM ": ");
+    fprintf(stderr, VB_PROGRAM ": ");
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);
     va_end(arguments);
     fprintf(stderr, "\n");
-    print_usage(stderr, command, subcommand ? find_subcommand(command, subcommand) : NULL);
+    vb_usage_print(stderr, command, subcommand ? find_subcommand(command, subcommand) : NULL);
     fprintf(stderr, "   (--help shows all)\n");
     return 2;
 }
 
-/* word: what stands where a subcommand should; NULL: nothing. */
+/* word: what stands in the place of a subcommand; NULL: nothing. */
 static int complain_subcommand(const struct vb_command *command, const char *word)
 {
-    const struct vb_subcommand *one = subcommands_of(command);
+    const struct vb_subcommand *one = vb_subcommand_rows(command);
 
     if (!one->name) {
-        fprintf(stderr, PROGRAM ": %s has no subcommands; '" PROGRAM " %s --help' shows its options\n",
+        fprintf(stderr, VB_PROGRAM ": %s has no subcommands; '" VB_PROGRAM " %s --help' shows its options\n",
                 command->name, command->name);
         return 2;
     }
     if (word)
-        fprintf(stderr, PROGRAM ": %s has no subcommand '%s': it is followed by ", command->name, word);
+        fprintf(stderr, VB_PROGRAM ": %s has no subcommand '%s': it is followed by ", command->name, word);
     else
-        fprintf(stderr, PROGRAM ": %s is followed by ", command->name);
+        fprintf(stderr, VB_PROGRAM ": %s is followed by ", command->name);
     for (; one->name; one++)
         fprintf(stderr, "%s%s", one->name, !one[1].name ? "\n" : one[2].name ? ", " : " or ");
-    fprintf(stderr, "'" PROGRAM " %s --help' shows what each does\n", command->name);
+    fprintf(stderr, "'" VB_PROGRAM " %s --help' shows what each does\n", command->name);
     return 2;
 }
 
@@ -212,7 +75,7 @@ int vb_command_help(const struct vb_command *command, const char *subcommand)
 
     if (subcommand && !found)
         return complain_subcommand(command, subcommand);
-    print_help(command, found);
+    vb_help_print(command, found);
     return 0;
 }
 
@@ -240,7 +103,7 @@ static bool is_named(const struct vb_option *option, const char *word)
 
 static const struct vb_option *find_option(const struct vb_option *options, const char *word)
 {
-    for (const struct vb_option *option = rows(options); option->name; option++)
+    for (const struct vb_option *option = vb_option_rows(options); option->name; option++)
         if (is_named(option, word))
             return option;
     return NULL;
@@ -253,7 +116,7 @@ static const struct vb_option *find_anywhere(const struct vb_command *command, c
     const struct vb_option *found = find_option(command->options, word);
 
     *ret_owner = NULL;
-    for (const struct vb_subcommand *one = subcommands_of(command); !found && one->name; one++) {
+    for (const struct vb_subcommand *one = vb_subcommand_rows(command); !found && one->name; one++) {
         found = find_option(one->options, word);
         *ret_owner = found ? one : NULL;
     }
@@ -265,8 +128,7 @@ static bool takes_next_word(const struct vb_option *option, const char *word)
     return option->kind != VB_OPTION_FLAG && !(word[1] == '-' && strchr(word, '='));
 }
 
-/* Where the subcommand's name stands: the first word that is neither an option nor an option's value. 0:
- * nowhere. */
+/* Finds the subcommand's name: the first word that is neither an option nor an option's value. 0: none. */
 static int find_subcommand_word(const struct vb_command *command, int argc, char **argv)
 {
     const struct vb_subcommand *owner;
@@ -368,7 +230,7 @@ static int parse_option(const struct parser *parser, int argc, char **argv, int 
 
 static const struct vb_option *nth_operand(const struct vb_option *options, unsigned *n)
 {
-    for (const struct vb_option *option = rows(options); option->name; option++)
+    for (const struct vb_option *option = vb_option_rows(options); option->name; option++)
         if (option->kind == VB_OPERAND && (*n)-- == 0)
             return option;
     return NULL;
@@ -389,7 +251,7 @@ static int parse_operand(const struct parser *parser, unsigned n, const char *wo
 
 static int check_required(const struct parser *parser, const struct vb_option *options)
 {
-    for (const struct vb_option *option = rows(options); option->name; option++) {
+    for (const struct vb_option *option = vb_option_rows(options); option->name; option++) {
         const void *field = parser->values + option->field;
         char problem[64];
 
@@ -402,8 +264,7 @@ static int check_required(const struct parser *parser, const struct vb_option *o
     return 0;
 }
 
-/* Fills the values from argv, but for the word at `skipped`. Returns 0; 1 after printing the help; or
- * -EINVAL. */
+/* Fills the values from argv, without the word at `skipped`. Returns 0; 1 after the help; or -EINVAL. */
 static int parse(const struct parser *parser, int argc, char **argv, int skipped)
 {
     bool only_operands = false;
@@ -418,7 +279,7 @@ static int parse(const struct parser *parser, int argc, char **argv, int skipped
         else if (strcmp(argv[i], "--") == 0)
             only_operands = true;
         else if (is_help(argv[i])) {
-            print_help(parser->command, parser->subcommand);
+            vb_help_print(parser->command, parser->subcommand);
             return 1;
         } else
             r = parse_option(parser, argc, argv, &i);

@@ -27,8 +27,7 @@ struct vb_option {
     const char *name;     /* without the dashes; of an operand: what the help calls it, e.g. "FILE" */
     const char *argument; /* what the help calls the value, e.g. "DIR"; NULL for flags and operands */
     const char *help;
-    size_t
-        field; /* offset in the values of the command, which keep their defaults when the option is not given */
+    size_t field;  /* offset in the values of the command; an option that is not given leaves its default */
     unsigned max;  /* of a number */
     char letter;   /* "-o VALUE" is the same as "--output VALUE"; 0: none */
     bool required; /* of a string or an operand */

@@ -1,6 +1,6 @@
 /*
- * The pictures of `vibe demo`: landscapes and portraits that it draws itself, so that a demonstration needs
- * nobody's photographs. The same kind and seed give the same picture.
+ * The pictures of `vibe demo`: landscapes and portraits that it draws, so that a demonstration needs no
+ * photographs of real people. The same kind and seed give the same picture.
  */
 #ifndef VB_CLIENT_PICTURE_H
 #define VB_CLIENT_PICTURE_H

@@ -9,11 +9,11 @@
 
 struct vb_progress {
     int64_t total, done; /* bytes */
-    int64_t drawn_ms;    /* when it was drawn last; 0: not yet */
+    int64_t drawn_ms;    /* the time of the last drawing; 0: none yet */
     bool shown;
 };
 
-/* Begins, or begins anew. */
+/* Begins at zero, also once more. */
 void vb_progress_start(struct vb_progress *progress, int64_t total);
 void vb_progress_add(struct vb_progress *progress, int64_t bytes);
 /* Leaves the bar as it is and begins a new line. */

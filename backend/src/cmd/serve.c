@@ -167,9 +167,9 @@ static const struct vb_option options[] = {
 const struct vb_command vb_cmd_serve = {
     .name = "serve",
     .summary = "run the API in production, configured by the environment",
-    .description =
-        "Runs the API until SIGTERM, then finishes what is in flight. Apply the migrations first: vibe db "
-        "migrate.",
+    .description = "Runs the API until SIGTERM, then finishes the requests in flight. Apply the migrations "
+                   "first: vibe db "
+                   "migrate.",
     .footer = "Environment (* is required; the default comes last):\n"
               "  PORT                     the port of the API; 3000\n"
               "  TLS_CERT, TLS_KEY        as the options; SIGHUP reads the files again\n"

@@ -35,7 +35,7 @@ static bool read_index(const char *text, uint64_t *ret_index)
     return vb_uint_parse(text, strlen(text), 999999999, ret_index) == 0;
 }
 
-/* What the ticket is to be for, beside the file itself. */
+/* What the ticket says of the place of the file: which activity and slot, or which story. */
 static json_t *describe_place(const struct values *values)
 {
     json_t *fields = json_object();
@@ -136,7 +136,7 @@ static const struct kind *find_kind(const char *name)
 
 static const struct vb_option options[] = {
     {VB_REQUIRED_OPERAND(struct values, file, "FILE", "the file to upload")},
-    {VB_STRING(struct values, as, "as", "KIND", "what the file is to be: " KINDS), .required = true},
+    {VB_STRING(struct values, as, "as", "KIND", "what the file becomes: " KINDS), .required = true},
     {VB_STRING(struct values, activity, "activity", "ID", "the activity that it is an image of")},
     {VB_STRING(struct values, slot, "slot", "SLOT",
                "where in the activity: hero (the default) or gallery (with --index)")},
@@ -157,7 +157,7 @@ static const char *check(const struct values *values, const struct kind *kind)
     if (!kind)
         return "--as is one of " KINDS;
     if (kind->activity && !values->activity)
-        return "of which activity is it to be an image? Say --activity ID";
+        return "an activity image needs its activity: say --activity ID";
     if (!kind->activity && (values->activity || values->slot || values->index))
         return "--activity, --slot and --index are for --as activity-image";
     if (!kind->story && values->story)
@@ -183,7 +183,7 @@ const struct vb_command vb_cmd_upload = {
     .name = "upload",
     .summary = "upload a file as the app would and print its CDN address",
     .description = "Uploads a file as the app does and prints its CDN address.",
-    .footer = "Without an account or a token, a demo account is registered on first use and kept in the "
+    .footer = "Without an account or a token, it registers a demo account on first use and keeps it in the "
               "state folder.",
     .options = options,
     .values_size = sizeof(struct values),

@@ -282,14 +282,14 @@ static char *make_url(const char *password, uint16_t port)
     return vb_strbuf_detach(&url);
 }
 
-/* One login: the cluster may be of another password. */
+/* Logs in once: the cluster may have been made with another password. */
 static int check_login(const struct vb_postgres *postgres, struct vb_error *err)
 {
     if (vb_db_check_login(postgres->url, err) == 0)
         return 0;
-    vb_error_prefix(err, "the private PostgreSQL in %s does not let us in", postgres->cluster.data);
+    vb_error_prefix(err, "the private PostgreSQL in %s refuses the login", postgres->cluster.data);
     return vb_error_hint(
-        err, "its password is made on the first start and kept beside it: restore it, or move the "
+        err, "its password is in the file `secrets` of the data folder: restore that, or move the "
              "folder away to start with an empty database");
 }
 

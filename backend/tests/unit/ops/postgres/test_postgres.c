@@ -240,7 +240,7 @@ static void another_password_than_the_clusters_is_explained(void **state)
                                        &second, &err),
                      -ENOTCONN);
     assert_non_null(strstr(err.message, "password authentication failed"));
-    assert_non_null(strstr(err.hint, "restore it"));
+    assert_non_null(strstr(err.hint, "restore that"));
     snprintf(directory, sizeof(directory), "%s/postgres/data", postgres->directory);
     assert_false(exists_in(directory, "postmaster.pid")); /* ended again */
     assert_int_equal(vb_test_postgres_start(postgres), 0);
