@@ -7,8 +7,8 @@
 #define VB_INGEST_STAGED_H
 
 #include "ingest/ticket.h"
+#include "media/keys.h"
 
-#define VB_STAGED_PREFIX    "user-uploads/"
 #define VB_STAGED_USER_SIZE 513
 
 struct vb_staged {

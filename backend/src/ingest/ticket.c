@@ -3,6 +3,7 @@
 
 #include "base/encode.h"
 #include "base/memory.h"
+#include "media/keys.h"
 
 #include <errno.h>
 #include <string.h>
@@ -122,7 +123,7 @@ int vb_ticket_read(const struct vb_keys *keys, const char *user_id, const char *
 void vb_ticket_staging_key(const struct vb_ticket *ticket, const char *user_id, const char *upload_id,
                            struct vb_strbuf *out)
 {
-    vb_strbuf_adds(out, "user-uploads/");
+    vb_strbuf_adds(out, VB_STAGED_PREFIX);
     vb_strbuf_adds(out, user_id);
     vb_strbuf_addc(out, '/');
     vb_strbuf_adds(out, upload_id);

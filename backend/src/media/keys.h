@@ -5,7 +5,7 @@
 #ifndef VB_MEDIA_KEYS_H
 #define VB_MEDIA_KEYS_H
 
-#define VB_MEDIA_STAGING_PREFIX "user-uploads/"
+#define VB_STAGED_PREFIX "user-uploads/"
 
 /* Of published media; ended by NULL. */
 extern const char *const vb_media_public_prefixes[];

@@ -313,10 +313,9 @@ static int visit_parts(void *context, const struct vb_s3_upload *upload)
 
 static int list_staged(struct gc *gc)
 {
-    int r = vb_s3_list(gc->config->s3, VB_MEDIA_STAGING_PREFIX, visit_staged, gc, gc->err);
+    int r = vb_s3_list(gc->config->s3, VB_STAGED_PREFIX, visit_staged, gc, gc->err);
 
-    return r < 0 ? r
-                 : vb_s3_multipart_list(gc->config->s3, VB_MEDIA_STAGING_PREFIX, visit_parts, gc, gc->err);
+    return r < 0 ? r : vb_s3_multipart_list(gc->config->s3, VB_STAGED_PREFIX, visit_parts, gc, gc->err);
 }
 
 static int look(struct gc *gc)

@@ -1,4 +1,4 @@
-/* The data folder of `vibe up`: one user at a time, secrets kept. */
+/* The data folder of `vibe up`: one process at a time, secrets made once and kept. */
 #include "app/data_dir.h"
 
 #include <errno.h>
@@ -62,7 +62,7 @@ static void secrets_are_made_once_and_kept_private(void **state)
     vb_data_dir_close(&second);
 }
 
-static void second_user_is_told(void **state)
+static void a_second_vibe_up_in_the_same_folder_is_refused(void **state)
 {
     struct fixture *fixture = *state;
     struct vb_data_dir first, second;
@@ -96,7 +96,7 @@ static void damaged_secrets_are_not_replaced(void **state)
     assert_non_null(strstr(err.message, file));
 }
 
-static void file_in_the_way_is_a_clear_error(void **state)
+static void a_file_in_the_place_of_the_folder_is_named(void **state)
 {
     struct vb_data_dir dir;
     struct vb_error err;
@@ -111,9 +111,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(secrets_are_made_once_and_kept_private, setup, teardown),
-        cmocka_unit_test_setup_teardown(second_user_is_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_second_vibe_up_in_the_same_folder_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_secrets_are_not_replaced, setup, teardown),
-        cmocka_unit_test_setup_teardown(file_in_the_way_is_a_clear_error, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_file_in_the_place_of_the_folder_is_named, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

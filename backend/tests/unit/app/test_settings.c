@@ -54,16 +54,16 @@ static void set_required(void)
 static int read_all(struct vb_settings *settings, struct vb_error *err)
 {
     struct vb_config config;
-    int rc;
+    int r;
 
     vb_config_init(&config);
     vb_settings_read_production(settings, &config);
-    rc = vb_config_finish(&config, err);
+    r = vb_config_finish(&config, err);
     vb_config_release(&config);
-    return rc;
+    return r;
 }
 
-static void the_sweeper_takes_its_time_unless_told_otherwise(void **state)
+static void the_intervals_of_the_sweeper_have_defaults(void **state)
 {
     struct vb_settings settings;
     struct vb_error err;
@@ -154,7 +154,7 @@ static void lists_and_limits_are_read(void **state)
     vb_settings_release(&settings);
 }
 
-static void no_limit_of_addresses_means_none_of_users_unless_it_is_set(void **state)
+static void rate_limit_off_turns_the_user_limit_off_unless_that_is_set(void **state)
 {
     struct vb_settings settings;
 
@@ -217,14 +217,14 @@ static void up_to_three_earlier_secrets_are_read(void **state)
 static int read_tls(struct vb_settings *settings, const char *cert, const char *key, struct vb_error *err)
 {
     struct vb_config config;
-    int rc;
+    int r;
 
     vb_config_init(&config);
     *settings = (struct vb_settings){0};
     vb_settings_read_tls(settings, &config, cert, key);
-    rc = vb_config_finish(&config, err);
+    r = vb_config_finish(&config, err);
     vb_config_release(&config);
-    return rc;
+    return r;
 }
 
 static void a_certificate_and_its_key_come_together(void **state)
@@ -252,14 +252,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(required_settings_are_enough, clear_environment),
-        cmocka_unit_test_setup(the_sweeper_takes_its_time_unless_told_otherwise, clear_environment),
+        cmocka_unit_test_setup(the_intervals_of_the_sweeper_have_defaults, clear_environment),
         cmocka_unit_test_setup(everything_missing_is_named_at_once, clear_environment),
         cmocka_unit_test_setup(everything_malformed_is_named_at_once_without_values, clear_environment),
         cmocka_unit_test_setup(mail_needs_a_sender_and_a_link, clear_environment),
         cmocka_unit_test_setup(up_to_three_earlier_secrets_are_read, clear_environment),
         cmocka_unit_test_setup(a_certificate_and_its_key_come_together, clear_environment),
         cmocka_unit_test_setup(lists_and_limits_are_read, clear_environment),
-        cmocka_unit_test_setup(no_limit_of_addresses_means_none_of_users_unless_it_is_set, clear_environment),
+        cmocka_unit_test_setup(rate_limit_off_turns_the_user_limit_off_unless_that_is_set, clear_environment),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

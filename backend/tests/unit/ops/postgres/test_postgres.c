@@ -175,7 +175,7 @@ static void the_server_inherits_nothing_of_ours(void **state)
     assert_int_equal(getsid(pid), pid); /* the terminal's Ctrl-C is not for it */
 }
 
-static void as_root_it_runs_as_somebody_else_below_a_folder_only_root_can_enter(void **state)
+static void root_starts_it_as_another_user_below_a_folder_that_only_root_can_enter(void **state)
 {
     struct vb_test_postgres *postgres = *state;
     struct stat folder, process;
@@ -225,7 +225,7 @@ static void a_stop_leaves_nothing_but_the_data(void **state)
     assert_int_equal(vb_test_postgres_start(postgres), 0);
 }
 
-static void another_password_than_the_clusters_is_explained(void **state)
+static void a_password_that_the_cluster_does_not_have_is_explained(void **state)
 {
     struct vb_test_postgres *postgres = *state;
     struct vb_postgres *second = NULL;
@@ -472,10 +472,10 @@ int main(void)
         cmocka_unit_test(the_settings_are_durable_and_utf8),
         cmocka_unit_test(a_wrong_password_is_refused),
         cmocka_unit_test(the_server_inherits_nothing_of_ours),
-        cmocka_unit_test(as_root_it_runs_as_somebody_else_below_a_folder_only_root_can_enter),
+        cmocka_unit_test(root_starts_it_as_another_user_below_a_folder_that_only_root_can_enter),
         cmocka_unit_test(a_killed_server_is_started_anew_on_its_port_by_the_same_process),
         cmocka_unit_test(a_stop_leaves_nothing_but_the_data),
-        cmocka_unit_test(another_password_than_the_clusters_is_explained),
+        cmocka_unit_test(a_password_that_the_cluster_does_not_have_is_explained),
         cmocka_unit_test(a_start_that_fails_says_the_last_words_of_the_log),
     };
 #define VICTIM_TEST(name) cmocka_unit_test_setup_teardown(name, victim_setup, victim_teardown)
