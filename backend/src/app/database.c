@@ -37,7 +37,7 @@ int vb_database_start(const struct vb_data_dir *dir, const char *url, struct vb_
     database->private = !url;
     r = database->private ? start_postgres(database, err) : 0;
     if (r == 0) {
-        database->url = vb_xstrdup(database->private ? vb_postgres_url(database->postgres) : url);
+        database->url = vb_xstrdup(url ? url : vb_postgres_url(database->postgres));
         r = vb_db_migrate(database->url, NULL, NULL, err);
     }
     if (r < 0)

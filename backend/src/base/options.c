@@ -157,6 +157,7 @@ static bool store(const struct parser *parser, const struct vb_option *option, c
     void *field = parser->values + option->field;
     uint64_t number;
 
+    vb_assert(text || option->kind == VB_OPTION_FLAG);
     switch (option->kind) {
     case VB_OPTION_FLAG:
         *(bool *)field = true;
@@ -196,7 +197,7 @@ static int complain_unknown(const struct parser *parser, const char *word)
     const struct vb_subcommand *owner;
     char problem[128];
 
-    if (!find_anywhere(parser->command, word, &owner) || !owner)
+    if (!find_anywhere(parser->command, word, &owner) || !owner || !parser->subcommand)
         return complain(parser, "unknown option", word);
     snprintf(problem, sizeof(problem), "this is an option of %s, not of %s", owner->name,
              parser->subcommand->name);

@@ -12,16 +12,17 @@
 
 #include <cmocka.h>
 
-#define PICTURE  "\xff\xd8\xff\xe0 and the rest of a picture"
-#define SIZE     (sizeof(PICTURE) - 1)
+#define SIZE     (sizeof(picture) - 1)
 #define CHECKSUM "5c+7r01gTsKEbU5+JJ+O4dp44ToTczZ/66Nnd39Im8w=" /* openssl dgst -sha256 -binary | base64 */
+
+static const char picture[] = "\xff\xd8\xff\xe0 and the rest of a picture";
 
 static int make_file(void **state)
 {
     char *path = strdup("/tmp/vibe-source-XXXXXX");
     int fd = mkstemp(path);
 
-    assert_true(fd >= 0 && write(fd, PICTURE, SIZE) == (ssize_t)SIZE);
+    assert_true(fd >= 0 && write(fd, picture, SIZE) == (ssize_t)SIZE);
     close(fd);
     *state = path;
     return 0;
@@ -43,13 +44,13 @@ static void assert_reads(struct vb_source *source)
     assert_string_equal(source->checksum, CHECKSUM);
     vb_source_seek(source, 0);
     assert_int_equal(vb_source_read(source, buffer, 4), 4);
-    assert_memory_equal(buffer, PICTURE, 4);
+    assert_memory_equal(buffer, picture, 4);
     assert_int_equal(vb_source_read(source, buffer, sizeof(buffer)), SIZE - 4);
-    assert_memory_equal(buffer, PICTURE + 4, SIZE - 4);
+    assert_memory_equal(buffer, picture + 4, SIZE - 4);
     assert_int_equal(vb_source_read(source, buffer, sizeof(buffer)), 0);
     vb_source_seek(source, 10);
     assert_int_equal(vb_source_read(source, buffer, 3), 3);
-    assert_memory_equal(buffer, PICTURE + 10, 3);
+    assert_memory_equal(buffer, picture + 10, 3);
 }
 
 static void a_file_and_memory_read_the_same(void **state)
@@ -59,7 +60,7 @@ static void a_file_and_memory_read_the_same(void **state)
     assert_int_equal(vb_source_open(&source, *state, NULL), 0);
     assert_reads(&source);
     vb_source_close(&source);
-    vb_source_memory(&source, PICTURE, SIZE);
+    vb_source_memory(&source, picture, SIZE);
     assert_reads(&source);
     vb_source_close(&source);
 }
@@ -71,7 +72,7 @@ static void progress_follows_what_is_read(void **state)
     char buffer[8];
 
     (void)state;
-    vb_source_memory(&source, PICTURE, SIZE);
+    vb_source_memory(&source, picture, SIZE);
     source.progress = &progress;
     vb_source_seek(&source, 0);
     assert_int_equal(progress.total, SIZE);

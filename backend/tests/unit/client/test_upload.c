@@ -14,8 +14,9 @@
 
 #include "scripted_server.h"
 
-#define PICTURE "\xff\xd8\xff\xe0 and the rest of a picture"
-#define SIZE    ((int64_t)sizeof(PICTURE) - 1)
+#define SIZE ((int64_t)sizeof(picture) - 1)
+
+static const char picture[] = "\xff\xd8\xff\xe0 and the rest of a picture";
 
 /* One server is API and store; the ticket's URLs name it by its port, so answers are made when that is known. */
 struct fixture {
@@ -27,7 +28,7 @@ struct fixture {
     size_t count;
 };
 
-static void add(struct fixture *f, int status, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void add(struct fixture *f, int status, const char *format, ...)
 {
     char body[2048], *answer = malloc(4096);
     va_list arguments;
@@ -77,7 +78,7 @@ static int upload(struct fixture *f, json_t **ret_answer, struct vb_error *err)
 {
     struct vb_source source;
 
-    vb_source_memory(&source, PICTURE, (size_t)SIZE);
+    vb_source_memory(&source, picture, (size_t)SIZE);
     return vb_upload(&f->session, "/api/upload/story-media", json_pack("{s:s}", "storyId", "7"), &source,
                      ret_answer, err);
 }
@@ -112,7 +113,7 @@ static void ticket_put_and_complete_follow_each_other(void **state)
     json_t *answer = NULL, *body;
 
     add_ticket(f);
-    add(f, 200, "");
+    add(f, 200, "%s", "");
     add(f, 200, "{\"media\":{\"cdnUrl\":\"http://cdn/x\"}}");
     assert_int_equal(upload(f, &answer, NULL), 0);
     assert_string_equal(json_string_value(json_object_get(json_object_get(answer, "media"), "cdnUrl")),
@@ -133,7 +134,7 @@ static void ticket_put_and_complete_follow_each_other(void **state)
     assert_request(f, 1, "PUT", "/put?x=1");
     request = script_request(f->server, 1);
     assert_int_equal(request->body_size, SIZE);
-    assert_memory_equal(request->body, PICTURE, SIZE);
+    assert_memory_equal(request->body, picture, SIZE);
     assert_string_equal(script_header(request, "If-None-Match"), "*");
     assert_null(script_header(request, "Authorization")); /* the store gets no token of the API */
     assert_request(f, 2, "POST", "/api/upload/u1/complete");
@@ -153,7 +154,7 @@ static void a_put_without_an_answer_is_sent_again_and_412_means_that_it_arrived(
     json_decref(answer);
     assert_int_equal(script_requests(f->server), 4);
     assert_request(f, 2, "PUT", "/put?x=1");
-    assert_memory_equal(script_request(f->server, 2)->body, PICTURE, SIZE);
+    assert_memory_equal(script_request(f->server, 2)->body, picture, SIZE);
 }
 
 static void trouble_of_the_store_is_waited_out(void **state)
@@ -163,7 +164,7 @@ static void trouble_of_the_store_is_waited_out(void **state)
 
     add_ticket(f);
     add(f, 503, "<Error><Code>SlowDown</Code></Error>");
-    add(f, 200, "");
+    add(f, 200, "%s", "");
     add(f, 200, "{}");
     assert_int_equal(upload(f, &answer, NULL), 0);
     json_decref(answer);
@@ -233,24 +234,24 @@ static void only_the_parts_that_are_missing_are_sent_again(void **state)
     json_t *answer = NULL;
 
     add_ticket_in_parts(f, SIZE - 20);
-    add(f, 200, "");
+    add(f, 200, "%s", "");
     add_cut(f);
     add(f, 200,
         "{\"status\":\"pending\",\"multipart\":{\"missing\":[{\"offset\":20,\"length\":%d,\"url\":\"%s/"
         "again\"}]}}",
         (int)SIZE - 20, f->api);
-    add(f, 200, "");
+    add(f, 200, "%s", "");
     add(f, 200, "{}");
     assert_int_equal(upload(f, &answer, NULL), 0);
     json_decref(answer);
     assert_int_equal(script_requests(f->server), 6);
     assert_request(f, 1, "PUT", "/part1");
-    assert_memory_equal(script_request(f->server, 1)->body, PICTURE, 20);
+    assert_memory_equal(script_request(f->server, 1)->body, picture, 20);
     assert_request(f, 2, "PUT", "/part2");
     assert_request(f, 3, "GET", "/api/upload/u1?key=user-uploads%2Fa%20b");
     assert_request(f, 4, "PUT", "/again");
     assert_int_equal(script_request(f->server, 4)->body_size, SIZE - 20);
-    assert_memory_equal(script_request(f->server, 4)->body, PICTURE + 20, SIZE - 20);
+    assert_memory_equal(script_request(f->server, 4)->body, picture + 20, SIZE - 20);
     assert_request(f, 5, "POST", "/api/upload/u1/complete");
 }
 
@@ -275,7 +276,7 @@ static void a_part_beyond_the_file_is_never_sent(void **state)
     json_t *answer = NULL;
 
     add_ticket_in_parts(f, SIZE);
-    add(f, 200, "");
+    add(f, 200, "%s", "");
     add(f, 200, "{\"status\":\"expired\"}");
     assert_int_equal(upload(f, &answer, &err), -ESTALE);
     assert_int_equal(script_requests(f->server), 3);
