@@ -221,7 +221,8 @@ def run(options, folder):
 def main():
     parts = "\n".join(f"  {name:6} {what}" for name, what in PARTS.items())
     parser = argparse.ArgumentParser(
-        prog="./dev bench", description=__doc__.split(": ", 1)[1].split("\n")[0].capitalize(), formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="./dev bench", description=__doc__.split(": ", 1)[1].split("\n")[0].capitalize(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=f"parts, for --only:\n{parts}\nStart-up time and memory are measured in every run.")
     parser.add_argument("--quick", action="store_true", help="two short rounds, to see that it works; the figures are no result")
     parser.add_argument("--rounds", type=int, help="rounds of each measurement (default: 5)")

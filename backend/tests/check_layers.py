@@ -1,8 +1,8 @@
 """Checks the one rule of the tree: a folder of backend/src includes only from the folders below it (DESIGN, "The house").
-Checks, too, that docs/journeys.md names files that exist.
+Checks also that the files exist which docs/journeys.md names.
 
-EDGES holds the includes that really exist. An include that is not in it fails, and so does an edge that nobody uses
-any more: the table stays the drawing of the house."""
+EDGES holds the actual includes. An include without an edge fails, and so does an edge without an include: the table is an
+exact drawing of the house."""
 
 import argparse
 import functools
@@ -11,8 +11,8 @@ import re
 import sys
 from xml.sax.saxutils import quoteattr
 
-# Each folder and those it includes from, its own apart. From the ground up: an edge points to a folder above it in this
-# list. What vibe-media alone links is in jail; no other folder includes from it.
+# Each folder, and the other folders that it includes from. The list goes from the ground up: an edge points to a folder
+# further up in it. Only vibe-media links jail, and no other folder includes from it.
 EDGES = {
     "base": set(),
     "http": {"base"},
@@ -40,7 +40,7 @@ EDGES = {
     "app": {"api", "ingest", "edge", "store", "ops/postgres", "media", "db", "s3", "mail", "http", "base"},
     "cmd": {"app", "api/auth", "client", "edge", "ops", "media", "db", "s3", "http", "base"},
 }
-# Libraries that few folders hide from the rest, so that they can be replaced.
+# Libraries that these folders hide from the others, so that they can be replaced.
 OWNERS = {
     "microhttpd.h": {"http"},
     "curl/curl.h": {"http", "mail"},
@@ -124,9 +124,9 @@ def problems_of(folder):
         other = name.rpartition("/")[0]
         if quote == "<":
             if name in OWNERS and folder not in OWNERS[name]:
-                yield f"{where}: <{name}> belongs to {' and '.join(sorted(OWNERS[name]))} alone"
+                yield f"{where}: <{name}> may be included in {' and '.join(sorted(OWNERS[name]))} only"
         elif other not in EDGES:
-            yield f'{where}: "{name}" should be written from src/, as "folder/file.h"'
+            yield f'{where}: "{name}" must be written with its folder, as "folder/file.h"'
         elif other != folder:
             used.add(other)
             if other == JAIL:
@@ -135,11 +135,11 @@ def problems_of(folder):
             elif other not in EDGES[folder]:
                 yield f'{where}: {folder} may not include from {other} ("{name}")'
     for other in sorted(EDGES[folder] - used):
-        yield f"{__file__}: {folder} includes nothing from {other} any more: take the edge out"
+        yield f"{__file__}: {folder} includes nothing from {other}: remove the edge"
 
 
 def problems_of_journeys():
-    """docs/journeys.md names files of src/, or of the repository by a longer path: all of them are there."""
+    """docs/journeys.md names files by their path below src/ or below the root. Each must exist."""
     page = SOURCE.parent.parent / "docs" / "journeys.md"
     for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
         for name in re.findall(r"`([\w./-]+\.(?:c|h|sql))`", line):
@@ -155,7 +155,7 @@ def main():
     for folder in sorted({str(p.parent.relative_to(SOURCE)) for p in SOURCE.rglob("*.[ch]")} | set(EDGES)):
         checks[re.sub(r"\W", "_", folder) + "_includes_only_downward"] = (
             [*problems_of(folder), *leaks_of(folder), *handwork_of(folder)] if folder in EDGES else
-            [f"{SOURCE / folder}: not a folder of the house; name it in DESIGN and in {__file__}"])
+            [f"{SOURCE / folder}: this folder is not in EDGES; name it in DESIGN and in {__file__}"])
     all_problems = [line for problems in checks.values() for line in problems]
     cases = [f'<testcase classname="layers" name="{name}">'
              + (f"<failure message={quoteattr(chr(10).join(problems))}/>" if problems else "") + "</testcase>"

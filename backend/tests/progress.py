@@ -18,7 +18,8 @@ PLAIN_INTERVAL_S = 30
 MOVING_INTERVAL_S = 0.2
 
 NINJA = re.compile(r"^\[(?P<done>\d+)/(?P<total>\d+)\] (?P<what>.*)")
-MESON = re.compile(r"^ *(?P<done>\d+)/(?P<total>\d+) (?P<what>.*?) +(?P<outcome>OK|FAIL|ERROR|TIMEOUT|SKIP|EXPECTEDFAIL|UNEXPECTEDPASS)\b")
+MESON = re.compile(r"^ *(?P<done>\d+)/(?P<total>\d+) (?P<what>.*?) +"
+                   r"(?P<outcome>OK|FAIL|ERROR|TIMEOUT|SKIP|EXPECTEDFAIL|UNEXPECTEDPASS)\b")
 PYTEST = re.compile(r"^\[gw\d+\] \[ *\d+%\] (?P<outcome>PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS) (?:\S*/)?(?P<what>.*?) *$")
 PYTEST_TOTAL = re.compile(r"(?:\d+ workers|gw\d+) \[(?P<total>\d+)(?: items?)?\]")
 BAD = {"FAIL", "FAILED", "ERROR", "TIMEOUT", "UNEXPECTEDPASS"}

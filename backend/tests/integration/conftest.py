@@ -25,10 +25,18 @@ def binary():
 
 @pytest.fixture(scope="session")
 def scratch():
-    """A folder for the whole run. pytest's own are not reachable for PostgreSQL's user."""
+    """A folder for the whole run. It is gone afterwards, which pytest's own folders are not."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="vibe-test-"))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _new_folder(scratch, name):
+    return pathlib.Path(tempfile.mkdtemp(prefix=f"{name}-", dir=scratch)) / "data"
+
+
+def _new_folder(scratch, name):
+    return pathlib.Path(tempfile.mkdtemp(prefix=f"{name}-", dir=scratch)) / "data"
 
 
 # -- instances --
@@ -46,7 +54,7 @@ def module_vibe(binary, scratch):
     made = []
 
     def make(**environment):
-        made.append(Up(pathlib.Path(tempfile.mkdtemp(prefix="module-", dir=scratch)) / "data", environment=environment))
+        made.append(Up(_new_folder(scratch, "module"), environment=environment))
         return made[-1].start()
 
     yield make
@@ -60,8 +68,7 @@ def vibe_factory(binary, scratch):
     made = []
 
     def make(*arguments, data_dir=None, environment=None, start=True):
-        folder = data_dir or pathlib.Path(tempfile.mkdtemp(prefix="own-", dir=scratch)) / "data"
-        made.append(Up(folder, arguments, environment))
+        made.append(Up(data_dir or _new_folder(scratch, "own"), arguments, environment))
         return made[-1].start() if start else made[-1]
 
     yield make
@@ -74,8 +81,7 @@ def serve_factory(vibe, scratch):
     made = []
 
     def make(beside=None, start=True, **environment):
-        folder = pathlib.Path(tempfile.mkdtemp(prefix="serve-", dir=scratch)) / "work"
-        made.append(Serve(folder, beside or vibe, **environment))
+        made.append(Serve(_new_folder(scratch, "serve"), beside or vibe, **environment))
         return made[-1].start() if start else made[-1]
 
     yield make
@@ -100,8 +106,7 @@ MAIL = {"MAIL_FROM": "Vibe – Konto <no-reply@vibe.example>",
 @pytest.fixture(scope="module")
 def mailing(vibe, scratch):
     """A `vibe serve` that sends mail; `smtp` is the server that takes it."""
-    with SmtpServer() as smtp, Serve(pathlib.Path(tempfile.mkdtemp(prefix="mailing-", dir=scratch)) / "work", vibe,
-                                     SMTP_URL=smtp.url, **MAIL) as serve:
+    with SmtpServer() as smtp, Serve(_new_folder(scratch, "mailing"), vibe, SMTP_URL=smtp.url, **MAIL) as serve:
         serve.smtp = smtp
         yield serve
 
@@ -115,8 +120,7 @@ def apple_key():
 def apple(vibe, scratch, apple_key):
     """A `vibe serve` that trusts `apple_key` as Apple's, and sends mail; `keys` serves the key, `smtp` takes the mail."""
     with SmtpServer() as smtp, KeyServer(apple_key) as keys, \
-            Serve(pathlib.Path(tempfile.mkdtemp(prefix="apple-", dir=scratch)) / "work", vibe, SMTP_URL=smtp.url, **MAIL,
-                  **trust(keys)) as serve:
+            Serve(_new_folder(scratch, "apple"), vibe, SMTP_URL=smtp.url, **MAIL, **trust(keys)) as serve:
         serve.smtp, serve.keys = smtp, keys
         yield serve
 

@@ -304,8 +304,8 @@ def test_of_simultaneous_complete_and_cancel_one_wins(vibe, video):
 
 @pytest.fixture(scope="module")
 def quick(module_vibe):
-    """An instance that sweeps every second uploads that nobody has touched for five."""
-    return module_vibe(SWEEP_INTERVAL="1", SWEEP_UPLOADS_AFTER="5")
+    """An instance that sweeps every second uploads whose last part arrived ten seconds ago."""
+    return module_vibe(SWEEP_INTERVAL="1", SWEEP_UPLOADS_AFTER="10")
 
 
 def test_the_sweeper_completes_an_upload_with_all_its_parts(quick, video):
@@ -341,11 +341,11 @@ def test_the_sweeper_aborts_a_second_multipart_upload_of_a_completed_key(quick, 
 
 
 def test_the_sweeper_leaves_an_upload_while_parts_arrive(quick):
-    phone, data = Phone(quick), bytes(60 * MIB)
+    phone, data = Phone(quick), bytes(96 * MIB)
     ticket = phone.begin(data)
     for part in ticket["multipart"]["parts"]:
         assert phone.send_part(part, data)[0] == 200
-        wait_for_runs(quick, 1)
+        wait_for_runs(quick, 1)  # the sweeper sees the upload again and again; all parts together take longer than ten seconds
     assert len(phone.begun()) == 1 and phone.progress(ticket)[1]["status"] == "arrived"
     assert phone.cancel(ticket)[0] == 204
 

@@ -1,6 +1,5 @@
 """The sweeper: it completes what a phone left uncompleted, or removes it; and nothing else."""
 
-import base64
 import concurrent.futures
 import contextlib
 import http.client
@@ -12,7 +11,7 @@ import pytest
 from helpers import images, s3, videos
 from helpers.database import media_states, row, sql
 from helpers.faults import Relay, Silence
-from helpers.phone import Phone
+from helpers.phone import Phone, upload_uuid
 from helpers.sweeper import SOON, runs, swept, wait_for_runs
 from helpers.waiting import quickest, wait_until
 
@@ -26,10 +25,6 @@ def quick(module_vibe):
 @pytest.fixture
 def phone(quick):
     return Phone(quick)
-
-
-def upload_uuid(ticket):
-    return str(uuid.UUID(bytes=base64.urlsafe_b64decode(ticket["uploadId"])[:16]))
 
 
 # -- staged objects --

@@ -1,7 +1,6 @@
 """Journey 1: a picture goes from the phone into the bucket, into the database and to its CDN address. And the uploads that
 must be refused."""
 
-import base64
 import concurrent.futures
 import uuid
 
@@ -11,7 +10,7 @@ from helpers import images, videos
 from helpers.api import status_and_code
 from helpers.database import sql
 from helpers.metrics import metric
-from helpers.phone import Phone, sha256_base64
+from helpers.phone import Phone, sha256_base64, upload_uuid
 
 
 def test_a_picture_goes_from_the_phone_to_the_database_and_the_cdn(vibe, phone):
@@ -103,11 +102,10 @@ def test_a_promotion_that_died_half_way_is_finished_by_the_next_complete(vibe, p
     data = images.jpeg()
     ticket = phone.stage("profile-picture", data)
     # A server that is killed between reserving the key and publishing leaves this row.
-    upload = uuid.UUID(bytes=base64.urlsafe_b64decode(ticket["uploadId"])[:16])
     key = f"profile-pictures/{phone.id}/avatar-1790000000000.jpg"
     sql(vibe, "INSERT INTO media (upload_id, user_id, purpose, key, content_type, bytes, status) VALUES "
               "(:'upload', :'user', 'profile-picture', :'key', 'image/jpeg', :'bytes', 'pending')",
-        upload=upload, user=phone.id, key=key, bytes=len(data))
+        upload=upload_uuid(ticket), user=phone.id, key=key, bytes=len(data))
     status, body = phone.complete(ticket)
     assert status == 200 and body["media"]["key"] == key
     assert images.shows(vibe.request("GET", body["media"]["cdnUrl"])[2], data)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import urllib.parse
+import uuid
 
 from helpers import s3
 from helpers.api import call, register
@@ -11,6 +12,11 @@ from helpers.database import sql
 
 def sha256_base64(data):
     return base64.b64encode(hashlib.sha256(data).digest()).decode()
+
+
+def upload_uuid(ticket):
+    """The UUID of the upload, as the database has it."""
+    return str(uuid.UUID(bytes=base64.urlsafe_b64decode(ticket["uploadId"])[:16]))
 
 
 class Phone:
