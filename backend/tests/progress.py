@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -116,11 +117,15 @@ def main():
                 log.write(line)
                 log.flush()
                 display.take(line)
-        except KeyboardInterrupt:  # the terminal sent it to the command, too, which ends by itself
+        except KeyboardInterrupt:  # the terminal has sent it to the command, too, which ends by itself
             log.write(command.communicate()[0] or "")
-            return 130
+            return None
     return command.returncode if command.returncode >= 0 else 128 - command.returncode
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    if status is None:  # ends by the signal, so that the calling shell script ends as well
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    sys.exit(status)

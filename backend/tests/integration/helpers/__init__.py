@@ -11,6 +11,7 @@
     raw_http   bytes over a socket, exactly as they are given
     database   sql(), and the rows that tests look at
     metrics    one number of /metrics
+    sweeper    the sweeper's numbers, and waiting for its runs
     faults     a relay that can be cut, a server that never answers, a small disk
     servers    a server that answers with JSON
     smtp       a mail server
