@@ -87,7 +87,7 @@ class Crowd:
 
 @pytest.fixture(scope="module")
 def crowd(module_vibe):
-    return Crowd(module_vibe())
+    return Crowd(module_vibe(SWEEP_INTERVAL="86400"))  # the sweeper would delete the ended stories, and with few a scan is right
 
 
 def nodes(plan):
