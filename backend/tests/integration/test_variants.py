@@ -1,6 +1,7 @@
 """Variants: every screen gets the right size in the best format that it accepts, rendered once and cached."""
 
 import asyncio
+import concurrent.futures
 import contextlib
 import select
 import socket
@@ -166,7 +167,7 @@ async def ask_all(url, count):
         head, _, body = answer.partition(b"\r\n\r\n")
         return int(head.split()[1]), body
 
-    return await asyncio.wait_for(asyncio.gather(*(ask() for _ in range(count))), 120)
+    return await asyncio.wait_for(asyncio.gather(*(ask() for _ in range(count))), 600)
 
 
 def test_a_thousand_clients_cost_one_rendering(vibe, key):
@@ -179,7 +180,7 @@ def test_a_thousand_clients_cost_one_rendering(vibe, key):
 def test_one_clients_many_renderings_keep_nobody_waiting(vibe_factory):
     vibe = vibe_factory(environment={"TRUSTED_PROXIES": "127.0.0.1"})
     key, other, many = put(vibe, new_key(), picture(1600, 1100)), put(vibe, new_key(), picture()), 120
-    flood = [socket.create_connection(("127.0.0.1", vibe.cdn_port), timeout=120) for _ in range(many)]
+    flood = [socket.create_connection(("127.0.0.1", vibe.cdn_port), timeout=600) for _ in range(many)]
     try:
         for number, one in enumerate(flood):
             one.sendall(f"GET /{key}?w=1920&h={300 + number}&fit=cover&fm=webp HTTP/1.1\r\nHost: x\r\n"
@@ -233,20 +234,24 @@ def test_a_deleted_picture_goes_with_its_variants_at_once(vibe_factory):
 
 def test_a_rendering_in_flight_of_a_deleted_picture_is_not_kept(vibe_factory):
     vibe = vibe_factory(environment={"SWEEP_INTERVAL": "1", "SWEEP_REPLACED_AFTER": "1"})
-    phone = Phone(vibe)
-    grain = Image.effect_noise((2560, 1900), 90).convert("RGB")
-    old = phone.send("profile-picture", encoded(grain, "JPEG", quality=80))["key"]
+    grain = encoded(Image.effect_noise((2560, 1900), 90).convert("RGB"), "JPEG", quality=80)
 
     def busy():
         return metric(vibe, "vibe_pool_running", pool="render-slow") + metric(vibe, "vibe_pool_queued", pool="render-slow")
 
-    for quality in range(30, 96, 5):
-        variant(vibe, old, f"w=2560&q={quality}", ALL_FORMATS)  # starts a rendering in AVIF, which is slow
-    assert busy() > 2
-    assert phone.call("DELETE", "/api/users/me")[0] == 204
-    wait_until(lambda: get(vibe, old)[0] == 404, "a 404 for the deleted picture")
-    assert busy() > 0
-    wait_until(lambda: busy() == 0, "the end of the renderings", timeout_s=120)
+    def delete_in_the_middle():
+        """Deletes a picture while AVIFs of it are rendered: its key, or None if they were done before it was gone."""
+        phone = Phone(vibe)
+        key = phone.send("profile-picture", grain)["key"]
+        with concurrent.futures.ThreadPoolExecutor(14) as threads:
+            list(threads.map(lambda quality: variant(vibe, key, f"w=2560&q={quality}", ALL_FORMATS), range(30, 96, 5)))
+        assert phone.call("DELETE", "/api/users/me")[0] == 204
+        wait_until(lambda: get(vibe, key)[0] == 404, "a 404 for the deleted picture")
+        return key if busy() else None
+
+    old = next(filter(None, (delete_in_the_middle() for _ in range(5))), None)
+    assert old, "the renderings were always done before the picture was gone"
+    wait_until(lambda: busy() == 0, "the end of the renderings", timeout_s=600)
     assert [path.name for path in (vibe.data_dir / "cache").glob("*/*/*")] == []
     assert variant(vibe, old, "w=2560&q=30", ALL_FORMATS)[0] == 404
 
