@@ -35,10 +35,6 @@ def _new_folder(scratch, name):
     return pathlib.Path(tempfile.mkdtemp(prefix=f"{name}-", dir=scratch)) / "data"
 
 
-def _new_folder(scratch, name):
-    return pathlib.Path(tempfile.mkdtemp(prefix=f"{name}-", dir=scratch)) / "data"
-
-
 # -- instances --
 
 @pytest.fixture(scope="session")
