@@ -30,7 +30,8 @@
  *
  * Any step may end the whole with the outcome of what failed. Invariants:
  *
- *   1  A promotion leaves the original in staging until what was made of it is published: only `tidy` deletes it.
+ *   1  A promotion leaves the original in staging until what was made of it is published: only `tidy` deletes
+ *      it.
  *   2  No object is put under a public key that no pending row of this upload holds.
  *   3  `withdraw` and `give up` delete objects whose row is not published. What they cannot delete, the
  *      sweeper finds by its row.

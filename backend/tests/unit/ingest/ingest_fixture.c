@@ -106,7 +106,8 @@ struct vb_workers *ingest_start_workers(const char *variable, unsigned timeout_m
     struct vb_workers *workers = NULL;
     struct vb_error err = {0};
 
-    /* ThreadSanitizer sees half of what libvips does, which is not instrumented. It still watches this process. */
+    /* ThreadSanitizer sees half of what libvips does, which is not instrumented. It still watches this
+     * process. */
     setenv("TSAN_OPTIONS", "report_bugs=0", 1);
     if (vb_workers_start(&config, &workers, &err) < 0 || vb_workers_wait(workers, &err) < 0)
         fail_msg("%s", err.message);
