@@ -57,7 +57,7 @@ static void a_large_piece_does_not_waste_the_open_block(void **state)
     vb_arena_release(&arena);
 }
 
-static void gives_its_maximum_and_nothing_after(void **state)
+static void the_maximum_can_be_allocated_and_not_a_byte_more(void **state)
 {
     struct vb_arena arena;
 
@@ -88,7 +88,7 @@ static void many_small_pieces_stay_within_the_maximum(void **state)
     vb_arena_release(&arena);
 }
 
-static void nothing_is_still_something(void **state)
+static void an_allocation_of_no_bytes_has_an_address(void **state)
 {
     struct vb_arena arena;
     void *first, *second;
@@ -138,7 +138,7 @@ static void copies_hold_exactly_what_was_copied(void **state)
     vb_arena_release(&arena);
 }
 
-static void out_of_memory_gives_null_and_keeps_what_was_given(void **state)
+static void out_of_memory_gives_null_and_earlier_pieces_stay(void **state)
 {
     for (long allow = 0; allow < 20; allow++) {
         struct vb_arena arena;
@@ -169,12 +169,12 @@ int main(void)
         cmocka_unit_test(pieces_are_aligned_and_do_not_overlap),
         cmocka_unit_test(every_size_around_the_block_size_is_usable),
         cmocka_unit_test(a_large_piece_does_not_waste_the_open_block),
-        cmocka_unit_test(gives_its_maximum_and_nothing_after),
+        cmocka_unit_test(the_maximum_can_be_allocated_and_not_a_byte_more),
         cmocka_unit_test(many_small_pieces_stay_within_the_maximum),
-        cmocka_unit_test(nothing_is_still_something),
+        cmocka_unit_test(an_allocation_of_no_bytes_has_an_address),
         cmocka_unit_test(sizes_that_overflow_are_refused),
         cmocka_unit_test(copies_hold_exactly_what_was_copied),
-        cmocka_unit_test(out_of_memory_gives_null_and_keeps_what_was_given),
+        cmocka_unit_test(out_of_memory_gives_null_and_earlier_pieces_stay),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

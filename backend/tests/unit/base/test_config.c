@@ -149,7 +149,7 @@ static void urls_are_plain_http_with_a_host(void **state)
     }
 }
 
-static void all_problems_are_named_at_once_and_no_value_is(void **state)
+static void all_problems_are_named_at_once_without_values(void **state)
 {
     struct vb_config config VB_CLEANUP(vb_config_release);
     struct vb_error err;
@@ -229,7 +229,7 @@ int main(void)
         cmocka_unit_test(unset_and_empty_variables_take_the_fallback),
         cmocka_unit_test(whole_numbers_within_bounds_are_read),
         cmocka_unit_test(urls_are_plain_http_with_a_host),
-        cmocka_unit_test(all_problems_are_named_at_once_and_no_value_is),
+        cmocka_unit_test(all_problems_are_named_at_once_without_values),
         cmocka_unit_test(one_problem_is_in_the_singular),
         cmocka_unit_test(a_start_with_everything_wrong_still_names_everything),
     };

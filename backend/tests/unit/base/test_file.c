@@ -181,7 +181,7 @@ static bool write_as_nobody(void)
            vb_file_lock(in_folder("l"), &err) == -EACCES;
 }
 
-static void an_unwritable_folder_is_said_and_left_alone(void **state)
+static void an_unwritable_folder_is_an_error_and_stays_unchanged(void **state)
 {
     (void)state;
     vb_file_write_durable(in_folder("f"), "old", 3, 0600, NULL);
@@ -475,7 +475,7 @@ int main(void)
         TEST(written_content_and_mode_are_there_and_nothing_else),
         TEST(a_file_in_the_current_folder_needs_no_slash),
         TEST(the_longest_name_a_file_can_have_works),
-        TEST(an_unwritable_folder_is_said_and_left_alone),
+        TEST(an_unwritable_folder_is_an_error_and_stays_unchanged),
         TEST(impossible_places_are_errors),
         TEST(a_disk_without_room_leaves_the_old_file_and_no_other),
         TEST(a_full_device_is_reported),

@@ -86,7 +86,7 @@ static void break_assertion(void)
     vb_assert(getpid() == 0);
 }
 
-static void running_out_of_memory_is_said_and_aborts(void **state)
+static void running_out_of_memory_prints_a_line_and_aborts(void **state)
 {
     (void)state;
     assert_aborts(exhaust_malloc, "out of memory: 123 bytes");
@@ -105,7 +105,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(copies_hold_what_was_copied),
-        cmocka_unit_test(running_out_of_memory_is_said_and_aborts),
+        cmocka_unit_test(running_out_of_memory_prints_a_line_and_aborts),
         cmocka_unit_test(a_broken_assertion_says_where_and_aborts),
     };
 

@@ -165,7 +165,7 @@ static void counters_count_and_the_same_name_is_the_same_counter(void **state)
     assert_true(value_of("test_another_total", "") == 0);
 }
 
-static void series_of_one_name_stand_together_however_they_came(void **state)
+static void samples_of_one_name_stand_together_in_any_order_of_creation(void **state)
 {
     (void)state;
     for (int i = 0; i < 30; i++) {
@@ -282,7 +282,7 @@ static void a_gauge_can_be_replaced_and_removed(void **state)
     assert_null(strstr(out.data, "test_swapped"));
 }
 
-static void the_process_tells_of_itself(void **state)
+static void the_process_reports_its_memory_cpu_and_descriptors(void **state)
 {
     double fds, start, now = (double)time(NULL), cpu;
     int extra;
@@ -348,12 +348,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counters_count_and_the_same_name_is_the_same_counter),
-        cmocka_unit_test(series_of_one_name_stand_together_however_they_came),
+        cmocka_unit_test(samples_of_one_name_stand_together_in_any_order_of_creation),
         cmocka_unit_test(label_values_with_escapes_stay_one_line),
         cmocka_unit_test(histograms_are_consistent_with_and_without_labels),
         cmocka_unit_test(gauges_are_exact_and_know_infinity),
         cmocka_unit_test(a_gauge_can_be_replaced_and_removed),
-        cmocka_unit_test(the_process_tells_of_itself),
+        cmocka_unit_test(the_process_reports_its_memory_cpu_and_descriptors),
         cmocka_unit_test(a_report_past_the_maximum_fails_its_builder),
         cmocka_unit_test(threads_lose_no_update_and_may_be_watched),
     };

@@ -110,7 +110,7 @@ static void note_letter(struct vb_job *job)
     lettered->order[strlen(lettered->order)] = lettered->letter; /* one thread: nobody else writes */
 }
 
-static void everybodys_first_goes_before_anybodys_second(void **state)
+static void owners_are_served_round_robin(void **state)
 {
     /* who has sent which; '-' is nobody's */
     static const struct {
@@ -144,7 +144,7 @@ static void everybodys_first_goes_before_anybodys_second(void **state)
     }
 }
 
-static void a_place_that_came_free_is_given_again(void **state)
+static void a_finished_job_makes_room_for_another(void **state)
 {
     struct gated_job job[4];
     struct vb_pool *pool = vb_pool_create("free", 1, 1);
@@ -209,7 +209,7 @@ static void note_order(struct vb_job *job)
     numbered->order[atomic_fetch_add(numbered->next, 1)] = numbered->number;
 }
 
-static void one_thread_runs_jobs_in_the_order_they_came(void **state)
+static void one_thread_runs_jobs_in_order_of_arrival(void **state)
 {
     enum { JOBS = 100 };
     static struct numbered_job job[JOBS];
@@ -353,10 +353,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_threads_plus_queue_max_jobs_and_refuses_the_next),
-        cmocka_unit_test(everybodys_first_goes_before_anybodys_second),
-        cmocka_unit_test(a_place_that_came_free_is_given_again),
+        cmocka_unit_test(owners_are_served_round_robin),
+        cmocka_unit_test(a_finished_job_makes_room_for_another),
         cmocka_unit_test(threads_start_only_as_needed),
-        cmocka_unit_test(one_thread_runs_jobs_in_the_order_they_came),
+        cmocka_unit_test(one_thread_runs_jobs_in_order_of_arrival),
         cmocka_unit_test(destroy_runs_what_is_queued),
         cmocka_unit_test(an_unused_pool_and_no_pool_can_be_destroyed),
         cmocka_unit_test(jobs_of_many_submitters_all_run_once),

@@ -119,7 +119,7 @@ static void get_collects_status_headers_and_body(void **state)
     script_stop(server);
 }
 
-static void dot_segments_and_escapes_go_out_as_they_stand(void **state)
+static void dot_segments_and_escapes_are_sent_unchanged(void **state)
 {
     struct talk talk;
 
@@ -298,7 +298,7 @@ static void a_kept_connection_that_was_closed_is_replaced(void **state)
     }
 }
 
-static void a_pulled_body_is_started_over_if_it_can_be(void **state)
+static void a_pulled_body_is_rewound_for_a_second_try(void **state)
 {
     (void)state;
     for (int can_rewind = 0; can_rewind < 2; can_rewind++) {
@@ -432,7 +432,7 @@ static void *cancel_when_asked(void *context)
     return NULL;
 }
 
-static void a_cancelled_client_breaks_off_what_is_under_way_and_all_later(void **state)
+static void cancelling_a_client_ends_exchanges_in_flight_and_all_later_ones(void **state)
 {
     static const struct script_step step = {NULL, 0, SCRIPT_STALL};
     struct scripted_server *server = script_start(&step, 1);
@@ -535,7 +535,7 @@ static void redirects_are_answers(void **state)
     script_stop(server);
 }
 
-static void a_callback_may_break_off(void **state)
+static void a_callback_can_cancel_the_exchange(void **state)
 {
     struct talk talk;
 
@@ -557,7 +557,7 @@ static void a_callback_may_break_off(void **state)
     script_stop(server);
 }
 
-static void what_cannot_be_sent_is_refused(void **state)
+static void invalid_urls_methods_and_headers_are_refused(void **state)
 {
     static const char *const urls[] = {
         "file:///etc/passwd",     "ftp://127.0.0.1/", "gopher://127.0.0.1/", "", "/path", "http://",
@@ -649,7 +649,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(get_collects_status_headers_and_body),
-        cmocka_unit_test(dot_segments_and_escapes_go_out_as_they_stand),
+        cmocka_unit_test(dot_segments_and_escapes_are_sent_unchanged),
         cmocka_unit_test(head_waits_for_no_body),
         cmocka_unit_test(a_body_in_memory_is_sent_whole),
         cmocka_unit_test(an_empty_body_has_a_length),
@@ -658,19 +658,19 @@ int main(void)
         cmocka_unit_test(a_pull_that_fails_aborts),
         cmocka_unit_test(one_connection_serves_call_after_call),
         cmocka_unit_test(a_kept_connection_that_was_closed_is_replaced),
-        cmocka_unit_test(a_pulled_body_is_started_over_if_it_can_be),
+        cmocka_unit_test(a_pulled_body_is_rewound_for_a_second_try),
         cmocka_unit_test(a_new_connection_that_closes_is_an_error),
         cmocka_unit_test(silence_ends_after_the_idle_timeout),
         cmocka_unit_test(dripping_ends_after_the_whole_timeout),
         cmocka_unit_test(a_connection_that_is_not_accepted_times_out),
         cmocka_unit_test(a_port_where_nobody_listens_is_refused),
-        cmocka_unit_test(a_cancelled_client_breaks_off_what_is_under_way_and_all_later),
+        cmocka_unit_test(cancelling_a_client_ends_exchanges_in_flight_and_all_later_ones),
         cmocka_unit_test(an_answer_has_limits),
         cmocka_unit_test(torn_and_malformed_answers_are_errors),
         cmocka_unit_test(interim_answers_and_trailers_are_not_reported),
         cmocka_unit_test(redirects_are_answers),
-        cmocka_unit_test(a_callback_may_break_off),
-        cmocka_unit_test(what_cannot_be_sent_is_refused),
+        cmocka_unit_test(a_callback_can_cancel_the_exchange),
+        cmocka_unit_test(invalid_urls_methods_and_headers_are_refused),
         cmocka_unit_test(loopback_is_not_asked_for_through_a_proxy),
         cmocka_unit_test(threads_share_a_client_and_its_connections),
     };

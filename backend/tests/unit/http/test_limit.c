@@ -135,7 +135,7 @@ static void an_empty_bucket_is_429_with_retry_after(void **state)
     assert_int_equal(get(app, "/quiet", "X-User: zoe"), 200); /* somebody else */
 }
 
-static void no_limit_is_not_spoken_of(void **state)
+static void without_a_limit_answers_have_no_limit_headers(void **state)
 {
     struct app *app = *state;
 
@@ -164,7 +164,7 @@ static void probes_get_none_of_the_servers_own_headers(void **state)
     assert_null(strcasestr(app->headers, "X-Own"));
 }
 
-static void transport_security_is_for_those_who_came_over_tls(void **state)
+static void transport_security_is_sent_over_tls_only(void **state)
 {
     struct app *app = *state;
 
@@ -181,10 +181,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(answers_say_how_each_limit_stands),
         TEST(an_empty_bucket_is_429_with_retry_after),
-        TEST(no_limit_is_not_spoken_of),
+        TEST(without_a_limit_answers_have_no_limit_headers),
         TEST(the_servers_own_headers_give_way_to_the_handlers),
         TEST(probes_get_none_of_the_servers_own_headers),
-        TEST(transport_security_is_for_those_who_came_over_tls),
+        TEST(transport_security_is_sent_over_tls_only),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

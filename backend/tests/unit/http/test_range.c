@@ -71,7 +71,7 @@ static void a_range_with_no_byte_is_unsatisfiable(void **state)
     assert_no_range("bytes=-5", 0, VB_RANGE_UNSATISFIABLE);
 }
 
-static void what_is_no_single_byte_range_is_ignored(void **state)
+static void anything_but_a_single_byte_range_is_ignored(void **state)
 {
     static const char *const ignored[] = {
         "",          "bytes",       "bytes=",     "bytes=-",       "bytes=a-b",
@@ -280,7 +280,7 @@ int main(void)
         cmocka_unit_test(one_range_gives_its_bytes),
         cmocka_unit_test(a_range_past_the_end_is_cut),
         cmocka_unit_test(a_range_with_no_byte_is_unsatisfiable),
-        cmocka_unit_test(what_is_no_single_byte_range_is_ignored),
+        cmocka_unit_test(anything_but_a_single_byte_range_is_ignored),
         cmocka_unit_test(every_small_range_agrees_with_the_model),
         cmocka_unit_test(random_text_never_gives_bytes_that_do_not_exist),
         cmocka_unit_test(if_match_compares_strongly),

@@ -96,7 +96,7 @@ static void tokens_come_back_at_the_rate_and_no_faster(void **state)
     vb_ratelimit_destroy(limiter);
 }
 
-static void waiting_as_told_is_enough(void **state)
+static void waiting_as_long_as_retry_after_says_is_enough(void **state)
 {
     struct vb_ratelimit *limiter = vb_ratelimit_create(1, 3);
     unsigned retry_after_s = 0;
@@ -163,7 +163,7 @@ static void a_flood_of_addresses_does_not_free_the_abuser(void **state)
     vb_ratelimit_destroy(limiter);
 }
 
-static void what_is_given_back_or_refilled_can_be_taken_again(void **state)
+static void tokens_given_back_or_refilled_can_be_taken_again(void **state)
 {
     struct vb_ratelimit *limiter = vb_ratelimit_create_slow(60, 3);
     unsigned retry_after_s = 0;
@@ -227,7 +227,7 @@ static void threads_together_get_the_burst_and_no_more(void **state)
     vb_ratelimit_destroy(crowd.limiter);
 }
 
-static void the_policy_and_the_way_back_to_full_are_told(void **state)
+static void the_policy_and_the_time_to_a_full_bucket_are_reported(void **state)
 {
     struct vb_ratelimit *limiter = vb_ratelimit_create(100, 400), *slow = vb_ratelimit_create(2, 5);
 
@@ -248,14 +248,14 @@ int main(void)
         cmocka_unit_test(the_setting_is_off_a_rate_or_rate_and_burst),
         cmocka_unit_test(the_burst_passes_and_the_next_waits),
         cmocka_unit_test(tokens_come_back_at_the_rate_and_no_faster),
-        cmocka_unit_test(waiting_as_told_is_enough),
+        cmocka_unit_test(waiting_as_long_as_retry_after_says_is_enough),
         cmocka_unit_test(a_clock_that_steps_back_does_no_harm),
         cmocka_unit_test(an_ipv6_subscriber_has_one_bucket),
         cmocka_unit_test(a_flood_of_addresses_does_not_free_the_abuser),
-        cmocka_unit_test(what_is_given_back_or_refilled_can_be_taken_again),
+        cmocka_unit_test(tokens_given_back_or_refilled_can_be_taken_again),
         cmocka_unit_test(no_limiter_lets_everything_pass),
         cmocka_unit_test(threads_together_get_the_burst_and_no_more),
-        cmocka_unit_test(the_policy_and_the_way_back_to_full_are_told),
+        cmocka_unit_test(the_policy_and_the_time_to_a_full_bucket_are_reported),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

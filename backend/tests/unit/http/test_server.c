@@ -360,7 +360,7 @@ static void answers_come_from_loop_worker_and_deferral(void **state)
     expect(*state, "GET /rest/a/b//c HTTP/1.1\r\n" CLOSE, "\r\n\r\nhello");
 }
 
-static void a_parked_request_is_answered_by_whom_it_was_given_to(void **state)
+static void a_parked_request_is_answered_from_another_thread(void **state)
 {
     expect(*state, "GET /park HTTP/1.1\r\n" CLOSE, "\r\n\r\nlater");
     expect(*state, "GET /park-long HTTP/1.1\r\n" CLOSE, "\r\n\r\nlater");
@@ -718,7 +718,7 @@ static void a_full_pool_keeps_only_its_own_routes_waiting(void **state)
     stop_app(app);
 }
 
-static void who_has_waited_too_long_is_not_worked_on(void **state)
+static void a_request_that_queued_too_long_gets_503(void **state)
 {
     struct app *app = start_app(1, 4);
     int first = dial(app), second = dial(app);
@@ -820,7 +820,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(answers_come_from_loop_worker_and_deferral),
-        TEST(a_parked_request_is_answered_by_whom_it_was_given_to),
+        TEST(a_parked_request_is_answered_from_another_thread),
         TEST(connection_is_kept_for_the_next_request),
         TEST(pipelined_requests_are_answered_in_order),
         TEST(head_has_length_and_no_body),
@@ -843,7 +843,7 @@ int main(void)
         TEST(part_of_a_file_is_sent),
         cmocka_unit_test(full_queue_is_503_with_retry_after),
         cmocka_unit_test(a_full_pool_keeps_only_its_own_routes_waiting),
-        cmocka_unit_test(who_has_waited_too_long_is_not_worked_on),
+        cmocka_unit_test(a_request_that_queued_too_long_gets_503),
         cmocka_unit_test(draining_finishes_what_is_in_flight),
         cmocka_unit_test(draining_refuses_new_clients),
         TEST(port_in_use_is_a_clear_error),

@@ -87,7 +87,7 @@ static void nothing_that_could_become_a_header_is_sent(void **state)
     assert_null(vb_mail_check_from("a@vibe.example"));
 }
 
-static void only_smtp_servers_are_taken(void **state)
+static void only_smtp_urls_are_accepted(void **state)
 {
     static const char *const good[] = {"smtp://mail.example.com", "smtps://user:p%40ss@mail.example.com:465",
                                        "smtp://127.0.0.1:2525", "smtp://[::1]:25/"};
@@ -129,7 +129,7 @@ int main(void)
         cmocka_unit_test(names_and_subjects_of_any_script_are_encoded_words),
         cmocka_unit_test(no_line_is_longer_than_78),
         cmocka_unit_test(nothing_that_could_become_a_header_is_sent),
-        cmocka_unit_test(only_smtp_servers_are_taken),
+        cmocka_unit_test(only_smtp_urls_are_accepted),
         cmocka_unit_test(a_server_that_is_not_there_is_an_error_without_the_password),
     };
 

@@ -106,7 +106,7 @@ static void any_utf8_key_is_encoded_as_it_is_signed(void **state)
     script_stop(server);
 }
 
-static void keys_and_values_that_cannot_be_are_refused_unsent(void **state)
+static void impossible_keys_and_values_are_refused_before_sending(void **state)
 {
     char longest[1026];
     struct vb_s3_object object;
@@ -131,7 +131,7 @@ static void keys_and_values_that_cannot_be_are_refused_unsent(void **state)
     script_stop(server);
 }
 
-static void what_may_pass_is_tried_again(void **state)
+static void transient_failures_are_retried(void **state)
 {
     struct fixture f;
 
@@ -149,7 +149,7 @@ static void what_may_pass_is_tried_again(void **state)
     script_stop(server);
 }
 
-static void trying_ends_after_the_attempts(void **state)
+static void retries_end_after_the_configured_attempts(void **state)
 {
     static const struct script_step step = ERROR("503 Slow Down", "SlowDown", "Reduce your request rate");
     struct scripted_server *server = script_start(&step, 1);
@@ -165,7 +165,7 @@ static void trying_ends_after_the_attempts(void **state)
     script_stop(server);
 }
 
-static void what_cannot_pass_is_not_tried_again(void **state)
+static void permanent_failures_are_not_retried(void **state)
 {
     static const struct {
         struct script_step step;
@@ -346,7 +346,7 @@ static void other_bytes_than_those_asked_for_are_an_error(void **state)
     }
 }
 
-static void a_torn_download_goes_on_where_it_stopped(void **state)
+static void a_torn_download_resumes_where_it_stopped(void **state)
 {
     struct vb_s3_object object;
     struct vb_strbuf out;
@@ -544,10 +544,10 @@ int main(void)
         cmocka_unit_test(put_sends_type_cache_control_and_metadata_signed),
         cmocka_unit_test(head_tells_metadata_as_far_as_it_fits),
         cmocka_unit_test(any_utf8_key_is_encoded_as_it_is_signed),
-        cmocka_unit_test(keys_and_values_that_cannot_be_are_refused_unsent),
-        cmocka_unit_test(what_may_pass_is_tried_again),
-        cmocka_unit_test(trying_ends_after_the_attempts),
-        cmocka_unit_test(what_cannot_pass_is_not_tried_again),
+        cmocka_unit_test(impossible_keys_and_values_are_refused_before_sending),
+        cmocka_unit_test(transient_failures_are_retried),
+        cmocka_unit_test(retries_end_after_the_configured_attempts),
+        cmocka_unit_test(permanent_failures_are_not_retried),
         cmocka_unit_test(a_condition_of_put_that_fails_means_it_exists),
         cmocka_unit_test(retry_after_is_honoured_but_not_past_the_deadline),
         cmocka_unit_test(a_silent_s3_ends_at_the_deadline),
@@ -555,7 +555,7 @@ int main(void)
         cmocka_unit_test(head_reads_what_s3_tells_of_an_object),
         cmocka_unit_test(get_of_a_range_asks_for_it),
         cmocka_unit_test(other_bytes_than_those_asked_for_are_an_error),
-        cmocka_unit_test(a_torn_download_goes_on_where_it_stopped),
+        cmocka_unit_test(a_torn_download_resumes_where_it_stopped),
         cmocka_unit_test(an_object_replaced_amid_a_download_is_not_mixed_with_the_old),
         cmocka_unit_test(a_sink_may_stop_and_memory_has_a_maximum),
         cmocka_unit_test(deleting_what_does_not_exist_succeeds),

@@ -72,7 +72,7 @@ static void keys_are_decoded_only_if_they_are_encoded(void **state)
     script_stop(server);
 }
 
-static void a_listing_may_be_broken_off(void **state)
+static void a_listing_can_be_cancelled(void **state)
 {
     struct listing listing = {.stop_after = 1};
     struct fixture f;
@@ -87,7 +87,7 @@ static void a_listing_may_be_broken_off(void **state)
     script_stop(server);
 }
 
-static void listings_that_make_no_sense_are_errors(void **state)
+static void malformed_listings_are_errors(void **state)
 {
     static const struct script_step steps[] = {
         LISTING("<IsTruncated>true</IsTruncated>"), /* how does it go on? */
@@ -125,8 +125,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_listing_goes_through_all_pages),
         cmocka_unit_test(keys_are_decoded_only_if_they_are_encoded),
-        cmocka_unit_test(a_listing_may_be_broken_off),
-        cmocka_unit_test(listings_that_make_no_sense_are_errors),
+        cmocka_unit_test(a_listing_can_be_cancelled),
+        cmocka_unit_test(malformed_listings_are_errors),
     };
 
     signal(SIGPIPE, SIG_IGN);

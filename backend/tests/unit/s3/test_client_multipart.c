@@ -120,7 +120,7 @@ static void a_failed_upload_is_aborted(void **state)
     script_stop(server);
 }
 
-static void a_completion_whose_answer_was_lost_is_found_out(void **state)
+static void a_completion_whose_answer_was_lost_still_succeeds(void **state)
 {
     int fd = make_file(17 * MIB);
     struct vb_s3_object object;
@@ -139,7 +139,7 @@ static void a_completion_whose_answer_was_lost_is_found_out(void **state)
     script_stop(server);
 }
 
-static void parts_grow_so_that_ten_thousand_do(void **state)
+static void parts_grow_so_that_ten_thousand_suffice(void **state)
 {
     static const int64_t sizes[] = {
         1, 16 * MIB, 16 * MIB + 1, 160000 * MIB, 160000 * MIB + 1, VB_S3_OBJECT_MAX};
@@ -162,8 +162,8 @@ int main(void)
         cmocka_unit_test(a_small_file_goes_in_one_request),
         cmocka_unit_test(a_large_file_goes_in_parts),
         cmocka_unit_test(a_failed_upload_is_aborted),
-        cmocka_unit_test(a_completion_whose_answer_was_lost_is_found_out),
-        cmocka_unit_test(parts_grow_so_that_ten_thousand_do),
+        cmocka_unit_test(a_completion_whose_answer_was_lost_still_succeeds),
+        cmocka_unit_test(parts_grow_so_that_ten_thousand_suffice),
     };
 
     signal(SIGPIPE, SIG_IGN);

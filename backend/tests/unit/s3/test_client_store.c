@@ -143,7 +143,7 @@ static void an_object_comes_back_as_it_was_put(void **state)
     vb_strbuf_release(&out);
 }
 
-static void failures_have_their_names(void **state)
+static void failures_map_to_their_errors(void **state)
 {
     struct fixture *f = *state;
     struct vb_s3_object object;
@@ -162,7 +162,7 @@ static void failures_have_their_names(void **state)
     assert_int_equal(vb_s3_head(f->s3, "k", &object, &f->err), -ENOENT);
 }
 
-static void a_copy_keeps_or_replaces_what_is_said_of_it(void **state)
+static void a_copy_keeps_or_replaces_type_and_metadata(void **state)
 {
     const struct vb_s3_put first = {.content_type = "image/png", .cache_control = "no-store"};
     const struct vb_s3_put second = {.content_type = "image/jpeg"};
@@ -341,7 +341,7 @@ static int send_part(struct fixture *f, const char *key, const char *id, unsigne
     return exchange.status;
 }
 
-static void parts_that_somebody_else_sends_become_one_object(void **state)
+static void parts_that_another_client_sends_become_one_object(void **state)
 {
     const struct vb_s3_put options = {.content_type = "video/mp4",
                                       .metadata = (const char *const[]){"vibe-purpose", "story-media", NULL}};
@@ -453,12 +453,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_bucket_is_made_once),
         cmocka_unit_test(an_object_comes_back_as_it_was_put),
-        cmocka_unit_test(failures_have_their_names),
-        cmocka_unit_test(a_copy_keeps_or_replaces_what_is_said_of_it),
+        cmocka_unit_test(failures_map_to_their_errors),
+        cmocka_unit_test(a_copy_keeps_or_replaces_type_and_metadata),
         cmocka_unit_test(odd_keys_are_put_listed_and_found),
         cmocka_unit_test(a_long_listing_is_whole_and_in_order),
         cmocka_unit_test(files_small_and_large_come_back_whole),
-        cmocka_unit_test(parts_that_somebody_else_sends_become_one_object),
+        cmocka_unit_test(parts_that_another_client_sends_become_one_object),
         cmocka_unit_test(uploads_are_listed_over_pages_until_they_are_aborted),
         cmocka_unit_test(a_presigned_url_is_all_that_is_needed),
     };

@@ -334,7 +334,7 @@ static void metadata_version_2_gives_the_roles_credentials(void **state)
     stop_endpoint(&endpoint);
 }
 
-static void a_failing_endpoint_is_asked_again(void **state)
+static void a_failing_endpoint_is_retried(void **state)
 {
     struct vb_credentials_provider *provider;
     struct endpoint endpoint;
@@ -442,7 +442,7 @@ int main(void)
         cmocka_unit_test_setup(container_token_is_read_from_its_file, set_up),
         cmocka_unit_test_setup(only_safe_container_addresses_are_asked, set_up),
         cmocka_unit_test_setup(metadata_version_2_gives_the_roles_credentials, set_up),
-        cmocka_unit_test_setup(a_failing_endpoint_is_asked_again, set_up),
+        cmocka_unit_test_setup(a_failing_endpoint_is_retried, set_up),
         cmocka_unit_test_setup(nonsense_is_refused, set_up),
         cmocka_unit_test_setup(failure_names_all_sources_tried, set_up),
         cmocka_unit_test_setup(temporary_credentials_are_renewed_in_the_background, set_up),
