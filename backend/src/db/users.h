@@ -29,7 +29,7 @@ int vb_users_lock(struct vb_db *db, const char *id, struct vb_user *ret_user, st
 /* The same with a shared lock, needed to begin sessions: several transactions hold it at once, but none
  * while another holds vb_users_lock(). */
 int vb_users_lock_shared(struct vb_db *db, const char *id, struct vb_user *ret_user, struct vb_error *err);
-/* Finds users with a password alone. email: in any case. */
+/* email: in any case. Ignores users without a password. */
 int vb_users_find_by_email(struct vb_db *db, const char *email, struct vb_user *ret_user,
                            struct vb_error *err);
 int vb_users_rename(struct vb_db *db, const char *id, const char *name, struct vb_user *ret_user,
