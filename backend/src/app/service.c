@@ -2,7 +2,6 @@
 #include "app/service.h"
 
 #include "api/api.h"
-#include "db/pool_gauges.h"
 #include "ingest/sweeper.h"
 #include "base/memory.h"
 #include "http/client.h"
@@ -86,7 +85,6 @@ static void create_clients(struct vb_service *service, const struct vb_service_c
     struct vb_s3_config s3;
 
     service->db = vb_db_pool_create(&(struct vb_db_config){.url = config->settings->database_url});
-    vb_db_pool_gauges_add(service->db);
     service->http = vb_http_client_create(&(struct vb_http_client_config){.connections_max = WORKERS});
     s3 = s3_config(service, config);
     service->s3 = vb_s3_client_create(&s3);
@@ -198,7 +196,6 @@ void vb_service_stop(struct vb_service *service)
     vb_ratelimit_destroy(service->user_rate_limit);
     vb_s3_client_destroy(service->s3);
     vb_http_client_destroy(service->http);
-    vb_db_pool_gauges_remove();
     vb_db_pool_destroy(service->db);
     free(service);
 }

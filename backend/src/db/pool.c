@@ -1,10 +1,10 @@
 /* The connection pool: see pool.h. Statements on a borrowed connection are in query.c. */
 #include "db/connect.h"
 #include "db/internal.h"
+#include "db/pool_gauges.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "base/metrics.h"
 #include "base/wait.h"
 
 #include <errno.h>
@@ -40,48 +40,6 @@ struct vb_db_pool {
     int64_t away_since_ms, next_attempt_ms, retry_ms;
 };
 
-static double read_open(void *context)
-{
-    struct vb_db_stats stats;
-
-    vb_db_pool_stats(context, &stats);
-    return stats.open;
-}
-
-static double read_in_use(void *context)
-{
-    struct vb_db_stats stats;
-
-    vb_db_pool_stats(context, &stats);
-    return stats.in_use;
-}
-
-static double read_waiting(void *context)
-{
-    struct vb_db_stats stats;
-
-    vb_db_pool_stats(context, &stats);
-    return stats.waiting;
-}
-
-static double read_up(void *context)
-{
-    struct vb_db_stats stats;
-
-    vb_db_pool_stats(context, &stats);
-    return stats.away ? 0 : 1;
-}
-
-static const struct {
-    const char *name, *help;
-    double (*read)(void *context);
-} gauges[] = {
-    {"vibe_db_connections_open", "Connections to the database that are open.", read_open},
-    {"vibe_db_connections_in_use", "Connections to the database that are borrowed.", read_in_use},
-    {"vibe_db_waiting", "Requests that wait for a connection to the database.", read_waiting},
-    {"vibe_db_up", "Whether the database answered when it was last asked.", read_up},
-};
-
 struct vb_db_pool *vb_db_pool_create(const struct vb_db_config *config)
 {
     struct vb_db_pool *pool = vb_xcalloc(1, sizeof(*pool));
@@ -93,8 +51,7 @@ struct vb_db_pool *vb_db_pool_create(const struct vb_db_config *config)
     pool->retry_ms = RETRY_FIRST_MS;
     pthread_mutex_init(&pool->mutex, NULL);
     vb_cond_init(&pool->changed);
-    for (size_t i = 0; i < VB_ARRAY_SIZE(gauges); i++)
-        vb_metrics_gauge(gauges[i].name, gauges[i].help, "", gauges[i].read, pool);
+    vb_db_pool_gauges_add(pool);
     return pool;
 }
 
@@ -120,8 +77,7 @@ void vb_db_pool_destroy(struct vb_db_pool *pool)
 {
     if (!pool)
         return;
-    for (size_t i = 0; i < VB_ARRAY_SIZE(gauges); i++)
-        vb_metrics_gauge(gauges[i].name, gauges[i].help, "", NULL, NULL);
+    vb_db_pool_gauges_remove();
     vb_assert(pool->in_use == 0 && pool->waiting == 0);
     close_list(pool->idle);
     pthread_cond_destroy(&pool->changed);

@@ -7,9 +7,9 @@
  * Only this folder knows libpq. Queries in the other headers fill a struct or call a visitor for each row:
  *
  *   structs    with a member `row` own their strings: release them. NULL stands for SQL's NULL
- *   visitors   return 0 to go on; any other value ends the visit, and the query returns it. The strings of all
- *              rows stay valid until the query returns: nothing is copied. All rows arrive before the first visit,
- *              so a visitor may run statements on the same connection
+ *   visitors   return 0 to go on; any other value ends the visit, and the query returns it. The strings of
+ *              all rows stay valid until the query returns: nothing is copied. All rows arrive before the
+ *              first visit, so a visitor may run statements on the same connection
  */
 #ifndef VB_DB_POOL_H
 #define VB_DB_POOL_H

@@ -1,6 +1,6 @@
 /*
  * The gauges of a connection pool: vibe_db_connections_open, vibe_db_connections_in_use, vibe_db_waiting,
- * vibe_db_up.
+ * vibe_db_up. The pool adds them when it is created and removes them when it is destroyed.
  */
 #ifndef VB_DB_POOL_GAUGES_H
 #define VB_DB_POOL_GAUGES_H

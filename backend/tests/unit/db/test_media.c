@@ -1,5 +1,5 @@
-/* Queries of activity images, story media, and which upload replaces which, against a real PostgreSQL with each
- * type of ids that an adopted database may have. */
+/* Queries of activity images, story media, and which upload replaces which, against a real PostgreSQL with
+ * each type of ids that an adopted database may have. */
 #include "db/activity_images.h"
 #include "db/media.h"
 #include "db/story_media.h"
