@@ -1,4 +1,5 @@
-"""Checks the one rule of the tree: a folder of backend/src includes only from the folders below it (DESIGN, "The house").
+"""Checks the rules of the tree: a folder of backend/src includes only from the folders below it (DESIGN, "The house"),
+libraries stay where they are hidden, and what the house has a mechanism for is not done by hand.
 Checks also that the files exist which docs/journeys.md names.
 
 EDGES holds the actual includes. An include without an edge fails, and so does an edge without an include: the table is an
