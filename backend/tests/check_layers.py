@@ -1,6 +1,7 @@
 """Checks the rules of the tree: a folder of backend/src includes only from the folders below it (DESIGN, "The house"),
 libraries stay where they are hidden, and what the house has a mechanism for is not done by hand.
-Checks also that the files exist which docs/journeys.md names.
+Checks also that the files exist which docs/journeys.md names, and that no line passes the column limit: the formatter
+leaves comments alone, so that drawings stay drawings.
 
 EDGES holds the actual includes. An include without an edge fails, and so does an edge without an include: the table is an
 exact drawing of the house."""
@@ -70,6 +71,7 @@ MECHANISMS = (
     (re.compile(r"\b(strto(u?ll?|[iu]max)|ato(i|l|ll))\b"), "base/number.c", set()),
 )
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)
+COLUMNS = 110  # as in .clang-format
 SOURCE = pathlib.Path(__file__).resolve().parent.parent / "src"
 
 
@@ -148,11 +150,19 @@ def problems_of_journeys():
                 yield f"{page}:{number}: there is no {name}"
 
 
+def problems_of_columns():
+    for path in sorted(SOURCE.parent.rglob("*.[ch]")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if len(line) > COLUMNS and "http" not in line:
+                yield f"{path}:{number}: {len(line)} columns, {COLUMNS} are the limit"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--junitxml", type=pathlib.Path, help="also write the result as JUnit XML")
     arguments = parser.parse_args()
-    checks = {"journeys_name_files_that_exist": list(problems_of_journeys())}
+    checks = {"journeys_name_files_that_exist": list(problems_of_journeys()),
+              "lines_keep_the_column_limit": list(problems_of_columns())}
     for folder in sorted({str(p.parent.relative_to(SOURCE)) for p in SOURCE.rglob("*.[ch]")} | set(EDGES)):
         checks[re.sub(r"\W", "_", folder) + "_includes_only_downward"] = (
             [*problems_of(folder), *leaks_of(folder), *handwork_of(folder)] if folder in EDGES else

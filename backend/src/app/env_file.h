@@ -11,8 +11,8 @@
 
 struct vb_env_variable {
     const char *name;
-    const char *
-        value; /* NULL or empty: the variable is left out, so that it hides nothing that a shell has already */
+    /* NULL or empty: the variable is left out, so that it hides nothing that a shell has already */
+    const char *value;
 };
 
 /* Replaces the file, mode 0600; it is on disk when this returns. -EFBIG: more than 64 KiB. */

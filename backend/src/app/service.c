@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORKERS   48 /* enough for the database's connections, and as many again that wait for other services */
+#define WORKERS   48 /* for the database's connections, and as many that wait for other services */
 #define QUEUE_MAX 1024
 /* argon2id: two hashes run at a time, about a hundred a second. */
 #define PASSWORD_WORKERS   8

@@ -17,7 +17,7 @@ int vb_pwrite_all(int fd, const void *data, size_t size, off_t offset);
 /* Reads exactly size bytes at the offset. Returns 0, -ENODATA when the file is shorter, or -errno. */
 int vb_pread_all(int fd, void *data, size_t size, off_t offset);
 
-/* Appends a whole file to out, as far as out->max allows. Returns 0, -EFBIG or -errno (out is useless then). */
+/* Appends a whole file to out, up to out->max. Returns 0, -EFBIG or -errno (out is useless then). */
 int vb_file_read(const char *path, struct vb_strbuf *out, struct vb_error *err);
 
 /* Replaces path by a file with this content and mode: a temporary neighbour, fsync, rename, fsync of the

@@ -33,7 +33,8 @@ struct vb_option {
     bool required; /* of a string or an operand */
 };
 
-/* Rows of a table; type is the struct of the values. A field of another type than the kind's does not compile.
+/* Rows of a table; type is the struct of the values. A field of a type other than the kind's does not
+ * compile.
  * More members may follow in the braces:
  *   {VB_STRING(struct values, output, "output", "FILE", "where to write"), .letter = 'o'} */
 #define VB_STRING(type, member, name_, argument_, help_)                                                     \

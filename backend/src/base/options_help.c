@@ -96,7 +96,7 @@ static bool has_row(const struct vb_option *options, const struct vb_option *wan
     return false;
 }
 
-/* The options of all subcommands, each once, with the names of those that take it. Operands are in the usage. */
+/* The options of all subcommands, each once, with the subcommands that take it. */
 static void print_subcommands_rows(const struct vb_subcommand *subcommands)
 {
     for (const struct vb_subcommand *one = subcommands; one->name; one++) {

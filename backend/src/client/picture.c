@@ -1,4 +1,4 @@
-/* The pictures of `vibe demo`: see picture.h. A sky, a sun, and ridges in front of it, the nearer the darker. */
+/* The pictures of `vibe demo`: see picture.h. A sky, a sun, and ridges in front of it, nearer ones darker. */
 #include "client/picture.h"
 
 #include "base/cleanup.h"

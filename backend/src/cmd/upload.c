@@ -149,7 +149,7 @@ static const struct vb_option options[] = {
                "an access token, in place of an account (VIBE_TOKEN)")},
     {.name = NULL}};
 
-/* What does not fit together on the command line; NULL if all does. What values may be is for the API to say. */
+/* What does not fit together on the command line; NULL if all does. The API checks the values. */
 static const char *check(const struct values *values, const struct kind *kind)
 {
     uint64_t index;

@@ -9,13 +9,13 @@
  *           the body is then not read. Checks that need no I/O (signature, length) belong here: a client that
  *           sent `Expect: 100-continue` is refused before it sends a byte.
  *   body    A part of the body is in, at most VB_HTTP_BODY_CHUNK bytes. Called any number of times. Runs on a
- *           worker and may block; the connection is suspended meanwhile, so memory is bounded and a slow client
- *           holds no worker. If it answers, the server reads the rest of the body, throws it away and then
- *           sends the answer. For a route without `body`, the server collects the body in request->body, up to
- *           route->body_max bytes (413 beyond).
+ *           worker and may block; the connection is suspended meanwhile, so memory is bounded and a slow
+ *           client holds no worker. If it answers, the server reads the rest of the body, throws it away and
+ *           then sends the answer. For a route without `body`, the server collects the body in request->body,
+ *           up to route->body_max bytes (413 beyond).
  *   handle  The whole request is in. Runs on a worker and may block; for VB_ROUTE_INLINE it runs on the event
- *           loop and must not block. It must answer, or park the request, or (VB_ROUTE_INLINE only) defer to a
- *           worker.
+ *           loop and must not block. It must answer, or park the request, or (VB_ROUTE_INLINE only) defer to
+ *           a worker.
  *   done    The request is over, answered or torn: frees what the handler keeps in request->context. Runs on
  *           the event loop, exactly once if request->context is not NULL.
  *

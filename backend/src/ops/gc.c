@@ -19,7 +19,7 @@
 #define BATCH            500 /* keys in one query */
 #define KEYS_BYTES_MAX   ((size_t)BATCH * 2200)
 #define REPLACED_AFTER_S 60 /* as the service's sweeper has it */
-#define SUSPICIOUS_MIN   20 /* so many objects without a row are suspicious when they are most of the bucket */
+#define SUSPICIOUS_MIN   20 /* objects without a row; fewer are never suspicious */
 
 struct object {
     char *key;

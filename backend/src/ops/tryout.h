@@ -17,7 +17,7 @@ struct vb_tryout {
     enum vb_media_type type;
 };
 
-/* Both return 0 when the worker has answered; ret->status may then still be VB_MEDIA_BAD, with ret->problem. */
+/* Both return 0 when the worker has answered; ret->status may still be VB_MEDIA_BAD, with ret->problem. */
 
 /* What the pipeline sees in the file. */
 int vb_tryout_inspect(const struct vb_tryout *tryout, struct vb_media_result *ret, struct vb_error *err);

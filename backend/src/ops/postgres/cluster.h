@@ -2,7 +2,7 @@
  * The private cluster on disk: which PostgreSQL it needs, who owns it, and making it. Not thread-safe.
  *
  *   DIRECTORY/data        the cluster; belongs to the unprivileged user, mode 0700
- *   DIRECTORY/data.new    a cluster in the making: renamed when it is whole; the next start removes half a one
+ *   DIRECTORY/data.new    a cluster in the making: renamed when whole; the next start removes a partial one
  *   DIRECTORY/port        the port of the last start, which the next one tries first
  */
 #ifndef VB_OPS_POSTGRES_CLUSTER_H

@@ -69,8 +69,8 @@ int vb_engine_index_open(const char *directory, bool create, struct vb_engine_in
                          struct vb_error *err);
 void vb_engine_index_close(struct vb_engine_index *index);
 
-/* The statement, ready to bind. NULL after a failure, which SQLite's bind functions and vb_engine_index_step()
- * accept. */
+/* The statement, ready to bind. NULL after a failure: SQLite's bind functions and vb_engine_index_step()
+ * accept that. */
 sqlite3_stmt *vb_engine_index_statement(struct vb_engine_index *index, enum vb_engine_sql sql);
 /* True for a row. False at the end, and on a failure, which is kept in index->failure. */
 bool vb_engine_index_step(struct vb_engine_index *index, sqlite3_stmt *statement);

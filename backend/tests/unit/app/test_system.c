@@ -1,4 +1,5 @@
-/* The system that a command works on: options, the environment, or the `vibe up` of the folder; never a mixture. */
+/* The system that a command works on: options, the environment, or the `vibe up` of the folder; never
+ * a mixture. */
 #include "app/system.h"
 
 #include "base/memory.h"

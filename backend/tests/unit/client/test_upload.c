@@ -1,5 +1,5 @@
-/* An upload as the phone makes it, against an API and a store that a script plays: the order of the requests, and what
- * happens when one of them fails. */
+/* An upload as the phone makes it, against an API and a store that a script plays: the order of the
+ * requests, and what happens when one of them fails. */
 #include "client/upload.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 
 static const char picture[] = "\xff\xd8\xff\xe0 and the rest of a picture";
 
-/* One server is API and store; the ticket's URLs name it by its port, so answers are made when that is known. */
+/* One server is API and store. The ticket's URLs name its port, so answers are made once that is known. */
 struct fixture {
     struct scripted_server *server;
     struct vb_http_client *http;
@@ -41,7 +41,7 @@ __attribute__((format(printf, 3, 4))) static void add(struct fixture *f, int sta
     f->steps[f->count++] = (struct script_step){answer, 0, SCRIPT_KEEP};
 }
 
-/* In the middle of an answer: libcurl itself repeats a request that a kept connection ended without a byte. */
+/* In the middle of an answer: libcurl itself retries when a kept connection ends without a byte. */
 static void add_cut(struct fixture *f)
 {
     f->steps[f->count++] =

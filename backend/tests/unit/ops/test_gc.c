@@ -1,5 +1,5 @@
-/* Garbage collection of the bucket, with an S3 that a script plays and a real PostgreSQL: what is reported, what is
- * removed, and what ends a run. */
+/* Garbage collection of the bucket, with an S3 that a script plays and a real PostgreSQL: what is
+ * reported, what is removed, and what ends a run. */
 #include "ops/gc.h"
 
 #include "base/memory.h"

@@ -29,8 +29,8 @@ char *vb_test_postgres_database(struct vb_test_postgres *postgres, const char *n
 
 /* Runs statements on a connection of its own. Returns 0, or -1 after saying why on stderr. */
 int vb_test_postgres_run(const char *url, const char *sql);
-/* The first value of a statement's only row, on a borrowed connection; param (NULL: none) is its $1. To be freed with
- * free(); NULL after saying why on stderr. */
+/* The first value of a statement's only row, on a borrowed connection; param (NULL: none) is its $1. The
+ * caller frees it; NULL after saying why on stderr. */
 char *vb_test_postgres_ask(struct vb_db *db, const char *sql, const char *param);
 
 /* Removes a folder and what is in it. */

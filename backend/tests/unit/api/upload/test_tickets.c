@@ -1,5 +1,5 @@
-/* Tickets over HTTP, while database and object storage are away: a ticket needs neither. And the rules of every
- * request. */
+/* Tickets over HTTP, while database and object storage are away: a ticket needs neither. And the rules
+ * of every request. */
 #include "api_fixture.h"
 
 #include "api/auth/jwt.h"
