@@ -1,5 +1,5 @@
-/* Who takes part in what, against a real PostgreSQL: never more than the capacity, with each type of ids that an
- * adopted database may have. */
+/* Who takes part in what, against a real PostgreSQL: never more than the capacity, with each type of ids
+ * that an adopted database may have. */
 #include "db/participants.h"
 
 #include "base/cleanup.h"
