@@ -341,7 +341,7 @@ def test_the_sweeper_aborts_a_second_multipart_upload_of_a_completed_key(quick, 
 
 
 def test_the_sweeper_leaves_an_upload_while_parts_arrive(quick):
-    phone, data = Phone(quick), bytes(96 * MIB)
+    phone, data = Phone(quick), bytes(88 * MIB)
     ticket = phone.begin(data)
     for part in ticket["multipart"]["parts"]:
         assert phone.send_part(part, data)[0] == 200
