@@ -67,6 +67,8 @@ MECHANISMS = (
     # A wait of one's own is soon on a clock that jumps. The sandbox lists the system calls' names.
     (re.compile(r"\b(\w*(timedwait|clockwait|nanosleep)|usleep|pthread_condattr_\w+)\b"), "base/wait.c",
      {"jail/sandbox.c"}),
+    # A thread that blocks no signals may get the one that the main thread waits for.
+    (re.compile(r"\bpthread_(create|setname_np)\b"), "base/thread.c", set()),
     # These take blanks, signs and what follows, and some know no overflow.
     (re.compile(r"\b(strto(u?ll?|[iu]max)|ato(i|l|ll))\b"), "base/number.c", set()),
 )

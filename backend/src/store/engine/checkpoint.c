@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -79,13 +80,12 @@ int vb_engine_checkpointer_start(const char *directory, uint64_t room_kept,
     checkpointer->pages_wanted = pages_wanted(room_kept);
     pthread_mutex_init(&checkpointer->mutex, NULL);
     pthread_cond_init(&checkpointer->changed, NULL);
-    r = pthread_create(&checkpointer->thread, NULL, run, checkpointer);
-    if (r != 0) {
+    r = vb_thread_start("store-checkpt", 0, run, checkpointer, &checkpointer->thread);
+    if (r < 0) {
         vb_engine_index_close(&checkpointer->index);
         free(checkpointer);
-        return vb_error_set(err, r, "the checkpoint thread cannot be started: %s", strerror(r));
+        return vb_error_set(err, -r, "the checkpoint thread cannot be started: %s", strerror(-r));
     }
-    pthread_setname_np(checkpointer->thread, "store-checkpt");
     *ret_checkpointer = checkpointer;
     return 0;
 }

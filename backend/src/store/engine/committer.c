@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/metrics.h"
+#include "base/thread.h"
 #include "base/wait.h"
 #include "store/engine/checkpoint.h"
 
@@ -256,7 +257,7 @@ int vb_engine_committer_start(const char *directory, struct vb_engine_blobs *blo
     if (r == 0) {
         pthread_mutex_init(&committer->mutex, NULL);
         vb_cond_init(&committer->wake);
-        r = -pthread_create(&committer->thread, NULL, run, committer);
+        r = vb_thread_start("store-commit", 0, run, committer, &committer->thread);
         if (r < 0)
             vb_error_set(err, -r, "the commit thread cannot be started: %s", strerror(-r));
     }
@@ -266,7 +267,6 @@ int vb_engine_committer_start(const char *directory, struct vb_engine_blobs *blo
         free(committer);
         return r;
     }
-    pthread_setname_np(committer->thread, "store-commit");
     *ret_committer = committer;
     return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -226,10 +227,9 @@ int vb_engine_blobs_start_reaper(struct vb_engine_blobs *blobs, struct vb_engine
 
     blobs->pool = pool;
     blobs->busy = true;
-    r = pthread_create(&blobs->reaper, NULL, reap, blobs);
-    if (r != 0)
-        return vb_error_set(err, r, "the reaper thread cannot be started: %s", strerror(r));
-    pthread_setname_np(blobs->reaper, "store-reaper");
+    r = vb_thread_start("store-reaper", 0, reap, blobs, &blobs->reaper);
+    if (r < 0)
+        return vb_error_set(err, -r, "the reaper thread cannot be started: %s", strerror(-r));
     blobs->started = true;
     return 0;
 }
