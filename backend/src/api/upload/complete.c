@@ -164,7 +164,7 @@ static void answer(struct vb_http_request *request, const struct vb_staged *stag
     case VB_OUTCOME_NOT_ARRIVED:
     case VB_OUTCOME_INCOMPLETE:
         vb_counter_add(uploads->incomplete, 1);
-        /* fall through */
+        __attribute__((fallthrough));
     default:
         vb_assert(answers[outcome].status);
         answer_with(request, staged, &answers[outcome], err);
