@@ -46,6 +46,22 @@ static char *random_access_key_id(void)
     return vb_xstrdup(id);
 }
 
+/* Wipes it first. */
+static void free_secret(char **secret)
+{
+    if (*secret)
+        explicit_bzero(*secret, strlen(*secret));
+    free(*secret);
+    *secret = NULL;
+}
+
+static void wipe_and_release(struct vb_strbuf *text)
+{
+    if (text->data)
+        explicit_bzero(text->data, text->length);
+    vb_strbuf_release(text);
+}
+
 /* Value of "NAME=value" in the text of the secrets file, or NULL. */
 static char *find_value(const char *text, const char *name)
 {
@@ -59,7 +75,7 @@ static char *find_value(const char *text, const char *name)
 
 static int make_secrets(struct vb_data_dir *dir, const char *path, struct vb_error *err)
 {
-    char *text VB_CLEANUP(vb_freep) = NULL;
+    char *text VB_CLEANUP(free_secret) = NULL;
 
     dir->access_key_id = random_access_key_id();
     dir->secret_access_key = random_text(30);
@@ -75,7 +91,7 @@ static int make_secrets(struct vb_data_dir *dir, const char *path, struct vb_err
 static int load_secrets(struct vb_data_dir *dir, struct vb_error *err)
 {
     char *path VB_CLEANUP(vb_freep) = vb_data_dir_path(dir, SECRETS_FILE);
-    struct vb_strbuf text VB_CLEANUP(vb_strbuf_release);
+    struct vb_strbuf text VB_CLEANUP(wipe_and_release);
     int r;
 
     vb_strbuf_init(&text, SECRETS_MAX);
@@ -125,12 +141,9 @@ int vb_data_dir_open(const char *path, struct vb_data_dir *ret_dir, struct vb_er
     return 0;
 }
 
-static void free_secret(char **secret)
+void vb_data_dir_wipe_jwt_secret(struct vb_data_dir *dir)
 {
-    if (*secret)
-        explicit_bzero(*secret, strlen(*secret));
-    free(*secret);
-    *secret = NULL;
+    free_secret(&dir->jwt_secret);
 }
 
 void vb_data_dir_close(struct vb_data_dir *dir)

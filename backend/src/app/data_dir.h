@@ -16,6 +16,9 @@ struct vb_data_dir {
 /* Makes the folder if it is missing, locks it, and reads or makes the secrets. -EWOULDBLOCK: another `vibe
  * up` uses it. */
 int vb_data_dir_open(const char *path, struct vb_data_dir *ret_dir, struct vb_error *err);
+/* Wipes jwt_secret: for when the key set is made. */
+void vb_data_dir_wipe_jwt_secret(struct vb_data_dir *dir);
+/* Wipes all secrets. */
 void vb_data_dir_close(struct vb_data_dir *dir);
 /* Path of a file inside; the caller frees it. */
 char *vb_data_dir_path(const struct vb_data_dir *dir, const char *name);

@@ -50,17 +50,18 @@ static struct vb_s3_config s3_config(const struct vb_service *service, const str
                                  .http = service->http};
 }
 
-static void start_sweeper(struct vb_service *service, const struct vb_service_config *config)
+static int start_sweeper(struct vb_service *service, const struct vb_service_config *config,
+                         struct vb_error *err)
 {
     const struct vb_settings *settings = config->settings;
     const struct vb_s3_config s3 = s3_config(service, config);
 
-    service->sweeper =
-        vb_sweeper_start(&(struct vb_sweeper_config){.ingest = &service->ingest,
-                                                     .s3 = &s3,
-                                                     .interval_s = settings->sweep_interval_s,
-                                                     .uploads_after_s = settings->sweep_uploads_after_s,
-                                                     .replaced_after_s = settings->sweep_replaced_after_s});
+    return vb_sweeper_start(&(struct vb_sweeper_config){.ingest = &service->ingest,
+                                                        .s3 = &s3,
+                                                        .interval_s = settings->sweep_interval_s,
+                                                        .uploads_after_s = settings->sweep_uploads_after_s,
+                                                        .replaced_after_s = settings->sweep_replaced_after_s},
+                            &service->sweeper, err);
 }
 
 static struct vb_keys *create_keys(const struct vb_settings *settings)
@@ -159,11 +160,12 @@ int vb_service_start(const struct vb_service_config *config, struct vb_service *
                                  .rate_limit = service->rate_limit,
                                  .error = vb_problem_error},
         &service->server, err);
+    if (r == 0)
+        r = start_sweeper(service, config, err);
     if (r < 0) {
         vb_service_stop(service);
         return r;
     }
-    start_sweeper(service, config);
     *ret_service = service;
     return 0;
 }

@@ -163,6 +163,7 @@ static void read_secrets(struct vb_settings *settings, struct vb_config *config)
                           "must be at least %d bytes; make one with: openssl rand -base64 48",
                           VB_KEYS_SECRET_MIN);
     settings->previous_jwt_text = vb_xstrdup(vb_config_string(config, "JWT_SECRET_PREVIOUS", ""));
+    settings->previous_jwt_size = strlen(settings->previous_jwt_text);
     for (char *secret = strtok_r(settings->previous_jwt_text, ", ", &save); secret;
          secret = strtok_r(NULL, ", ", &save)) {
         if (count == VB_SETTINGS_PREVIOUS_MAX || strlen(secret) < VB_KEYS_SECRET_MIN) {
@@ -288,9 +289,19 @@ void vb_settings_read_tls(struct vb_settings *settings, struct vb_config *config
         vb_config_problem(config, "TLS_CERT", "is missing: the key needs its certificate (--tls-cert)");
 }
 
+void vb_settings_wipe_secrets(struct vb_settings *settings)
+{
+    if (settings->previous_jwt_text)
+        explicit_bzero(settings->previous_jwt_text, settings->previous_jwt_size);
+    free(settings->previous_jwt_text);
+    settings->previous_jwt_text = NULL;
+    memset(settings->previous_jwt_secrets, 0, sizeof(settings->previous_jwt_secrets));
+    settings->jwt_secret = NULL;
+}
+
 void vb_settings_release(struct vb_settings *settings)
 {
+    vb_settings_wipe_secrets(settings);
     free(settings->cdn_base_url);
     free(settings->origins_text);
-    free(settings->previous_jwt_text);
 }

@@ -26,6 +26,7 @@ struct vb_settings {
     const char *jwt_secret;
     const char *previous_jwt_secrets[VB_SETTINGS_PREVIOUS_MAX + 1]; /* NULL-terminated */
     char *previous_jwt_text;                                        /* what they point into; owned */
+    size_t previous_jwt_size;                                       /* of the text, which has NULs within */
     const char *smtp_url, *mail_from;                               /* NULL: no mail */
     const char *apple_client_ids, *apple_issuer, *apple_jwks_url;   /* NULL: no Sign in with Apple; Apple's */
     const char *password_reset_url; /* with {token} in it; NULL without SMTP_URL, unless it is set */
@@ -60,6 +61,10 @@ const char *vb_settings_read_bucket(struct vb_config *config);
 const char *vb_settings_read_database(struct vb_config *config);
 /* Whether a URL is one of PostgreSQL's, by how it begins. */
 bool vb_settings_is_postgresql(const char *url);
+/* Wipes the earlier secrets and forgets JWT_SECRET: for when the key set is made. The environment, which is
+ * not ours, still holds both. */
+void vb_settings_wipe_secrets(struct vb_settings *settings);
+/* Wipes the secrets too. */
 void vb_settings_release(struct vb_settings *settings);
 
 #endif

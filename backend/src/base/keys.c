@@ -20,8 +20,8 @@ struct vb_keys {
     struct key list[VB_KEYS_MAX]; /* newest first */
 };
 
-/* What each purpose's key is derived with; NULL: the secret is the key. They are part of everything that was
- * ever signed: a changed label ends it. */
+/* The label from which each purpose's key is derived; NULL: the secret itself is the key. Changing a label
+ * invalidates everything signed with it. */
 static const char *const labels[VB_KEY_PURPOSES] = {
     [VB_KEY_TOKEN] = NULL,
     [VB_KEY_UPLOAD] = "vibe upload ticket 1",

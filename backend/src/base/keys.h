@@ -1,8 +1,9 @@
 /*
  * The service's key set: its secrets, each with an HMAC-SHA-256 key for each purpose. The newest secret
  * signs, all of them verify, so that a secret can be rotated while what the earlier ones signed is still in
- * use. Nobody else holds a key. Signing and verifying allocate nothing, take less than a microsecond and are
- * thread-safe.
+ * use. No other part of the program keeps a key: the copies of the secrets from which the set is made are
+ * wiped after the start. Only the process's environment still has them. Signing and verifying allocate
+ * nothing, take less than a microsecond and are thread-safe.
  */
 #ifndef VB_BASE_KEYS_H
 #define VB_BASE_KEYS_H
@@ -37,7 +38,7 @@ void vb_keys_sign(const struct vb_keys *keys, enum vb_key_purpose purpose, const
 /* Whether one of the secrets signed the data. mac: the first mac_size bytes of it. */
 bool vb_keys_verify(const struct vb_keys *keys, enum vb_key_purpose purpose, const void *data, size_t size,
                     const unsigned char *mac, size_t mac_size);
-/* Signs with every secret, newest first; returns how many there are. For what is computed again instead of
+/* Signs with every secret, newest first; returns how many there are. For tokens that are recomputed, not
  * stored. */
 size_t vb_keys_sign_each(const struct vb_keys *keys, enum vb_key_purpose purpose, const void *data,
                          size_t size, unsigned char macs[VB_KEYS_MAX][VB_SHA256_SIZE]);

@@ -83,7 +83,8 @@ void vb_sleep_us(int64_t us)
 
 void vb_sleep_ms(int64_t ms)
 {
-    vb_sleep_us((ms < FAR_MS ? ms : FAR_MS) * 1000);
+    if (ms > 0)
+        vb_sleep_us((ms < FAR_MS ? ms : FAR_MS) * 1000);
 }
 
 int64_t vb_backoff_ms(int64_t first_ms, int64_t max_ms, unsigned failures)
@@ -97,13 +98,16 @@ int64_t vb_backoff_ms(int64_t first_ms, int64_t max_ms, unsigned failures)
 
 int64_t vb_jitter_ms(int64_t ms, unsigned percent)
 {
-    int64_t most_ms = ms * percent / 100;
+    int64_t most_ms, result_ms;
     uint64_t random;
 
+    vb_assert(percent <= 100);
+    most_ms = ms / 100 * percent + ms % 100 * percent / 100;
     if (most_ms <= 0)
         return ms;
     vb_random_bytes(&random, sizeof(random));
-    return ms - most_ms + (int64_t)(random % (2 * (uint64_t)most_ms + 1));
+    random %= 2 * (uint64_t)most_ms + 1;
+    return __builtin_add_overflow(ms - most_ms, random, &result_ms) ? VB_NO_DEADLINE : result_ms;
 }
 
 struct vb_poll vb_poll_start(int64_t deadline_ms, int64_t pause_us, int64_t pause_max_us)
@@ -215,6 +219,11 @@ void vb_periodic_request_stop(struct vb_periodic *periodic)
 bool vb_periodic_stopping(const struct vb_periodic *periodic)
 {
     return vb_stop_requested(&periodic->stop);
+}
+
+const atomic_bool *vb_periodic_stop_flag(const struct vb_periodic *periodic)
+{
+    return &periodic->stop.requested;
 }
 
 void vb_periodic_stop(struct vb_periodic *periodic)

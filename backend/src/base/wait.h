@@ -43,12 +43,10 @@ int vb_sem_wait_until(sem_t *semaphore, int64_t deadline_ms);
 void vb_sleep_ms(int64_t ms);
 void vb_sleep_us(int64_t us);
 
-/*
- * Back-off. failures: how many in a row, from 1. The wait is first_ms, then twice that for each further
- * failure,
- */
+/* Back-off. failures: how many in a row, from 1. The first wait is first_ms. The wait doubles with each
+ * further failure, up to max_ms. */
 int64_t vb_backoff_ms(int64_t first_ms, int64_t max_ms, unsigned failures);
-/* A random time within percent of ms, so that copies that started together do not stay together. */
+/* A random time within percent (100 at the most) of ms, so that copies that started together drift apart. */
 int64_t vb_jitter_ms(int64_t ms, unsigned percent);
 
 /*
@@ -111,12 +109,15 @@ struct vb_periodic_config {
 
 /* Returns 0, or a negative errno when the thread cannot be started. The thread receives no signals. */
 int vb_periodic_start(struct vb_periodic *periodic, const struct vb_periodic_config *config);
-/* Runs now instead of at the end of the present wait; while a run is in progress, once more after it. */
+/* Runs now instead of at the end of the present wait; while a run is in progress, once more after it.
+ * Only between start and stop. */
 void vb_periodic_wake(struct vb_periodic *periodic);
 /* Asks the thread to end, without waiting for that. Only between start and stop. */
 void vb_periodic_request_stop(struct vb_periodic *periodic);
-/* For the work itself, on any thread: whether to break off. The flag lives in the struct. */
+/* For the work itself, on any thread: whether to break off. */
 bool vb_periodic_stopping(const struct vb_periodic *periodic);
+/* The same as a flag, for work that knows nothing of the thread. It lives in the struct. */
+const atomic_bool *vb_periodic_stop_flag(const struct vb_periodic *periodic);
 /* Ends the thread: a wait at once, a run when it returns. Not to be called by the work itself. */
 void vb_periodic_stop(struct vb_periodic *periodic);
 

@@ -1,4 +1,5 @@
 /* vibe serve: the API in production, configured by the environment alone. */
+#include "app/certificate.h"
 #include "app/delivery.h"
 #include "app/service.h"
 #include "app/signals.h"
@@ -10,21 +11,6 @@
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
-
-#define RENEW_WITHIN_S ((int64_t)14 * 86400)
-
-/* *ret_tls stays NULL when plain HTTP is wanted. */
-static int load_tls(const struct vb_settings *settings, struct vb_tls **ret_tls, struct vb_error *err)
-{
-    int r = settings->tls_cert ? vb_tls_load(settings->tls_cert, settings->tls_key, ret_tls, err) : 0;
-
-    if (r == 0 && *ret_tls && (*ret_tls)->seconds_left < RENEW_WITHIN_S)
-        vb_log(VB_LOG_WARN,
-               (*ret_tls)->seconds_left < 0 ? "the certificate has expired" : "the certificate ends soon",
-               VB_LOG_STR("file", settings->tls_cert),
-               VB_LOG_INT("days_left", (*ret_tls)->seconds_left / 86400));
-    return r;
-}
 
 /* What runs, in the order in which it starts. */
 struct parts {
@@ -62,25 +48,22 @@ static int start_service(const struct vb_settings *settings, const struct vb_tls
         &parts->service, err);
 }
 
-/* Reads the certificate again, from the same files. If it is unusable, the old one stays. */
+static int renew_service(void *service, const struct vb_tls *tls, struct vb_error *err)
+{
+    return vb_service_renew_tls(service, tls, err);
+}
+
+static int renew_delivery(void *delivery, const struct vb_tls *tls, struct vb_error *err)
+{
+    return vb_delivery_renew_tls(delivery, tls, err);
+}
+
 static void renew_tls(const struct vb_settings *settings, const struct parts *parts, struct vb_tls **tls)
 {
-    struct vb_tls *renewed = NULL;
-    struct vb_error err = {0};
-    int r = load_tls(settings, &renewed, &err);
+    const struct vb_certificate_user users[] = {{"api", renew_service, parts->service},
+                                                {"cdn", renew_delivery, parts->delivery}};
 
-    if (renewed) {
-        renewed->older = *tls;
-        *tls = renewed;
-        r = vb_service_renew_tls(parts->service, renewed, &err);
-    }
-    if (r == 0 && parts->delivery)
-        r = vb_delivery_renew_tls(parts->delivery, *tls, &err);
-    if (r < 0)
-        vb_log(VB_LOG_ERROR, "the certificate was not renewed", VB_LOG_STR("error", err.message));
-    else
-        vb_log(VB_LOG_INFO, "the certificate was renewed", VB_LOG_STR("file", settings->tls_cert),
-               VB_LOG_INT("days_left", (*tls)->seconds_left / 86400));
+    vb_certificate_renew(settings, users, parts->delivery ? 2 : 1, tls);
 }
 
 static void serve_until_signal(const struct vb_settings *settings, const struct parts *parts,
@@ -95,8 +78,8 @@ static void serve_until_signal(const struct vb_settings *settings, const struct 
     vb_log(VB_LOG_INFO, "stopping", VB_LOG_STR("signal", strsignal(signal)));
 }
 
-/* Replaces *tls when the certificate is renewed. */
-static int run(const struct vb_settings *settings, struct vb_tls **tls, struct vb_error *err)
+/* Replaces *tls when the certificate is renewed, and wipes the settings' secrets once the key set is made. */
+static int run(struct vb_settings *settings, struct vb_tls **tls, struct vb_error *err)
 {
     struct parts parts = {0};
     int64_t deadline_ms;
@@ -109,6 +92,7 @@ static int run(const struct vb_settings *settings, struct vb_tls **tls, struct v
         r = start_delivery(settings, *tls, &parts, err);
     if (r == 0)
         r = start_service(settings, *tls, &parts, err);
+    vb_settings_wipe_secrets(settings);
     if (r == 0) /* the servers listen meanwhile: a request that needs no worker is answered */
         r = vb_workers_wait(parts.workers, err);
     if (r == 0)
@@ -148,7 +132,7 @@ static int run_serve(void *values)
     r = read_settings(values, &settings, &err);
     if (r == 0) {
         vb_log_configure(settings.log_level, isatty(STDERR_FILENO) ? VB_LOG_TEXT : VB_LOG_JSON);
-        r = load_tls(&settings, &tls, &err);
+        r = vb_certificate_load(&settings, &tls, &err);
     }
     if (r == 0)
         r = run(&settings, &tls, &err);

@@ -157,6 +157,8 @@ static int start(struct up *up, struct vb_error *err)
         r = start_edge(up, err);
     if (r == 0)
         r = start_api(up, err);
+    vb_settings_wipe_secrets(&up->settings);
+    vb_data_dir_wipe_jwt_secret(&up->dir);
     return r < 0 ? r : vb_workers_wait(up->workers, err);
 }
 

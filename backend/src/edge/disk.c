@@ -74,13 +74,19 @@ int vb_disk_open(const struct vb_disk_config *config, struct vb_disk **ret_disk,
             r = vb_error_set(err, errno, "the folder %s cannot be opened: %s", config->directory,
                              strerror(errno));
     }
+    if (r == 0) {
+        r = vb_disk_room_create(disk->folder, config->bytes_max ? config->bytes_max : DEFAULT_BYTES_MAX,
+                                &disk->room);
+        if (r < 0)
+            vb_error_set(err, -r, "the thread that makes room in %s cannot be started: %s", config->directory,
+                         strerror(-r));
+    }
     if (r < 0) {
         vb_disk_close(disk);
         return r;
     }
     disk->errors = vb_metrics_counter("vibe_cdn_disk_errors_total",
                                       "Objects and variants that could not be kept on disk.", "");
-    disk->room = vb_disk_room_create(disk->folder, config->bytes_max ? config->bytes_max : DEFAULT_BYTES_MAX);
     set_gauge(disk, true);
     *ret_disk = disk;
     return 0;

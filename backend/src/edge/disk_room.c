@@ -238,16 +238,22 @@ static int64_t tidy(void *context)
     return VB_NO_DEADLINE;
 }
 
-struct vb_disk_room *vb_disk_room_create(int folder, int64_t bytes_max)
+int vb_disk_room_create(int folder, int64_t bytes_max, struct vb_disk_room **ret_room)
 {
     struct vb_disk_room *room = vb_xcalloc(1, sizeof(*room));
+    int r;
 
     room->folder = folder;
     room->bytes_max = bytes_max;
     clock_gettime(CLOCK_REALTIME_COARSE, &room->started); /* the clock of files */
-    vb_assert(vb_periodic_start(&room->janitor, &(struct vb_periodic_config){
-                                                    .name = "cdn-disk", .run = tidy, .context = room}) == 0);
-    return room;
+    r = vb_periodic_start(&room->janitor,
+                          &(struct vb_periodic_config){.name = "cdn-disk", .run = tidy, .context = room});
+    if (r < 0) {
+        free(room);
+        return r;
+    }
+    *ret_room = room;
+    return 0;
 }
 
 void vb_disk_room_destroy(struct vb_disk_room *room)

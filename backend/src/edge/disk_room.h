@@ -12,8 +12,8 @@
 struct vb_disk_room;
 
 /* folder: stays the caller's. Starts a thread, which first counts what is there and removes unfinished
- * files. */
-struct vb_disk_room *vb_disk_room_create(int folder, int64_t bytes_max);
+ * files. Returns 0, or a negative errno when the thread cannot be started. */
+int vb_disk_room_create(int folder, int64_t bytes_max, struct vb_disk_room **ret_room);
 void vb_disk_room_destroy(struct vb_disk_room *room); /* NULL does nothing */
 
 /* A file of that size, bytes, has come or gone. */

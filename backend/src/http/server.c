@@ -124,11 +124,18 @@ static int start_event_loops(struct vb_http_server *server, int listener, const 
     return server->daemon ? 0 : -EIO;
 }
 
-static void start_watchdog(struct vb_http_server *server)
+static int start_threads(struct vb_http_server *server, int listener, struct vb_error *err)
 {
     const struct vb_periodic_config config = {"watchdog", VB_HTTP_WATCHDOG_PERIOD_MS, vb_http_watch, server};
+    int r = vb_periodic_start(&server->watchdog, &config);
 
-    vb_assert(vb_periodic_start(&server->watchdog, &config) == 0);
+    if (r < 0)
+        return vb_error_set(err, -r, "the %s server cannot start its watchdog thread: %s",
+                            server->config.name, strerror(-r));
+    if (start_event_loops(server, listener, server->tls) == 0)
+        return 0;
+    vb_periodic_stop(&server->watchdog);
+    return vb_error_set(err, EIO, "the %s server cannot start its event loops", server->config.name);
 }
 
 static void free_server(struct vb_http_server *server)
@@ -160,15 +167,15 @@ int vb_http_server_start(const struct vb_http_config *config, struct vb_http_ser
     pthread_mutex_init(&server->lock, NULL);
     set_defaults(&server->config);
     r = vb_http_listen(&server->config, &listener, &server->port, err);
-    if (r == 0 && start_event_loops(server, listener, config->tls) < 0) {
-        close(listener);
-        r = vb_error_set(err, EIO, "the %s server cannot start its event loops", config->name);
+    if (r == 0) {
+        r = start_threads(server, listener, err);
+        if (r < 0)
+            close(listener);
     }
     if (r < 0) {
         free_server(server);
         return r;
     }
-    start_watchdog(server);
     set_gauges(server, true);
     *ret_server = server;
     return 0;
@@ -195,8 +202,8 @@ static void reap_retired(struct vb_http_server *server)
     server->retired_count = kept;
 }
 
-/* A daemon of libmicrohttpd keeps its certificate for life. So another daemon takes over the listening
- * socket; clients that connect meanwhile wait in the backlog. */
+/* libmicrohttpd cannot replace a certificate. So a new daemon takes over the listening socket; clients that
+ * connect meanwhile wait in the backlog. */
 int vb_http_server_renew_tls(struct vb_http_server *server, const struct vb_tls *tls, struct vb_error *err)
 {
     struct MHD_Daemon *old = server->daemon;
@@ -205,7 +212,8 @@ int vb_http_server_renew_tls(struct vb_http_server *server, const struct vb_tls 
     vb_assert(server->config.tls && !atomic_load(&server->draining));
     reap_retired(server);
     if (server->retired_count == VB_HTTP_RETIRED_MAX)
-        return vb_error_set(err, EBUSY, "clients of %d older certificates are still there",
+        return vb_error_set(err, EBUSY,
+                            "connections with %d older certificates are still open; try again later",
                             VB_HTTP_RETIRED_MAX);
     listener = MHD_quiesce_daemon(old);
     if (listener == MHD_INVALID_SOCKET)

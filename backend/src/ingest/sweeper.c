@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define S3_TIMEOUT_MS  10000
 #define BACKOFF_MAX    8 /* intervals: the longest wait after failures */
@@ -96,10 +97,19 @@ static void find_counters(struct vb_sweeper *sweeper)
     sweeper->runs_failed = runs_counter("outcome=\"failed\"");
 }
 
-struct vb_sweeper *vb_sweeper_start(const struct vb_sweeper_config *config)
+static void release(struct vb_sweeper *sweeper)
+{
+    vb_s3_client_destroy(sweeper->ingest.s3);
+    vb_http_client_destroy(sweeper->http);
+    free(sweeper);
+}
+
+int vb_sweeper_start(const struct vb_sweeper_config *config, struct vb_sweeper **ret_sweeper,
+                     struct vb_error *err)
 {
     struct vb_sweeper *sweeper = vb_xcalloc(1, sizeof(*sweeper));
     struct vb_s3_config s3 = *config->s3;
+    int r;
 
     sweeper->http = vb_http_client_create(&(struct vb_http_client_config){.connections_max = 1});
     s3.http = sweeper->http;
@@ -112,14 +122,18 @@ struct vb_sweeper *vb_sweeper_start(const struct vb_sweeper_config *config)
     sweeper->sweep = (struct vb_sweep){.ingest = &sweeper->ingest,
                                        .uploads_after_s = config->uploads_after_s,
                                        .replaced_after_s = config->replaced_after_s,
-                                       .stop = &sweeper->periodic.stop.requested};
+                                       .stop = vb_periodic_stop_flag(&sweeper->periodic)};
     find_counters(sweeper);
-    vb_assert(
-        vb_periodic_start(&sweeper->periodic, &(struct vb_periodic_config){.name = "sweeper",
+    r = vb_periodic_start(&sweeper->periodic, &(struct vb_periodic_config){.name = "sweeper",
                                                                            .first_ms = next_run_ms(sweeper),
                                                                            .run = run,
-                                                                           .context = sweeper}) == 0);
-    return sweeper;
+                                                                           .context = sweeper});
+    if (r < 0) {
+        release(sweeper);
+        return vb_error_set(err, -r, "the sweeper's thread cannot be started: %s", strerror(-r));
+    }
+    *ret_sweeper = sweeper;
+    return 0;
 }
 
 void vb_sweeper_stop(struct vb_sweeper *sweeper)
@@ -129,7 +143,5 @@ void vb_sweeper_stop(struct vb_sweeper *sweeper)
     vb_periodic_request_stop(&sweeper->periodic);
     vb_http_client_cancel(sweeper->http);
     vb_periodic_stop(&sweeper->periodic);
-    vb_s3_client_destroy(sweeper->ingest.s3);
-    vb_http_client_destroy(sweeper->http);
-    free(sweeper);
+    release(sweeper);
 }

@@ -19,7 +19,8 @@ struct vb_sweeper_config {
     unsigned uploads_after_s, replaced_after_s; /* see struct vb_sweep */
 };
 
-struct vb_sweeper *vb_sweeper_start(const struct vb_sweeper_config *config);
+int vb_sweeper_start(const struct vb_sweeper_config *config, struct vb_sweeper **ret_sweeper,
+                     struct vb_error *err);
 /* Breaks off a run in progress, within about a second even if S3 hangs, and frees the sweeper. NULL is
  * fine. */
 void vb_sweeper_stop(struct vb_sweeper *sweeper);

@@ -205,6 +205,7 @@ struct vb_revocations *vb_revocations_create(const struct vb_revocations_config 
     pthread_rwlock_init(&revocations->lock, NULL);
     rebuild(revocations, SLOTS_MIN, INT64_MIN);
     revocations->forgot_ms = vb_clock_monotonic_ms();
+    /* Runs only while the program starts, before it listens: a start without this thread must not go on. */
     if (config->db)
         vb_assert(vb_periodic_start(&revocations->reader,
                                     &(struct vb_periodic_config){.name = "revocations",

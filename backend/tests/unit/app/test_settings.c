@@ -207,6 +207,10 @@ static void up_to_three_earlier_secrets_are_read(void **state)
     assert_int_equal(read_all(&settings, NULL), 0);
     assert_string_equal(settings.previous_jwt_secrets[2], "33333333333333333333333333333333");
     assert_null(settings.previous_jwt_secrets[3]);
+    vb_settings_wipe_secrets(&settings);
+    assert_null(settings.jwt_secret);
+    assert_null(settings.previous_jwt_secrets[0]);
+    assert_null(settings.previous_jwt_text);
     vb_settings_release(&settings);
     snprintf(four, sizeof(four), "%s,44444444444444444444444444444444", three);
     setenv("JWT_SECRET_PREVIOUS", four, 1);

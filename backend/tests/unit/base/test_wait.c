@@ -138,6 +138,7 @@ static void signals_shorten_neither_a_sleep_nor_a_wait_for_a_semaphore(void **st
     assert_true(vb_deadline_passed(deadline_ms));
     pthread_join(thread, NULL);
     vb_sleep_ms(-1);
+    vb_sleep_ms(INT64_MIN);
     sem_destroy(&semaphore);
 }
 
@@ -182,6 +183,7 @@ static void jitter_spreads_over_both_sides_and_no_further(void **state)
     assert_int_equal(vb_jitter_ms(1000, 0), 1000);
     assert_int_equal(vb_jitter_ms(5, 10), 5);
     assert_int_equal(vb_jitter_ms(0, 10), 0);
+    assert_true(vb_jitter_ms(INT64_MAX, 100) >= 0);
 }
 
 static void polling_backs_off_and_asks_once_more_at_the_deadline(void **state)
