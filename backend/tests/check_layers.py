@@ -74,6 +74,7 @@ MECHANISMS = (
 )
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)
 COLUMNS = 110  # as in .clang-format
+URL = re.compile(r"https?://\S*")  # cannot be wrapped, so it does not count
 SOURCE = pathlib.Path(__file__).resolve().parent.parent / "src"
 
 
@@ -148,14 +149,15 @@ def problems_of_journeys():
     page = SOURCE.parent.parent / "docs" / "journeys.md"
     for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
         for name in re.findall(r"`([\w./-]+\.(?:c|h|sql))`", line):
-            if not (SOURCE / name).exists() and not (SOURCE.parent.parent / name).exists() and "/" in name:
+            if not (SOURCE / name).exists() and not (SOURCE.parent.parent / name).exists():
                 yield f"{page}:{number}: there is no {name}"
 
 
 def problems_of_columns():
+    """No line passes the column limit, but for a URL in it."""
     for path in sorted(SOURCE.parent.rglob("*.[ch]")):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            if len(line) > COLUMNS and "http" not in line:
+            if len(URL.sub("", line)) > COLUMNS:
                 yield f"{path}:{number}: {len(line)} columns, {COLUMNS} are the limit"
 
 
