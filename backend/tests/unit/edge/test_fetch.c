@@ -1,5 +1,5 @@
 /* Objects from memory, disk and the origin, when the origin refuses, hangs, tears, lies, changes its mind, or
- * is away. */
+ * is unreachable. */
 #include "edge_fixture.h"
 
 #include "base/memory.h"
@@ -147,7 +147,7 @@ static void a_torn_object_is_no_object(void **state)
     script_stop(origin);
 }
 
-static void a_torn_object_goes_on_where_it_was_torn(void **state)
+static void torn_download_resumes(void **state)
 {
     struct fixture f;
     SCRIPT(origin, {GOT("a"), sizeof(GOT("a")) - 1 - 4, SCRIPT_CLOSE},
@@ -399,7 +399,7 @@ static void a_crowd_makes_one_request_for_a_piece(void **state)
 
 /* All who wait hear of the leader's failure: none of them hangs, and none makes it worse with a request of
  * its own. */
-static void a_crowd_whose_leader_fails_is_told(void **state)
+static void waiters_get_the_leaders_error(void **state)
 {
     struct fixture f;
     SCRIPT(origin, {NULL, 0, SCRIPT_STALL});
@@ -630,7 +630,7 @@ int main(void)
         cmocka_unit_test(an_origin_that_is_busy_is_an_error_until_it_answers),
         cmocka_unit_test(an_origin_that_hangs_is_given_up_at_the_deadline),
         cmocka_unit_test(a_torn_object_is_no_object),
-        cmocka_unit_test(a_torn_object_goes_on_where_it_was_torn),
+        cmocka_unit_test(torn_download_resumes),
         cmocka_unit_test(an_object_that_is_shorter_than_said_has_no_body),
         cmocka_unit_test(without_room_in_memory_an_object_is_described_alone),
         cmocka_unit_test(a_copy_that_the_origin_still_has_is_a_hit),
@@ -640,7 +640,7 @@ int main(void)
         cmocka_unit_test(an_object_that_is_purged_in_flight_is_not_kept),
         cmocka_unit_test(a_crowd_makes_one_request_for_an_object),
         cmocka_unit_test(a_crowd_makes_one_request_for_a_piece),
-        cmocka_unit_test(a_crowd_whose_leader_fails_is_told),
+        cmocka_unit_test(waiters_get_the_leaders_error),
         cmocka_unit_test(a_stream_is_the_range_that_was_asked_for),
         cmocka_unit_test(an_object_that_changes_between_pieces_ends_the_stream),
         cmocka_unit_test(an_object_that_is_gone_or_changed_is_no_stream),

@@ -105,7 +105,7 @@ static void a_truncated_file_is_damaged_at_every_length(void **state)
     (void)state;
     for (unsigned long size = 0; size < file.size - 2; size += size < 700 ? 13 : 1) {
         struct vb_image_pixels pixels;
-        unsigned char *exact = malloc(size + 1); /* the sanitizer sees whoever reads on */
+        unsigned char *exact = malloc(size + 1); /* the sanitizer catches a read past it */
         int r;
 
         memcpy(exact, file.data, size);
