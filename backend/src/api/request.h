@@ -42,8 +42,8 @@ bool vb_api_integer_field(struct vb_http_request *request, const json_t *json, c
 #define vb_api_invalid_field(request, field, ...)                                                            \
     vb_problem_field((request), 422, "validation_failed", (field), __VA_ARGS__)
 
-/* Answers for a failed call of the database or S3, and logs it: 503 when the service is away, 500 for what
- * should not happen. -ESRCH, the user who asks is gone: 401. */
+/* Answers a failed call of the database or S3, and logs it: 503 if unreachable, else 500. -ESRCH, the user
+ * who asks is gone: 401. */
 void vb_api_database_problem(struct vb_http_request *request, int r, const struct vb_error *err);
 void vb_api_storage_problem(struct vb_http_request *request, int r, const struct vb_error *err);
 

@@ -35,7 +35,7 @@ int vb_activity_images_owned(struct vb_db *db, const char *activity_id, const ch
     if (r < 0)
         return r;
     if (!vb_db_bool(row, 0, OWNED))
-        return vb_error_set(err, EACCES, "the activity is somebody else's");
+        return vb_error_set(err, EACCES, "the activity belongs to another user");
     id = vb_db_text(row, 0, ID);
     if (strlen(id) >= VB_OWNED_ID_SIZE)
         return none(err);

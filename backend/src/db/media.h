@@ -1,5 +1,5 @@
 /*
- * The table media: every file that is, or is to be, published at a public key.
+ * The table media: every file that is published at a public key, or will be.
  *
  *              reserve             mark_ready           retire, retire_older             forget
  *   (no row) ───────────▶ pending ────────────▶ ready ──────────────────────▶ deleting ──────────▶ (no row)

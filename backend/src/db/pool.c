@@ -174,7 +174,7 @@ static int wait_for_place(struct vb_db_pool *pool, int64_t deadline_ms)
 }
 
 /* Takes an idle connection, or a place for a new one (then *ret_db is NULL, and *ret_attempt says whether the
- * database is away). */
+ * database is unreachable). */
 static int take_place(struct vb_db_pool *pool, int64_t deadline_ms, struct vb_db **ret_db, bool *ret_attempt)
 {
     int r = 0;

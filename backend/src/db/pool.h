@@ -1,7 +1,7 @@
 /*
  * PostgreSQL connections, borrowed for one piece of work at a time. Thread-safe. Blocking: for workers only.
  *
- * A database that is away is a state: the pool answers -ENOTCONN at once and retries with back-off, up to
+ * An unreachable database is a state: the pool answers -ENOTCONN at once and retries with back-off, up to
  * 500 ms apart. It recovers as soon as one attempt succeeds.
  *
  * Only this folder knows libpq. Queries in the other headers fill a struct or call a visitor for each row:

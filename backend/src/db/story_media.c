@@ -54,7 +54,7 @@ int vb_story_media_owned(struct vb_db *db, const char *story_id, const char *use
     if (r < 0)
         return r;
     if (!vb_db_bool(row, 0, OWNED))
-        return vb_error_set(err, EACCES, "the story is somebody else's");
+        return vb_error_set(err, EACCES, "the story belongs to another user");
     return keep_id(row, ret_id, err);
 }
 

@@ -93,7 +93,7 @@ struct vb_cache_waiter {
 };
 
 /* waiter: the caller's; after VB_CACHE_WAIT it must live until it is woken. NULL: VB_CACHE_WAIT says that
- * another leads, and nobody is woken. ret_entry and ret_source are set on VB_CACHE_HIT. */
+ * another leads, and there is no call later. ret_entry and ret_source are set on VB_CACHE_HIT. */
 enum vb_cache_claim vb_cache_claim(struct vb_cache *cache, const char *key, int64_t now_ms,
                                    struct vb_cache_waiter *waiter, struct vb_cache_entry **ret_entry,
                                    enum vb_cache_source *ret_source);
@@ -106,7 +106,7 @@ struct vb_cache_outcome {
 };
 /* Ends the flight and wakes all waiters. The leader keeps its reference to the entry. Returns false if the
  * object was purged in flight: then memory keeps the entry only if it is a missing one, and the leader must
- * drop what it kept elsewhere. */
+ * delete its copy on disk. */
 bool vb_cache_publish(struct vb_cache *cache, const char *key, const struct vb_cache_outcome *outcome,
                       int64_t now_ms);
 

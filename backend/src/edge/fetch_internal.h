@@ -6,8 +6,9 @@
 
 #include "edge/fetch.h"
 
-/* Single flight for a thread that may block: returns true when the caller leads, that is, gets what has this
- * name and publishes it, whatever happens. Returns false with what memory has, or what another leader got. */
+/* Single flight for a thread that may block. true: the caller is the leader; it must fetch the entry of this
+ * name and publish the result or the error. false: *ret_outcome is the entry in memory, or the outcome of
+ * another leader. */
 bool vb_fetch_lead(struct vb_fetch *fetch, const char *name, struct vb_cache_outcome *ret_outcome);
 
 /* What the disk has of that part, with the caller's reference, or NULL. */

@@ -90,7 +90,7 @@ static int read_format(struct value value, struct vb_query *query, struct vb_err
     return vb_error_set(err, EINVAL, "fm is the format: auto, jpeg, webp or avif");
 }
 
-/* In steps, so that nobody can have a hundred copies of one picture rendered that look alike. */
+/* In steps, so that a client cannot request a hundred renderings of one picture that look alike. */
 static int read_quality(struct value value, struct vb_query *query, struct vb_error *err)
 {
     unsigned number = value_number(value);

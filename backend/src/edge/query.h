@@ -31,8 +31,8 @@ void vb_query_format(const struct vb_variant *variant, char text[VB_QUERY_TEXT_S
 struct vb_variant vb_query_variant(const struct vb_query *query, enum vb_format automatic);
 
 /* The canonical variant of a source of that size, so that equal pictures have one cache entry: a size that
- * would enlarge becomes the next allowed width above the source's, and of the two sides of "contain" the
- * binding one stays. Idempotent. */
+ * would enlarge becomes the next allowed width above the source's; for "contain", only the limiting side is
+ * kept. Idempotent. */
 struct vb_variant vb_query_fit_source(const struct vb_variant *variant, const struct vb_dimensions *source);
 
 /* The formats that an Accept header (NULL: none) names. Wildcards do not count: clients that know no WebP

@@ -159,7 +159,7 @@ static bool was_made(struct vb_edge *edge, const char *key, const struct wish *w
     return entry || (edge->disk && vb_disk_has(edge->disk, key, wish->text));
 }
 
-/* Has it made while nobody waits for it, unless it is in flight or has just failed. */
+/* Starts the rendering in the background, unless it is in flight or has just failed. */
 static void make_in_background(struct vb_edge *edge, const char *key, const struct wish *wish, uint64_t owner)
 {
     enum vb_cache_source source;

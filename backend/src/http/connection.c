@@ -91,7 +91,8 @@ static bool has_ended(const struct connection *connection, int64_t age_ms)
     return age_ms > ENDED_GRACE_MS && recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
-/* Whether the connection has been in its phase for too long, however busily it trickles bytes. */
+/* Whether the connection has been in its phase for too long, even if it keeps sending single bytes
+ * (slowloris). */
 static bool overdue(const struct vb_http_server *server, struct connection *connection, int64_t now_ms)
 {
     enum connection_phase phase = atomic_load_explicit(&connection->phase, memory_order_acquire);

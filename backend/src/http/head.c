@@ -109,8 +109,8 @@ static enum MHD_Result read_framing(void *cls, enum MHD_ValueKind kind, const ch
     return MHD_YES;
 }
 
-/* RFC 9112 sections 3.2 and 6.3. A body whose end is said in two ways may end elsewhere for a proxy than for
- * us: what lies between is a request that it has not seen. */
+/* RFC 9112 sections 3.2 and 6.3. Refuses two lengths, or a length and a coding: a proxy may believe the other
+ * one and miss a request (request smuggling). */
 static bool is_unambiguous(const struct framing *framing, const char *version)
 {
     return framing->lengths + framing->codings <= 1 && framing->hosts <= 1 &&

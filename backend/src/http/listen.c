@@ -42,8 +42,7 @@ static int bind_failed(const struct vb_http_config *config, int code, struct vb_
         return vb_error_hint(err, "stop that program (ss -ltnp shows it) or choose another port");
     }
     if (code == EACCES) {
-        vb_error_set(err, code, "port %u, wanted for the %s, may not be used by this user", config->port,
-                     config->name);
+        vb_error_set(err, code, "no permission to use port %u for the %s", config->port, config->name);
         return vb_error_hint(err, "choose a port above 1023");
     }
     return vb_error_set(err, code, "the %s cannot listen on %s port %u: %s", config->name,

@@ -217,7 +217,8 @@ int vb_http_server_renew_tls(struct vb_http_server *server, const struct vb_tls 
                             VB_HTTP_RETIRED_MAX);
     listener = MHD_quiesce_daemon(old);
     if (listener == MHD_INVALID_SOCKET)
-        return vb_error_set(err, EIO, "the %s server cannot hand on its clients", server->config.name);
+        return vb_error_set(err, EIO, "the %s server cannot hand over its listening socket",
+                            server->config.name);
     server->retired[server->retired_count++] = old;
     if (start_event_loops(server, listener, tls) == 0) {
         server->tls = tls;

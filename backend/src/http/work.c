@@ -11,7 +11,7 @@ void vb_http_defer(struct vb_http_request *request, void (*handle)(struct vb_htt
     request_of(request)->deferred = handle;
 }
 
-/* A suspended connection goes back to the event loop when nobody needs the request any more. */
+/* The last holder of the request returns its suspended connection to the event loop. */
 static void let_go(struct request *request)
 {
     if (atomic_fetch_sub(&request->holders, 1) == 1)

@@ -1,7 +1,7 @@
 /*
  * Pictures of high dynamic range and wide gamut, as phones film them, converted to what every screen shows:
- * 8-bit sRGB. Light that is brighter than paper is compressed, not cut off, and keeps its hue as far as sRGB
- * has it. In the jail: linked into vibe-media alone. Pure and thread-safe.
+ * 8-bit sRGB. Tone-maps highlights instead of clipping them, and keeps the hue within sRGB's gamut. In the
+ * jail: linked into vibe-media alone. Pure and thread-safe.
  *
  * Sources: ITU-R BT.2100 (HLG and PQ), BT.2408 (paper is 203 cd/m²), BT.2087 (BT.2020 to BT.709), IEC
  * 61966-2-1 (sRGB).

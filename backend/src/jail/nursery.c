@@ -119,8 +119,7 @@ static void run(struct nursery *nursery, int signals)
     }
 }
 
-/* When memory runs out, the system should kill one of us, not the service. It may not let us say so: then it
- * chooses. */
+/* Makes the OOM killer prefer us to the service. If that is not permitted, the kernel decides. */
 static void go_first(void)
 {
     int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);

@@ -1,6 +1,6 @@
 /*
- * A picture's file: opened by the loader of its type, and held to our limits by what its header says. In the
- * jail: linked into vibe-media alone. Not thread-safe.
+ * A picture's file: opened by the loader of its type, and its header checked against our limits. In the jail:
+ * linked into vibe-media alone. Not thread-safe.
  */
 #ifndef VB_JAIL_SOURCE_H
 #define VB_JAIL_SOURCE_H

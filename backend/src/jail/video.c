@@ -1,4 +1,4 @@
-/* A video's file: opened, and held to our limits by what its header says. See video.h. */
+/* A video's file: opened, and its header checked against our limits. See video.h. */
 #include "jail/video.h"
 
 #include "jail/verdict.h"

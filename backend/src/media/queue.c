@@ -79,8 +79,8 @@ static bool is_one_alone(const struct vb_media_call *running)
     return running != NULL;
 }
 
-/* Rules 3 to 6. A worker that has a file cannot be taken away before its time is up: hence the workers that
- * are kept back. */
+/* Rules 3 to 6. A worker that has a file cannot be called back before it is done, so some workers stay
+ * reserved. */
 static bool may_start(const struct vb_media_queue *queue, const struct vb_media_call *call)
 {
     unsigned heavy = queue->lanes[VB_MEDIA_LANE_UPLOAD] + queue->lanes[VB_MEDIA_LANE_SLOW];

@@ -29,7 +29,7 @@
 
 /* In the order in which they are served. */
 enum vb_media_lane {
-    VB_MEDIA_LANE_UPLOAD, /* somebody looks at a progress bar */
+    VB_MEDIA_LANE_UPLOAD, /* a person waits for it */
     VB_MEDIA_LANE_VARIANT,
     VB_MEDIA_LANE_SLOW /* AVIF: takes many times as long as the other variants */
 };
@@ -40,7 +40,7 @@ enum vb_media_lane vb_media_lane_of(const struct vb_media_job *job);
 /* The first three fields are the caller's; the rest is the queue's. */
 struct vb_media_call {
     enum vb_media_lane lane;
-    const char *owner; /* NULL: nobody's; then no owner's limit holds */
+    const char *owner; /* NULL: none; then no owner's limit applies */
     bool alone;        /* it needs so much memory that nothing heavy may run beside it */
     unsigned rank;     /* how many calls of the same owner were there when it came */
     struct vb_media_call *next;

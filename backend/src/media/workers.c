@@ -166,9 +166,9 @@ static void empty(int file)
                VB_LOG_STR("error", strerror(errno)));
 }
 
-/* Whether the call's worker, which is gone, was killed, and not by us: mostly by the system, for lack of
- * memory. The file is not to blame for that, as it is for a crash. The nursery tells; a nursery that does not
- * was killed itself. */
+/* Whether the call's worker was killed, and not by us: mostly by the kernel, because memory ran out. Then the
+ * file is not at fault; after a crash it is. The nursery reports how a worker ended. Without a report, the
+ * nursery was killed, too. */
 static bool was_killed(struct vb_workers *workers, const struct vb_worker_call *call)
 {
     int64_t deadline_ms = vb_deadline_after(END_WAIT_MS);

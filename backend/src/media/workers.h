@@ -43,7 +43,7 @@ struct vb_media_files {
  * Runs a job. Blocks until a worker has answered. Who is served first is in media/queue.h: uploads go before
  * variants, owners take turns, and no more heavy jobs run at a time than memory allows.
  *
- * owner: whose upload it is, any text that tells one owner from another; NULL: nobody's.
+ * owner: any text that identifies the owner of the upload. NULL: none.
  *
  * Returns 0 with ret, whose status may still be VB_MEDIA_BAD, or
  *   -EBUSY      too many calls wait, or the system killed two workers, the second one alone: 503, Retry-After

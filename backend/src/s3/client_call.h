@@ -96,8 +96,8 @@ int vb_s3_answer_body(void *context, const char *data, size_t size);
 /* client_error.c: reading and explaining failures. */
 /* Reads an <Error> document into failure; leaves it as it is if the data is none. */
 void vb_s3_failure_read(struct vb_s3_failure *failure, const char *data, size_t size);
-/* After an answer of 200 whose document is to be call->result: turns one that is an <Error>, or none at all,
- * into the status that it should have had. */
+/* A 200 whose body is an <Error>, or empty, becomes a failure. S3 sends these for long copies: it sends the
+ * status before it knows the result. The document of a success is call->result. */
 void vb_s3_call_check_result(struct vb_s3_call *call);
 int vb_s3_call_explain(const struct vb_s3_call *call, struct vb_error *err);
 

@@ -1,4 +1,5 @@
-/* A bucket's cross-origin rules: see cors.h. */
+/* A bucket's cross-origin rules: see cors.h. Its errors begin upper-case: they become the <Message> of an
+ * S3 error document. Those with EDOM are S3's own texts. */
 #include "store/cors.h"
 
 #include "base/memory.h"

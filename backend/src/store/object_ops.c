@@ -33,8 +33,7 @@ static void answer_put(void *context, int result, const struct vb_error *err)
     vb_http_unpark(call->http);
 }
 
-/* Parks the request, so that no worker waits for the commit: of all operations, this one comes in the largest
- * crowds. */
+/* Parks the request, so that no worker waits for the commit: PUTs are the most concurrent operation. */
 void vb_store_put_object(struct vb_store_call *call)
 {
     call->meta.checksum = call->body.checksum;

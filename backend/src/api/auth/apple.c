@@ -133,7 +133,7 @@ struct arrival {
 };
 
 /* Finds, links or makes the account. -EEXIST: another account has the address, or another request made this
- * one at the same time; a second try tells which. */
+ * one at the same time. The caller retries once to find out. */
 static int find_account(struct vb_db *db, struct arrival *arrival, struct vb_error *err)
 {
     const struct vb_apple_identity *identity = &arrival->identity;

@@ -12,7 +12,7 @@
 
 #include <errno.h>
 
-/* Finds the user of an e-mail address; ret_user stays zeroed when nobody has it. */
+/* Finds the user of an e-mail address; ret_user stays zeroed when no user has it. */
 static bool find_login(struct vb_http_request *request, const char *email, struct vb_user *ret_user)
 {
     struct vb_db *db VB_CLEANUP(vb_db_releasep) = vb_api_acquire_db(request);

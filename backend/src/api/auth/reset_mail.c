@@ -89,7 +89,7 @@ static int insert_token(struct vb_db *db, void *context, struct vb_error *err)
     return vb_accounts_insert_reset(db, user.id, wanted->token->hash, true, err);
 }
 
-/* Makes a token for the user who has the address. -ENOENT: nobody gets a mail. */
+/* Makes a token for the user who has the address. -ENOENT: no mail is due. */
 static int make_token(struct vb_reset_mail *mail, const char *email, struct vb_secret_token *ret_token,
                       struct vb_error *err)
 {
@@ -150,14 +150,12 @@ static void run(struct vb_job *base)
             r = tell(mail, job->email, &token, &err);
     }
     if (r == -ECANCELED)
-        vb_log(VB_LOG_WARN, "a mail with a link to a new password is not sent: the server stops", {0});
+        vb_log(VB_LOG_WARN, "reset mail not sent: the server is stopping", {0});
     else if (r == -EDQUOT)
-        vb_log(VB_LOG_INFO,
-               "a mail with a link to a new password is not sent: the account had enough for now",
+        vb_log(VB_LOG_INFO, "reset mail not sent: hourly limit of the account reached",
                VB_LOG_STR("reason", err.message));
     else if (r < 0 && r != -ENOENT)
-        vb_log(VB_LOG_ERROR, "cannot send a mail with a link to a new password",
-               VB_LOG_STR("error", err.message));
+        vb_log(VB_LOG_ERROR, "reset mail not sent", VB_LOG_STR("error", err.message));
     explicit_bzero(&token, sizeof(token));
     free(job);
 }

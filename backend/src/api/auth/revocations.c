@@ -157,7 +157,7 @@ static int note(void *context, const char *user_id, int64_t revoked_ms)
     return 0;
 }
 
-/* Adds the revocations of the database. Asks for one row more than fits, which tells of an overflow. */
+/* Adds the revocations of the database. Reads one row beyond the capacity to detect an overflow. */
 static int read_rows(struct vb_revocations *revocations, struct vb_db *db, struct vb_error *err)
 {
     return vb_accounts_list_revocations(db, revocations->config.lifetime_s, revocations->config.max + 1, note,

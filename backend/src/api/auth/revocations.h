@@ -4,7 +4,7 @@
  *
  * The set is in memory, so that checking a token needs no database. The process that revokes adds to its set
  * at once. A thread reads the table access_revocations once a second, for those that other processes revoked.
- * While the database is away the set stays as it is. Thread-safe.
+ * While the database is unreachable, the set stays as it is. Thread-safe.
  */
 #ifndef VB_API_AUTH_REVOCATIONS_H
 #define VB_API_AUTH_REVOCATIONS_H

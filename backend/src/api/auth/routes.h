@@ -8,7 +8,7 @@
 
 extern const struct vb_route vb_auth_routes[]; /* ended by one without a pattern */
 
-/* auth.c */
+/* register.c, login.c, refresh.c */
 void vb_api_register(struct vb_http_request *request);
 void vb_api_login(struct vb_http_request *request);
 void vb_api_refresh(struct vb_http_request *request);

@@ -3,7 +3,7 @@
  * and for the client's network address, whichever account it tries. An e-mail address without an account
  * counts like any other. Only checking a password is throttled: sessions that exist go on.
  *
- * Each copy of the API counts by itself, in fixed memory. Thread-safe.
+ * Each copy of the API counts independently, in fixed memory. Thread-safe.
  */
 #ifndef VB_API_AUTH_THROTTLE_H
 #define VB_API_AUTH_THROTTLE_H

@@ -70,8 +70,7 @@ static struct vb_engine_change *take_batch(struct vb_engine_committer *committer
     pthread_mutex_lock(&committer->mutex);
     wait_for_work(committer);
     if (!committer->stopping) {
-        /* on a busy core, threads that are about to queue a change run first: fewer commits, of more changes
-         * each. On an idle core this costs nothing */
+        /* yields, so that more changes join this batch; costs nothing on an idle core */
         pthread_mutex_unlock(&committer->mutex);
         sched_yield();
         pthread_mutex_lock(&committer->mutex);
@@ -121,7 +120,7 @@ static int commit_batch(struct vb_engine_committer *committer, struct vb_engine_
 static void fail_batch(struct vb_engine_committer *committer, struct vb_engine_change *batch)
 {
     struct vb_engine_index *index = &committer->index;
-    /* a write without room leaves no commit record in the log; after a failed fsync nobody knows */
+    /* a write without room leaves no commit record in the log; after a failed fsync there may be one */
     bool uncertain = committer->commit_tried && (index->failure & 0xff) != SQLITE_FULL;
 
     for (struct vb_engine_change *change = batch; change; change = change->next) {

@@ -234,7 +234,7 @@ static int64_t read_fd(int fd, int64_t offset, void *buffer, size_t size)
         ssize_t n = pread(fd, buffer, size, offset);
 
         if (n == 0)
-            return -EIO; /* the file had this size when it was opened: somebody has truncated it */
+            return -EIO; /* the file had this size when it was opened: another program truncated it */
         if (n > 0 || errno != EINTR)
             return n < 0 ? -errno : n;
     }
