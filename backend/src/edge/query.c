@@ -193,7 +193,7 @@ struct vb_variant vb_query_fit_source(const struct vb_variant *asked, const stru
     if (variant.fit == VB_FIT_COVER)
         return variant;
     if (variant.width && variant.height) {
-        /* the side that scales the picture down more is the one that binds */
+        /* the limiting side is the one that scales the picture down more */
         if ((uint64_t)variant.width * source->height <= (uint64_t)variant.height * source->width)
             variant.height = 0;
         else

@@ -114,7 +114,7 @@ static size_t on_header_line(char *data, size_t size, size_t count, void *contex
     if (!transfer->final_headers) {
         int status = length > 5 && strncasecmp(data, "HTTP/", 5) == 0 ? read_status(data, length) : 0;
 
-        if (status >= 200 && status != 417) { /* 417: curl goes on by itself, without Expect */
+        if (status >= 200 && status != 417) { /* 417: curl repeats it without Expect */
             transfer->exchange->status = status;
             transfer->final_headers = true;
         }

@@ -37,7 +37,7 @@ bool vb_http_cors_apply(struct vb_http_request *request, const struct vb_http_co
         return false;
     vb_http_add_header(request, "Vary", "Origin");
     if (!origin_allowed(cors, origin, &any))
-        return false; /* without the header the browser refuses the answer by itself */
+        return false; /* without the header the browser refuses the answer */
     vb_http_add_header(request, "Access-Control-Allow-Origin", any ? "*" : origin);
     if (cors->expose_headers)
         vb_http_add_header(request, "Access-Control-Expose-Headers", cors->expose_headers);

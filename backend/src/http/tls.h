@@ -13,11 +13,11 @@ struct vb_tls {
     struct vb_tls *older;  /* the caller's; freed with this one */
     char *certificate_pem; /* the server's own certificate first, then the rest of the file */
     char *key_pem;
-    int64_t seconds_left; /* until the certificate ends, when it was loaded; negative: it has ended */
+    int64_t seconds_left; /* until the certificate expires, when it was loaded; negative: it has expired */
 };
 
-/* Returns 0, or a negative error that says which file is wrong and what to do. Logs nothing: that the end is
- * near is for the caller to say. */
+/* Returns 0, or a negative error that says which file is wrong and what to do. Logs nothing: the caller
+ * warns when the certificate expires soon. */
 int vb_tls_load(const char *certificate_path, const char *key_path, struct vb_tls **ret_tls,
                 struct vb_error *err);
 /* Wipes the key. NULL is fine. */

@@ -13,7 +13,7 @@
 #define VB_WIRE_CONTROL_FD    3 /* of the nursery; a worker has its own socket there */
 #define VB_WIRE_FILES_MAX     3 /* descriptors beside one message */
 #define VB_WIRE_PROCESSES_MAX 256
-#define VB_WIRE_VARIANTS_MAX  64 /* after so many variants a worker ends, and another takes its place */
+#define VB_WIRE_VARIANTS_MAX  64 /* a worker renders so many variants, then a new one replaces it */
 
 /* Nursery to service: a new worker, with its socket beside the message; or, without a socket, a worker that
  * has ended. Service to nursery: kill this worker. */

@@ -43,7 +43,7 @@ void vb_worker_free(struct vb_worker *worker)
  * Workers are handed to calls. All under the lock.
  */
 
-/* A worker ends by itself when it has used its time: then its socket can be read from. */
+/* A worker that has used its time ends: then its socket can be read from. */
 static bool has_ended(const struct vb_worker *worker)
 {
     struct pollfd polled = {.fd = worker->socket, .events = POLLIN};

@@ -115,7 +115,7 @@ int vb_credentials_source_init(struct vb_credentials_source *source, struct vb_e
         return vb_error_set(err, EINVAL, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI does not begin with \"/\"");
     if (!relative && full && !may_be_asked(full)) {
         vb_error_set(err, EINVAL,
-                     "AWS_CONTAINER_CREDENTIALS_FULL_URI names a host that plain http may not be used with");
+                     "AWS_CONTAINER_CREDENTIALS_FULL_URI uses plain http with a host that is not local");
         vb_error_hint(err, "use https, or http on a loopback address or the ECS or EKS endpoint");
         return -EINVAL;
     }

@@ -62,7 +62,7 @@ int vb_sigv4_sign(const struct vb_sigv4_request *request, const struct vb_sigv4_
                   const char *region, const char *service, int64_t time_s, struct vb_strbuf *out);
 
 /* A presigned URL: the query form. Appends scheme://host/path?query to out. headers: those the client must
- * send with exactly these values (host is added by itself). query: further parameters, percent-encoded, or
+ * send with exactly these values (host is added). query: further parameters, percent-encoded, or
  * "". */
 struct vb_presign {
     const char *method;

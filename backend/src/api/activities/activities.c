@@ -190,7 +190,7 @@ static int apply(struct vb_db *db, void *context, struct vb_error *err)
         return r;
     change->forbidden = !activity.owner.id || strcmp(activity.owner.id, change->user_id) != 0;
     if (change->forbidden)
-        return vb_error_set(err, EPERM, "the activity is another user's");
+        return vb_error_set(err, EPERM, "the activity belongs to another user");
     if (!change->json)
         return vb_activities_delete(db, change->id, err);
     change->refused = !keep_fields(change->request, &activity, &fields) ||
