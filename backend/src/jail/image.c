@@ -26,7 +26,7 @@ static void free_buffer(void **buffer)
     g_free(*buffer);
 }
 
-/* Libraries do not log about a stranger's file: its owner is told, in the result. */
+/* Libraries do not log about a user's file: the result tells its owner. */
 static GLogWriterOutput drop_message(GLogLevelFlags level, const GLogField *fields, gsize count,
                                      gpointer data)
 {

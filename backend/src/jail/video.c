@@ -21,7 +21,7 @@ void vb_video_frame_release(struct vb_video_frame *frame)
 
 void vb_video_prepare(void)
 {
-    av_log_set_level(AV_LOG_QUIET); /* its owner is told about a stranger's file, in the result */
+    av_log_set_level(AV_LOG_QUIET); /* the result tells the file's owner */
 }
 
 void vb_video_close(struct vb_video_file *file)

@@ -49,7 +49,7 @@ struct vb_media_files {
  *   -EBUSY      too many calls wait, or the system killed two workers, the second one alone: 503, Retry-After
  *   -ETIMEDOUT  the job took too long, and its worker was killed
  *   -EPIPE      two workers died of this file
- *   -EPROTO     the worker answered nonsense
+ *   -EPROTO     the worker's answer is invalid
  */
 int vb_workers_run(struct vb_workers *workers, const struct vb_media_job *job,
                    const struct vb_media_files *files, const char *owner, struct vb_media_result *ret,
