@@ -225,7 +225,7 @@ int vb_media_cancel(struct vb_db *db, const struct vb_media_new *media, unsigned
     static const char sql[] =
         "INSERT INTO media (upload_id, user_id, purpose, key, content_type, status, keep_until)\n"
         "VALUES ($1, $2, $3, $4, $5, 'deleting', now() + make_interval(secs => $6))\n"
-        "ON CONFLICT (upload_id) DO NOTHING";
+        "ON CONFLICT DO NOTHING"; /* of the upload or, by a cancellation at the same time, of the key */
     char keep[16];
     int64_t affected = 0;
     int r;

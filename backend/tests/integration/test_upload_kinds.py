@@ -183,6 +183,13 @@ def test_a_cancelled_upload_is_gone_and_stays_so(vibe, phone):
     assert phone.me()["profilePicture"] is None
 
 
+def test_many_cancellations_at_once_are_all_answered_as_one(phone):
+    with concurrent.futures.ThreadPoolExecutor(8) as threads:
+        for _ in range(12):
+            ticket = phone.ticket("profile-picture", b"x")
+            assert list(threads.map(phone.cancel, [ticket] * 8)) == [(204, None)] * 8
+
+
 def test_an_upload_that_never_arrived_can_be_cancelled(phone):
     ticket = phone.ticket("story-media", images.jpeg())
     assert phone.cancel(ticket) == (204, None)

@@ -86,14 +86,16 @@ static int open_log(const char *path, struct vb_error *err)
     return fd >= 0 ? fd : vb_error_set(err, errno, "%s cannot be written: %s", path, strerror(errno));
 }
 
-/* Finds the line of the log since `from` that says why: the last FATAL or PANIC, or else the last line. */
-static void last_words(int log_fd, off_t from, char *words, size_t size)
+/* Finds the line of the log since `from` that says why: the last FATAL or PANIC of that process (0: of any),
+ * or else the last line. A former server that ends at the same time writes to the same log. */
+static void last_words(int log_fd, off_t from, pid_t pid, char *words, size_t size)
 {
-    char tail[LOG_TAIL_BYTES + 1], *line, *rest = tail;
+    char tail[LOG_TAIL_BYTES + 1], own[24], *line, *rest = tail;
     off_t end = lseek(log_fd, 0, SEEK_END);
     bool fatal_found = false;
     ssize_t n;
 
+    snprintf(own, sizeof(own), " [%d] ", (int)pid); /* as in log_line_prefix */
     if (end - from > LOG_TAIL_BYTES)
         from = end - LOG_TAIL_BYTES;
     n = pread(log_fd, tail, LOG_TAIL_BYTES, from);
@@ -104,6 +106,8 @@ static void last_words(int log_fd, off_t from, char *words, size_t size)
 
         if (!fatal)
             fatal = strstr(line, "PANIC:");
+        if (fatal && pid && !strstr(line, own))
+            continue;
         if (!fatal && (fatal_found || !*line))
             continue;
         fatal_found = fatal_found || fatal;
@@ -199,8 +203,8 @@ static int wait_until_ready(struct vb_postgres *postgres, off_t log_start, enum 
 
     while (!is_ready(postgres)) {
         if (vb_postgres_wait(postgres->pid, 0, &status) == 0) {
+            last_words(postgres->log_fd, log_start, postgres->pid, words, sizeof(words));
             postgres->pid = 0;
-            last_words(postgres->log_fd, log_start, words, sizeof(words));
             *ret_end = judge(words);
             return vb_error_set(err, *ret_end == END_FINAL ? EIO : EAGAIN,
                                 "PostgreSQL ended while starting: %s", words);
@@ -303,7 +307,7 @@ static int open_cluster(struct vb_postgres *postgres, const struct vb_postgres_c
     if (r == -EIO && err) { /* a program failed: its log says why */
         char words[VB_ERROR_MESSAGE_MAX / 2];
 
-        last_words(postgres->log_fd, log_start, words, sizeof(words));
+        last_words(postgres->log_fd, log_start, 0, words, sizeof(words));
         return vb_error_set(err, EIO, "PostgreSQL's data folder cannot be made: %s", words);
     }
     return r;

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libpq-fe.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -274,6 +275,64 @@ static void a_start_that_fails_says_the_last_words_of_the_log(void **state)
     assert_int_equal(vb_test_postgres_start(postgres), 0);
 }
 
+/* What a former server that ends at this moment does: it writes after the line which says why ours ended. */
+static void *write_as_a_former_server(void *context)
+{
+    const char *log_path = context;
+    int64_t deadline_ms = vb_clock_monotonic_ms() + DEADLINE_MS;
+    bool found = false;
+
+    while (!found && vb_clock_monotonic_ms() < deadline_ms) {
+        struct vb_strbuf text;
+
+        vb_strbuf_init(&text, (size_t)1024 * 1024);
+        found = vb_file_read(log_path, &text, NULL) == 0 && strstr(text.data, "contains errors");
+        vb_strbuf_release(&text);
+        if (!found)
+            nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+    }
+    if (found) {
+        FILE *log = fopen(log_path, "a");
+
+        fputs("2026-12-01 16:47:48.800 UTC [1] FATAL:  terminating connection due to administrator command\n",
+              log);
+        fclose(log);
+    }
+    return NULL;
+}
+
+static void last_words_of_a_former_server_are_not_taken_for_ours(void **state)
+{
+    struct vb_test_postgres *postgres = *state;
+    struct vb_postgres *second = NULL;
+    struct vb_error err = {0};
+    char directory[96], path[128];
+    struct stat before;
+    pthread_t former;
+    FILE *conf;
+
+    vb_test_postgres_stop(postgres);
+    assert_int_equal(truncate(postgres->log_path, 0), 0);
+    snprintf(directory, sizeof(directory), "%s/postgres", postgres->directory);
+    snprintf(path, sizeof(path), "%s/data/postgresql.conf", directory);
+    assert_int_equal(stat(path, &before), 0);
+    conf = fopen(path, "a");
+    assert_non_null(conf);
+    fputs("no_such_setting = 1\n", conf);
+    fclose(conf);
+
+    assert_int_equal(pthread_create(&former, NULL, write_as_a_former_server, postgres->log_path), 0);
+    assert_int_equal(vb_postgres_start(&(struct vb_postgres_config){.directory = directory,
+                                                                    .password = "x",
+                                                                    .log_path = postgres->log_path},
+                                       &second, &err),
+                     -EIO);
+    pthread_join(former, NULL);
+    assert_non_null(strstr(err.message, "postgresql.conf\" contains errors"));
+    assert_int_equal(truncate(path, before.st_size), 0);
+    assert_int_equal(vb_test_postgres_start(postgres), 0);
+}
+
 /* A parent of its own for PostgreSQL: starts it, reports its pid and URL, and waits to be killed. */
 struct victim {
     pid_t parent, server;
@@ -477,6 +536,7 @@ int main(void)
         cmocka_unit_test(a_stop_leaves_nothing_but_the_data),
         cmocka_unit_test(a_password_that_the_cluster_does_not_have_is_explained),
         cmocka_unit_test(a_start_that_fails_says_the_last_words_of_the_log),
+        cmocka_unit_test(last_words_of_a_former_server_are_not_taken_for_ours),
     };
 #define VICTIM_TEST(name) cmocka_unit_test_setup_teardown(name, victim_setup, victim_teardown)
     const struct CMUnitTest killed[] = {
