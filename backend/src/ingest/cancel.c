@@ -64,8 +64,11 @@ enum vb_outcome vb_cancel(const struct vb_ingest *ingest, const struct vb_staged
     struct vb_media row VB_CLEANUP(vb_media_release) = {0};
     struct vb_db *db = NULL;
     bool has_row = false;
-    int r = vb_db_acquire(ingest->db, &db, err);
+    int r;
 
+    if (!vb_purpose_of(staged->ticket.purpose))
+        return vb_outcome_unknown_purpose(err);
+    r = vb_db_acquire(ingest->db, &db, err);
     if (r == 0)
         r = mark(db, staged, &row, &has_row, err);
     vb_db_release(db);

@@ -10,7 +10,8 @@
 #include "ingest/staged.h"
 
 /* Marks the upload as cancelled and deletes what arrived of it, also what is half-way published. Safe to
- * repeat. DONE_BEFORE: it is published, and stays; NO_OWNER, DATABASE, STORAGE. */
+ * repeat. DONE_BEFORE: it is published, and stays; NO_OWNER, UNKNOWN_PURPOSE, DATABASE,
+ * STORAGE. */
 enum vb_outcome vb_cancel(const struct vb_ingest *ingest, const struct vb_staged *staged,
                           struct vb_error *err);
 

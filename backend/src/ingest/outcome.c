@@ -24,6 +24,13 @@ enum vb_outcome vb_outcome_not_arrived(struct vb_error *err)
         "The file has not arrived yet: PUT it to the ticket's URL, then complete the upload");
 }
 
+enum vb_outcome vb_outcome_unknown_purpose(struct vb_error *err)
+{
+    return vb_outcome_of_file(
+        err, VB_OUTCOME_UNKNOWN_PURPOSE,
+        "This server does not know the purpose of this upload yet: the upload is safe, try again later");
+}
+
 static enum vb_outcome failed(struct vb_error *err, int r, enum vb_outcome outcome)
 {
     err->code = -r;

@@ -11,24 +11,25 @@
 #include "base/error.h"
 
 enum vb_outcome {
-    VB_OUTCOME_DONE,         /* the step did its work; of a promotion: the file is published */
-    VB_OUTCOME_DONE_BEFORE,  /* somebody else published it */
-    VB_OUTCOME_NOT_ARRIVED,  /* there is no object at the staging key */
-    VB_OUTCOME_INCOMPLETE,   /* parts of the file are missing */
-    VB_OUTCOME_WRONG_LENGTH, /* other than the ticket says */
-    VB_OUTCOME_WRONG_TYPE,   /* the bytes are of another type than the ticket says */
-    VB_OUTCOME_UNKNOWN_TYPE, /* the bytes are of no type that we take */
-    VB_OUTCOME_WRONG_TARGET, /* the object was not written with the ticket's headers */
-    VB_OUTCOME_BAD_MEDIA,    /* the file is damaged, hostile, or past a limit */
-    VB_OUTCOME_DAMAGED,      /* the bytes have another checksum than the ticket */
-    VB_OUTCOME_NOT_PENDING,  /* of a step: somebody else ended the upload meanwhile */
-    VB_OUTCOME_CANCELLED,    /* the owner cancelled the upload */
-    VB_OUTCOME_NO_PLACE,     /* the activity or the story does not exist (any more) */
-    VB_OUTCOME_FORBIDDEN,    /* the activity or the story is somebody else's */
-    VB_OUTCOME_NO_OWNER,     /* the user was deleted */
-    VB_OUTCOME_BUSY,         /* no worker, or no room, to decode the file now: try again later */
-    VB_OUTCOME_DATABASE,     /* a call failed */
-    VB_OUTCOME_STORAGE,      /* a call failed */
+    VB_OUTCOME_DONE,            /* the step did its work; of a promotion: the file is published */
+    VB_OUTCOME_DONE_BEFORE,     /* somebody else published it */
+    VB_OUTCOME_NOT_ARRIVED,     /* there is no object at the staging key */
+    VB_OUTCOME_INCOMPLETE,      /* parts of the file are missing */
+    VB_OUTCOME_WRONG_LENGTH,    /* other than the ticket says */
+    VB_OUTCOME_WRONG_TYPE,      /* the bytes are of another type than the ticket says */
+    VB_OUTCOME_UNKNOWN_TYPE,    /* the bytes are of no type that we take */
+    VB_OUTCOME_WRONG_TARGET,    /* the object was not written with the ticket's headers */
+    VB_OUTCOME_UNKNOWN_PURPOSE, /* another version of the program issued the ticket: nothing is deleted */
+    VB_OUTCOME_BAD_MEDIA,       /* the file is damaged, hostile, or past a limit */
+    VB_OUTCOME_DAMAGED,         /* the bytes have another checksum than the ticket */
+    VB_OUTCOME_NOT_PENDING,     /* of a step: somebody else ended the upload meanwhile */
+    VB_OUTCOME_CANCELLED,       /* the owner cancelled the upload */
+    VB_OUTCOME_NO_PLACE,        /* the activity or the story does not exist (any more) */
+    VB_OUTCOME_FORBIDDEN,       /* the activity or the story is somebody else's */
+    VB_OUTCOME_NO_OWNER,        /* the user was deleted */
+    VB_OUTCOME_BUSY,            /* no worker, or no room, to decode the file now: try again later */
+    VB_OUTCOME_DATABASE,        /* a call failed */
+    VB_OUTCOME_STORAGE,         /* a call failed */
     VB_OUTCOMES
 };
 
@@ -40,6 +41,8 @@ enum vb_outcome vb_outcome_of_file(struct vb_error *err, enum vb_outcome outcome
     __attribute__((format(printf, 3, 4)));
 /* NOT_ARRIVED, with the sentence that says what to do. */
 enum vb_outcome vb_outcome_not_arrived(struct vb_error *err);
+/* UNKNOWN_PURPOSE, with the sentence that says what to do. */
+enum vb_outcome vb_outcome_unknown_purpose(struct vb_error *err);
 /* A call of the database that returned r, below 0: DATABASE. */
 enum vb_outcome vb_outcome_database(struct vb_error *err, int r);
 /* The same where -ESRCH, -ENXIO and -EACCES say that the user is gone, the place is gone, or it is somebody

@@ -246,7 +246,9 @@ static enum state check(struct work *work)
     int r;
 
     work->purpose = vb_purpose_named(work->row->purpose);
-    r = work->purpose ? vb_s3_head(work->ingest->s3, work->row->key, &object, work->err) : -ENOENT;
+    if (!work->purpose)
+        return end(work, vb_outcome_unknown_purpose(work->err));
+    r = vb_s3_head(work->ingest->s3, work->row->key, &object, work->err);
     if (r < 0 && r != -ENOENT)
         return end(work, vb_outcome_storage(work->err, r));
     if (r == 0) {
@@ -302,7 +304,7 @@ static const struct step {
     [PUT] = {"put", put, TO(PUBLISH) | TO(LOOK_UP) | TO(END), IN(STORAGE)},
     [PUBLISH] = {"publish", publish, TO(TIDY) | TO(GIVE_UP) | TO(LOOK_UP) | TO(END), IN(DONE) | IN(DATABASE)},
     [TIDY] = {"tidy", tidy, TO(END), IN(DONE)},
-    [CHECK] = {"check", check, TO(PUBLISH) | TO(GIVE_UP) | TO(END), IN(STORAGE)},
+    [CHECK] = {"check", check, TO(PUBLISH) | TO(GIVE_UP) | TO(END), IN(STORAGE) | IN(UNKNOWN_PURPOSE)},
     [GIVE_UP] = {"give up", give_up, TO(END), UNPUBLISHED | IN(NOT_ARRIVED) | IN(DATABASE)},
     [WITHDRAW] = {"withdraw", withdraw, TO(END), IN(NO_OWNER) | IN(CANCELLED) | IN(NOT_ARRIVED)},
 };
@@ -343,8 +345,8 @@ enum vb_outcome vb_promote(const struct vb_ingest *ingest, const struct vb_stage
                         .made = VB_MADE_NOTHING,
                         .err = err};
 
-    if (!work.purpose) /* signed by a later version of the program */
-        return vb_outcome_of_file(err, VB_OUTCOME_WRONG_TARGET, "The purpose of this upload is unknown");
+    if (!work.purpose)
+        return vb_outcome_unknown_purpose(err);
     return run(steps, &work, FIRST);
 }
 

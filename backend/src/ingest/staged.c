@@ -11,7 +11,8 @@ int vb_staged_read(const struct vb_keys *keys, const char *user_id, const char *
     struct vb_strbuf expected;
     bool same;
 
-    if (vb_ticket_read(keys, user_id, upload_id, &staged.ticket) < 0)
+    if (vb_ticket_read(keys, user_id, upload_id, &staged.ticket) < 0 ||
+        !vb_media_extension(staged.ticket.type)) /* a type of another version of the program */
         return -EINVAL;
     vb_strbuf_init(&expected, 1024);
     vb_ticket_staging_key(&staged.ticket, user_id, upload_id, &expected);

@@ -4,6 +4,7 @@
 #include "ingest/promote.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/memory.h"
 #include "db/idempotency.h"
 #include "db/sweep.h"
 #include "s3/multipart.h"
@@ -97,31 +98,33 @@ static int delete_replaced(struct run *run)
     return r == -ECANCELED ? 0 : r;
 }
 
-/* What follows from an outcome of vb_promote(): which count it adds to, and whether the staged object is
- * useless now. SKIPPED: it adds to none. */
+/* What follows from an outcome of vb_promote(): which count it adds to, and what is deleted. SKIPPED: it adds
+ * to none. */
 #define SKIPPED VB_SWEEP_OUTCOMES
+enum useless { NOTHING, PARTS, ALL }; /* PARTS: those that no object was made of; ALL: the object too */
 static const struct {
     enum vb_sweep_outcome counted;
-    bool useless;
+    enum useless useless;
 } judgement[VB_OUTCOMES] = {
-    [VB_OUTCOME_DONE] = {VB_SWEEP_COMPLETED, false}, /* the promotion deleted it */
-    [VB_OUTCOME_DONE_BEFORE] = {VB_SWEEP_TIDIED, true},
-    [VB_OUTCOME_NOT_ARRIVED] = {SKIPPED, false},
-    [VB_OUTCOME_INCOMPLETE] = {SKIPPED, false},
-    [VB_OUTCOME_WRONG_LENGTH] = {VB_SWEEP_REJECTED, true},
-    [VB_OUTCOME_WRONG_TYPE] = {VB_SWEEP_REJECTED, true},
-    [VB_OUTCOME_UNKNOWN_TYPE] = {VB_SWEEP_REJECTED, true},
-    [VB_OUTCOME_WRONG_TARGET] = {VB_SWEEP_REJECTED, true},
-    [VB_OUTCOME_BAD_MEDIA] = {VB_SWEEP_REJECTED, true},
-    [VB_OUTCOME_DAMAGED] = {VB_SWEEP_REJECTED, true},
-    [VB_OUTCOME_NOT_PENDING] = {SKIPPED, false}, /* no promotion ends so */
-    [VB_OUTCOME_CANCELLED] = {VB_SWEEP_TIDIED, true},
-    [VB_OUTCOME_NO_PLACE] = {VB_SWEEP_REJECTED, true},
-    [VB_OUTCOME_FORBIDDEN] = {VB_SWEEP_REJECTED, true},
-    [VB_OUTCOME_NO_OWNER] = {VB_SWEEP_REJECTED, true},
-    [VB_OUTCOME_BUSY] = {VB_SWEEP_FAILED, false},
-    [VB_OUTCOME_DATABASE] = {VB_SWEEP_FAILED, false},
-    [VB_OUTCOME_STORAGE] = {VB_SWEEP_FAILED, false},
+    [VB_OUTCOME_DONE] = {VB_SWEEP_COMPLETED, PARTS}, /* the promotion deleted it */
+    [VB_OUTCOME_DONE_BEFORE] = {VB_SWEEP_TIDIED, ALL},
+    [VB_OUTCOME_NOT_ARRIVED] = {SKIPPED, PARTS},
+    [VB_OUTCOME_INCOMPLETE] = {SKIPPED, PARTS},
+    [VB_OUTCOME_WRONG_LENGTH] = {VB_SWEEP_REJECTED, ALL},
+    [VB_OUTCOME_WRONG_TYPE] = {VB_SWEEP_REJECTED, ALL},
+    [VB_OUTCOME_UNKNOWN_TYPE] = {VB_SWEEP_REJECTED, ALL},
+    [VB_OUTCOME_WRONG_TARGET] = {VB_SWEEP_REJECTED, ALL},
+    [VB_OUTCOME_UNKNOWN_PURPOSE] = {SKIPPED, NOTHING}, /* a copy that knows it takes it up */
+    [VB_OUTCOME_BAD_MEDIA] = {VB_SWEEP_REJECTED, ALL},
+    [VB_OUTCOME_DAMAGED] = {VB_SWEEP_REJECTED, ALL},
+    [VB_OUTCOME_NOT_PENDING] = {SKIPPED, NOTHING}, /* no promotion ends so */
+    [VB_OUTCOME_CANCELLED] = {VB_SWEEP_TIDIED, ALL},
+    [VB_OUTCOME_NO_PLACE] = {VB_SWEEP_REJECTED, ALL},
+    [VB_OUTCOME_FORBIDDEN] = {VB_SWEEP_REJECTED, ALL},
+    [VB_OUTCOME_NO_OWNER] = {VB_SWEEP_REJECTED, ALL},
+    [VB_OUTCOME_BUSY] = {VB_SWEEP_FAILED, NOTHING},
+    [VB_OUTCOME_DATABASE] = {VB_SWEEP_FAILED, NOTHING},
+    [VB_OUTCOME_STORAGE] = {VB_SWEEP_FAILED, NOTHING},
 };
 
 /* Counts a promotion. The run reports its last failure. */
@@ -133,7 +136,8 @@ static void count_promotion(const struct run *run, enum vb_sweep_outcome counted
         count(run, counted, 1);
 }
 
-static void take_up_staged(const struct run *run, const char *key, int64_t age_s)
+/* Whether parts with this key are useless now. */
+static bool take_up_staged(const struct run *run, const char *key, int64_t age_s)
 {
     const struct vb_ingest *ingest = run->sweep->ingest;
     struct vb_media media VB_CLEANUP(vb_media_release) = {0};
@@ -141,17 +145,19 @@ static void take_up_staged(const struct run *run, const char *key, int64_t age_s
     struct vb_error err = {0};
     struct vb_staged staged;
     enum vb_outcome outcome;
+    uint64_t failed = run->sweep->counts[VB_SWEEP_FAILED];
 
     if (vb_staged_from_key(ingest->keys, key, &names, &staged) < 0) {
         if (age_s >= FOREIGN_AFTER)
             delete_object(run, key, VB_SWEEP_REJECTED);
-        return;
+        return false;
     }
     outcome = vb_promote(ingest, &staged, &media, &err);
-    if (judgement[outcome].useless) /* delete_object() counts */
+    if (judgement[outcome].useless == ALL) /* delete_object() counts */
         delete_object(run, key, judgement[outcome].counted);
     else
         count_promotion(run, judgement[outcome].counted, &err);
+    return judgement[outcome].useless != NOTHING && failed == run->sweep->counts[VB_SWEEP_FAILED];
 }
 
 static int visit_staged(void *context, const struct vb_s3_listed *object)
@@ -192,7 +198,6 @@ static int find_age(const struct run *run, const struct vb_s3_upload *upload, in
 static void take_up_parts(const struct run *run, const struct vb_s3_upload *upload, int64_t age_s)
 {
     struct vb_sweep *sweep = run->sweep;
-    uint64_t failed = sweep->counts[VB_SWEEP_FAILED];
     struct vb_staged_names names;
     struct vb_staged staged;
     bool ours = vb_staged_from_key(sweep->ingest->keys, upload->key, &names, &staged) == 0;
@@ -200,9 +205,7 @@ static void take_up_parts(const struct run *run, const struct vb_s3_upload *uplo
 
     if (!ours && age_s < FOREIGN_AFTER)
         return;
-    if (ours)
-        take_up_staged(run, upload->key, age_s);
-    if (failed != sweep->counts[VB_SWEEP_FAILED])
+    if (ours && !take_up_staged(run, upload->key, age_s))
         return;
     r = vb_s3_multipart_abort(sweep->ingest->s3, upload->key, upload->id, run->err);
     if (r != -ENOENT)
@@ -225,27 +228,35 @@ static int visit_upload(void *context, const struct vb_s3_upload *upload)
     return 0;
 }
 
+/* The same for vb_promote_pending(), which deletes by itself. */
+static const struct {
+    bool possible; /* a promotion of a pending row ends so */
+    enum vb_sweep_outcome counted;
+} counted_pending[VB_OUTCOMES] = {
+    [VB_OUTCOME_DONE] = {true, VB_SWEEP_FINISHED},
+    [VB_OUTCOME_DONE_BEFORE] = {true, SKIPPED},
+    [VB_OUTCOME_NOT_ARRIVED] = {true, VB_SWEEP_ABANDONED},
+    [VB_OUTCOME_UNKNOWN_PURPOSE] = {true, SKIPPED},
+    [VB_OUTCOME_NOT_PENDING] = {true, SKIPPED},
+    [VB_OUTCOME_CANCELLED] = {true, SKIPPED},
+    [VB_OUTCOME_NO_PLACE] = {true, VB_SWEEP_ABANDONED},
+    [VB_OUTCOME_FORBIDDEN] = {true, VB_SWEEP_ABANDONED},
+    [VB_OUTCOME_NO_OWNER] = {true, VB_SWEEP_ABANDONED},
+    [VB_OUTCOME_DATABASE] = {true, VB_SWEEP_FAILED},
+    [VB_OUTCOME_STORAGE] = {true, VB_SWEEP_FAILED},
+};
+
 static int visit_pending(void *context, const char *uuid)
 {
     const struct run *run = context;
     struct vb_error err = {0};
+    enum vb_outcome outcome;
 
     if (is_over(run))
         return -ECANCELED;
-    switch (vb_promote_pending(run->sweep->ingest, uuid, &err)) {
-    case VB_OUTCOME_DONE:
-        count_promotion(run, VB_SWEEP_FINISHED, &err);
-        break;
-    case VB_OUTCOME_DATABASE:
-    case VB_OUTCOME_STORAGE:
-        count_promotion(run, VB_SWEEP_FAILED, &err);
-        break;
-    case VB_OUTCOME_DONE_BEFORE:
-    case VB_OUTCOME_CANCELLED:
-        break;
-    default:
-        count_promotion(run, VB_SWEEP_ABANDONED, &err);
-    }
+    outcome = vb_promote_pending(run->sweep->ingest, uuid, &err);
+    vb_assert(counted_pending[outcome].possible);
+    count_promotion(run, counted_pending[outcome].counted, &err);
     return 0;
 }
 

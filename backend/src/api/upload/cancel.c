@@ -31,6 +31,9 @@ void vb_api_cancel_upload(struct vb_http_request *request)
     case VB_OUTCOME_NO_OWNER:
         vb_api_unauthorized(request, "token_invalid", "The account of this access token no longer exists");
         break;
+    case VB_OUTCOME_UNKNOWN_PURPOSE:
+        vb_upload_purpose_unknown(request, &err);
+        break;
     case VB_OUTCOME_DATABASE:
         vb_api_database_problem(request, -err.code, &err);
         break;

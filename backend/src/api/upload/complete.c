@@ -150,6 +150,9 @@ static void answer(struct vb_http_request *request, const struct vb_staged *stag
     case VB_OUTCOME_NO_OWNER:
         vb_api_unauthorized(request, "token_invalid", "The account of this access token no longer exists");
         break;
+    case VB_OUTCOME_UNKNOWN_PURPOSE:
+        vb_upload_purpose_unknown(request, err);
+        break;
     case VB_OUTCOME_BUSY:
         vb_log(VB_LOG_WARN, "an upload cannot be decoded now", VB_LOG_STR("requestId", request->id),
                VB_LOG_STR("error", err->message));

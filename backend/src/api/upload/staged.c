@@ -31,6 +31,12 @@ bool vb_upload_find(struct vb_http_request *request, const char *user_id, const 
     return true;
 }
 
+void vb_upload_purpose_unknown(struct vb_http_request *request, const struct vb_error *err)
+{
+    vb_http_add_header(request, "Retry-After", "5");
+    vb_problem(request, 503, "purpose_unknown", "%s", err->message);
+}
+
 bool vb_upload_read(struct vb_http_request *request, const char *user_id, struct vb_staged *ret)
 {
     json_t *json VB_CLEANUP(vb_json_decrefp) = vb_api_read_json(request);

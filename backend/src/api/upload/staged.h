@@ -13,5 +13,7 @@ bool vb_upload_find(struct vb_http_request *request, const char *user_id, const 
                     struct vb_staged *ret);
 /* The same with the key of the body, {"key": …}. */
 bool vb_upload_read(struct vb_http_request *request, const char *user_id, struct vb_staged *ret);
+/* Answers VB_OUTCOME_UNKNOWN_PURPOSE with 503: the next try may reach a copy that knows the purpose. */
+void vb_upload_purpose_unknown(struct vb_http_request *request, const struct vb_error *err);
 
 #endif

@@ -107,6 +107,20 @@ static void a_dependency_that_is_away_is_named(void **state)
     ingest_release(&f);
 }
 
+static void an_unknown_purpose_is_not_cancelled(void **state)
+{
+    struct ingest_fixture f;
+
+    (void)state;
+    begin(&f, ingest_make_user());
+    ingest_begin(&f);
+    f.staged.ticket.purpose = 99;
+    assert_int_equal(vb_cancel(&f.ingest, &f.staged, &f.err), VB_OUTCOME_UNKNOWN_PURPOSE);
+    assert_string_equal(ingest_status(f.staged.ticket.uuid), "");
+    assert_int_equal(script_requests(f.server), 0);
+    ingest_release(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -114,6 +128,7 @@ int main(void)
         cmocka_unit_test(a_half_way_published_upload_loses_its_public_object_too),
         cmocka_unit_test(a_published_upload_stays),
         cmocka_unit_test(a_deleted_user_cancels_nothing),
+        cmocka_unit_test(an_unknown_purpose_is_not_cancelled),
         cmocka_unit_test(a_dependency_that_is_away_is_named),
     };
 

@@ -631,7 +631,7 @@ static void a_transition_that_is_not_in_the_table_ends_the_process(void **state)
     }
 }
 
-static void a_ticket_of_a_purpose_that_is_unknown_is_not_believed(void **state)
+static void an_unknown_purpose_deletes_nothing(void **state)
 {
     struct vb_media row VB_CLEANUP(vb_media_release) = {0};
     struct ingest_fixture f;
@@ -640,8 +640,13 @@ static void a_ticket_of_a_purpose_that_is_unknown_is_not_believed(void **state)
     begin(&f);
     ingest_begin(&f);
     f.staged.ticket.purpose = 99;
-    assert_int_equal(vb_promote(&f.ingest, &f.staged, &row, &f.err), VB_OUTCOME_WRONG_TARGET);
-    assert_string_equal(f.err.message, "The purpose of this upload is unknown");
+    assert_int_equal(vb_promote(&f.ingest, &f.staged, &row, &f.err), VB_OUTCOME_UNKNOWN_PURPOSE);
+    assert_non_null(strstr(f.err.message, "does not know the purpose"));
+    leave_pending(&f);
+    ingest_sql("UPDATE media SET purpose = 'later' WHERE upload_id = $1::uuid", f.staged.ticket.uuid);
+    assert_int_equal(vb_promote_pending(&f.ingest, f.staged.ticket.uuid, &f.err), VB_OUTCOME_UNKNOWN_PURPOSE);
+    assert_string_equal(ingest_status(f.staged.ticket.uuid), "pending");
+    assert_int_equal(script_requests(f.server), 0);
     ingest_release(&f);
 }
 
@@ -675,7 +680,7 @@ int main(void)
         cmocka_unit_test(a_row_that_is_not_pending_any_more_is_left_alone),
         cmocka_unit_test(every_transition_of_the_table_was_taken),
         cmocka_unit_test(a_transition_that_is_not_in_the_table_ends_the_process),
-        cmocka_unit_test(a_ticket_of_a_purpose_that_is_unknown_is_not_believed),
+        cmocka_unit_test(an_unknown_purpose_deletes_nothing),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

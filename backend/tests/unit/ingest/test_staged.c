@@ -86,12 +86,28 @@ static void keys_that_no_ticket_of_ours_has_are_refused(void **state)
     vb_keys_destroy(rotated);
 }
 
+/* A copy of the service that is older than the ticket's issuer. */
+static void a_ticket_of_a_type_that_is_unknown_is_refused(void **state)
+{
+    struct vb_ticket ticket = {.purpose = VB_UPLOAD_STORY_MEDIA, .type = 99, .length = 12};
+    struct vb_staged_names names;
+    struct vb_staged staged;
+    char id[VB_TICKET_ID_SIZE], later[sizeof(key)];
+
+    (void)state;
+    vb_ticket_issue(keys, USER, &ticket, id);
+    snprintf(later, sizeof(later), VB_STAGED_PREFIX USER "/%s-1.new", id);
+    assert_int_equal(vb_staged_read(keys, USER, id, later, &staged), -EINVAL);
+    assert_int_equal(vb_staged_from_key(keys, later, &names, &staged), -EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_parts_and_the_key_alone_name_the_same_file),
         cmocka_unit_test(a_key_of_another_ticket_or_user_is_refused),
         cmocka_unit_test(keys_that_no_ticket_of_ours_has_are_refused),
+        cmocka_unit_test(a_ticket_of_a_type_that_is_unknown_is_refused),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
