@@ -26,6 +26,12 @@ struct vb_ingest {
 /* Deletes an object, and tells on_deleted about a public one. Errors of the S3 client. */
 int vb_ingest_delete(const struct vb_ingest *ingest, const char *key, struct vb_error *err);
 
+/* Deletes the objects of a media that is deleting, the poster first (NULL: none), and then its row: after a
+ * failure or a crash in between, the sweeper finds the row. Holds no connection while it waits for S3. Errors
+ * of the S3 client and of the database. */
+int vb_ingest_delete_media(const struct vb_ingest *ingest, const char *key, const char *poster_key,
+                           struct vb_error *err);
+
 /* Appends where the CDN serves a key: {base_url}/{key}, with the key percent-encoded. */
 void vb_ingest_add_cdn_url(struct vb_strbuf *out, const char *base_url, const char *key);
 

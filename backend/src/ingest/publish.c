@@ -138,12 +138,13 @@ int vb_publish_withdraw(const struct vb_ingest *ingest, const char *key, const c
 enum vb_outcome vb_publish_give_up(const struct vb_ingest *ingest, const struct vb_media *media,
                                    struct vb_error *err)
 {
-    struct vb_db *db VB_CLEANUP(vb_db_releasep) = NULL;
+    struct vb_db *db = NULL;
     int r = vb_db_acquire(ingest->db, &db, err);
 
     if (r == 0)
         r = vb_media_abandon(db, media->upload_id, 0, err);
-    if (r == 0 && vb_publish_withdraw(ingest, media->key, media->poster_key, NULL) == 0)
-        vb_media_forget(db, media->key, NULL);
+    vb_db_release(db);
+    if (r == 0)
+        vb_ingest_delete_media(ingest, media->key, media->poster_key, NULL);
     return r < 0 && r != -ENOENT ? vb_outcome_database(err, r) : VB_OUTCOME_DONE;
 }

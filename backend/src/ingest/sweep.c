@@ -76,19 +76,19 @@ static int forget_old_keys(const struct run *run)
     return r;
 }
 
-/* The objects go first, then their row: after a crash in between, the next run finds the row again. */
 static int visit_replaced(void *context, const struct vb_media_object *object)
 {
     const struct run *run = context;
-    uint64_t failed = run->sweep->counts[VB_SWEEP_FAILED];
+    int r;
 
     if (is_over(run))
         return -ECANCELED;
-    if (object->poster_key)
-        delete_object(run, object->poster_key, VB_SWEEP_DELETED);
-    delete_object(run, object->key, VB_SWEEP_DELETED);
-    return failed == run->sweep->counts[VB_SWEEP_FAILED] ? vb_media_forget(run->db, object->key, run->err)
-                                                         : 0;
+    r = vb_ingest_delete_media(run->sweep->ingest, object->key, object->poster_key, run->err);
+    if (r < 0)
+        count(run, VB_SWEEP_FAILED, 1);
+    else
+        count(run, VB_SWEEP_DELETED, object->poster_key ? 2 : 1);
+    return 0;
 }
 
 static int delete_replaced(struct run *run)

@@ -55,7 +55,7 @@ static int delete_listed(void *context, const struct vb_s3_listed *object)
 
 /* Deletes the user's objects. A failure loses nothing: the rest stays in the table media, and the bucket's
  * lifecycle rule ends uploads that were never completed. The account is gone all the same. */
-static void delete_objects(struct vb_http_request *request, struct vb_db *db, const char *id,
+static void delete_objects(struct vb_http_request *request, const char *id,
                            const struct vb_media_objects *objects)
 {
     struct vb_api *api = vb_api_of(request);
@@ -63,16 +63,9 @@ static void delete_objects(struct vb_http_request *request, struct vb_db *db, co
     struct vb_error err = {0};
     int r = 0;
 
-    for (size_t i = 0; i < objects->count && r == 0; i++) {
-        const char *key = objects->objects[i].key, *poster_key = objects->objects[i].poster_key;
-
-        if (poster_key)
-            r = vb_ingest_delete(api->ingest, poster_key, &err);
-        if (r == 0)
-            r = vb_ingest_delete(api->ingest, key, &err);
-        if (r == 0)
-            r = vb_media_forget(db, key, &err);
-    }
+    for (size_t i = 0; i < objects->count && r == 0; i++)
+        r = vb_ingest_delete_media(api->ingest, objects->objects[i].key, objects->objects[i].poster_key,
+                                   &err);
     if (r == 0 && prefix)
         r = vb_s3_list(api->s3, prefix, delete_listed, api->s3, &err);
     if (r < 0)
@@ -84,14 +77,18 @@ static void delete_objects(struct vb_http_request *request, struct vb_db *db, co
 void vb_api_delete_me(struct vb_http_request *request)
 {
     const char *id = vb_api_authenticate(request);
-    struct vb_db *db VB_CLEANUP(vb_db_releasep) = id ? vb_api_acquire_db(request) : NULL;
+    struct vb_db *db = id ? vb_api_acquire_db(request) : NULL;
     struct deletion deletion = {.id = id};
     struct vb_error err = {0};
+    int r;
 
-    if (db && !vb_api_failed(request, vb_db_transact(db, delete_rows, &deletion, &err), &err, -ENOENT,
-                             vb_api_account_gone)) {
+    if (!db)
+        return;
+    r = vb_db_transact(db, delete_rows, &deletion, &err);
+    vb_db_release(db); /* others need it while S3 answers */
+    if (!vb_api_failed(request, r, &err, -ENOENT, vb_api_account_gone)) {
         vb_session_revoke(vb_api_of(request), id, deletion.revoked_ms);
-        delete_objects(request, db, id, &deletion.objects);
+        delete_objects(request, id, &deletion.objects);
         vb_api_answer_done(request);
     }
     vb_media_objects_release(&deletion.objects);

@@ -8,6 +8,7 @@
 #include "base/random.h"
 
 #include <errno.h>
+#include <limits.h>
 
 /* ---- the objects ---- */
 
@@ -242,6 +243,17 @@ static void a_database_that_is_away_is_a_failure(void **state)
 
 /* ---- giving up ---- */
 
+static unsigned connections_in_use;
+
+static void count_connections(void *context, const char *key)
+{
+    struct vb_db_stats stats;
+
+    (void)context, (void)key;
+    vb_db_pool_stats(ingest_db, &stats);
+    connections_in_use = stats.in_use;
+}
+
 static void giving_up_deletes_object_and_row(void **state)
 {
     struct ingest_fixture f;
@@ -279,6 +291,25 @@ static void an_object_that_cannot_be_deleted_keeps_its_row_for_the_sweeper(void 
     ingest_release(&f);
 }
 
+static void giving_up_holds_no_connection_while_the_storage_answers(void **state)
+{
+    struct ingest_fixture f;
+    char uuid[VB_UUID_SIZE];
+    ROW;
+
+    (void)state;
+    ingest_init(&f, ingest_db, NULL);
+    ingest_answer(&f, S3_DELETED);
+    ingest_begin(&f);
+    make_row(ingest_make_user(), uuid, &row);
+    f.ingest.on_deleted = count_connections;
+    f.ingest.on_deleted_context = NULL;
+    connections_in_use = UINT_MAX;
+    assert_int_equal(vb_publish_give_up(&f.ingest, &row, &f.err), VB_OUTCOME_DONE);
+    assert_int_equal(connections_in_use, 0);
+    ingest_release(&f);
+}
+
 static void a_published_media_is_not_given_up(void **state)
 {
     struct ingest_fixture f;
@@ -311,6 +342,7 @@ int main(void)
         cmocka_unit_test(a_database_that_is_away_is_a_failure),
         cmocka_unit_test(giving_up_deletes_object_and_row),
         cmocka_unit_test(an_object_that_cannot_be_deleted_keeps_its_row_for_the_sweeper),
+        cmocka_unit_test(giving_up_holds_no_connection_while_the_storage_answers),
         cmocka_unit_test(a_published_media_is_not_given_up),
     };
 

@@ -1,11 +1,12 @@
 /*
- * The sweeper's judgement: what it counts and deletes after each outcome of a promotion. The file under test is
- * part of this one, before a promotion and a storage that do as the test says.
+ * The sweeper's judgement: what it counts and deletes after each outcome of a promotion. The file under test
+ * is part of this one; promotion and storage are fakes that do as the test says.
  */
-#define vb_promote            fake_promote
-#define vb_promote_pending    fake_promote_pending
-#define vb_ingest_delete      fake_delete
-#define vb_s3_multipart_abort fake_abort
+#define vb_promote             fake_promote
+#define vb_promote_pending     fake_promote_pending
+#define vb_ingest_delete       fake_delete
+#define vb_ingest_delete_media fake_delete_media
+#define vb_s3_multipart_abort  fake_abort
 #include "ingest/sweep.c" /* NOLINT(bugprone-suspicious-include) */
 
 #include "keys_fixture.h"
@@ -45,6 +46,14 @@ int fake_delete(const struct vb_ingest *of, const char *object, struct vb_error 
 {
     (void)of, (void)object, (void)err;
     deleted++;
+    return deletion;
+}
+
+int fake_delete_media(const struct vb_ingest *of, const char *object, const char *poster,
+                      struct vb_error *err)
+{
+    (void)of, (void)object, (void)err;
+    deleted += poster ? 2 : 1;
     return deletion;
 }
 
@@ -185,6 +194,23 @@ static void a_key_of_no_ticket_is_deleted_after_a_day(void **state)
     counted(&s, VB_SWEEP_REJECTED, VB_SWEEP_ABORTED);
 }
 
+static void a_replaced_media_counts_once_for_each_object(void **state)
+{
+    const struct vb_media_object photo = {.key = "k"}, video = {.key = "k", .poster_key = "p"};
+    struct situation s;
+
+    (void)state;
+    begin(&s, VB_OUTCOME_DONE, 0);
+    assert_int_equal(visit_replaced(&s.run, &photo), 0);
+    counted(&s, VB_SWEEP_DELETED, VB_SWEEP_OUTCOMES);
+    begin(&s, VB_OUTCOME_DONE, 0);
+    assert_int_equal(visit_replaced(&s.run, &video), 0);
+    counted(&s, VB_SWEEP_DELETED, VB_SWEEP_DELETED);
+    begin(&s, VB_OUTCOME_DONE, -EIO);
+    assert_int_equal(visit_replaced(&s.run, &video), 0);
+    counted(&s, VB_SWEEP_FAILED, VB_SWEEP_OUTCOMES);
+}
+
 static void every_end_of_a_pending_row_is_counted(void **state)
 {
     static const struct {
@@ -238,6 +264,7 @@ int main(void)
         cmocka_unit_test(a_multipart_upload_is_aborted_only_if_its_parts_are_useless),
         cmocka_unit_test(a_deletion_that_fails_is_counted_and_nothing_follows_it),
         cmocka_unit_test(a_key_of_no_ticket_is_deleted_after_a_day),
+        cmocka_unit_test(a_replaced_media_counts_once_for_each_object),
         cmocka_unit_test(every_end_of_a_pending_row_is_counted),
         cmocka_unit_test(a_run_that_is_over_takes_nothing_up),
     };
