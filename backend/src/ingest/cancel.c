@@ -1,4 +1,4 @@
-/* The end of an upload that its owner wants no more: see cancel.h. */
+/* An upload that its owner cancels: see cancel.h. */
 #include "ingest/cancel.h"
 
 #include "ingest/parts.h"
@@ -20,7 +20,7 @@ static unsigned keep_s(const struct vb_ticket *ticket)
     return (unsigned)(left_ms > 0 ? left_ms / 1000 + 1 : 0) + SLACK_S;
 }
 
-/* Makes the upload's row say that it is cancelled. ret_row: what the upload had before, if it had a row.
+/* Makes the upload's row say that it is cancelled. ret_row: the row that the upload already had.
  * -EALREADY: it is published. */
 static int mark(struct vb_db *db, const struct vb_staged *staged, struct vb_media *ret_row, bool *ret_has_row,
                 struct vb_error *err)
@@ -34,7 +34,7 @@ static int mark(struct vb_db *db, const struct vb_staged *staged, struct vb_medi
     int r = vb_media_cancel(db, &media, keep_s(ticket), err);
 
     if (r != -EALREADY)
-        return r;
+        return r == -EDOM ? -ESRCH : r; /* -EDOM: no user can have that id */
     r = vb_media_abandon(db, ticket->uuid, keep_s(ticket), err);
     if (r == 0 || r == -ENOENT)
         r = vb_media_find_by_upload(db, ticket->uuid, ret_row, err);
@@ -75,7 +75,7 @@ enum vb_outcome vb_cancel(const struct vb_ingest *ingest, const struct vb_staged
     if (r == -EALREADY)
         return VB_OUTCOME_DONE_BEFORE;
     if (r < 0)
-        return vb_outcome_rows(err, r == -EDOM ? -ESRCH : r); /* -EDOM: the user's id cannot be one */
+        return vb_outcome_rows(err, r);
     r = delete_objects(ingest, staged, has_row ? &row : NULL, err);
     return r < 0 ? vb_outcome_storage(err, r) : VB_OUTCOME_DONE;
 }

@@ -1,5 +1,5 @@
 /*
- * The owner of an upload wants it no more. Its row says so for as long as its URL can still be used, so
+ * The owner cancels an upload. Its row says so for as long as its URL can still be used, so
  * nothing that arrives later is published. Blocking.
  */
 #ifndef VB_INGEST_CANCEL_H

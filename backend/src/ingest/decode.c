@@ -1,4 +1,4 @@
-/* A file decoded and made anew: see decode.h. */
+/* A file decoded and re-encoded: see decode.h. */
 #include "ingest/decode.h"
 
 #include "base/cleanup.h"

@@ -1,5 +1,5 @@
 /*
- * Second step of the ingest: the file is fetched, and a jailed worker decodes it and makes it anew.
+ * Second step of the ingest: the file is fetched, and a jailed worker decodes and re-encodes it.
  */
 #ifndef VB_INGEST_DECODE_H
 #define VB_INGEST_DECODE_H

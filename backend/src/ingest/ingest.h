@@ -1,6 +1,6 @@
 /*
  * What the ingest works with, on its way from a staged file to a published one. It knows nothing of HTTP
- * requests: the API completes uploads with it, and the sweeper does in their owners' place. All of it is
+ * requests: the API completes uploads with it, and the sweeper does on the owner's behalf. All of it is
  * blocking and thread-safe.
  */
 #ifndef VB_INGEST_INGEST_H
@@ -11,7 +11,7 @@
 #include "media/workers.h"
 #include "s3/client.h"
 
-/* Everything in it belongs to whoever made it, and outlives what is done with it. */
+/* The creator owns all members. They must outlive every call that gets this struct. */
 struct vb_ingest {
     struct vb_db_pool *db;
     struct vb_s3_client *s3;

@@ -1,6 +1,5 @@
 /*
- * First step of the ingest: what arrived in staging, by its first bytes and its description, and whether it
- * is what the ticket says.
+ * First step of the ingest: checks the staged object against its ticket: length, type, target.
  */
 #ifndef VB_INGEST_INSPECT_H
 #define VB_INGEST_INSPECT_H

@@ -51,6 +51,8 @@ enum vb_outcome vb_outcome_rows(struct vb_error *err, int r)
         return failed(err, r, VB_OUTCOME_NO_PLACE);
     case -EACCES:
         return failed(err, r, VB_OUTCOME_FORBIDDEN);
+    case -ENOENT:
+        return failed(err, r, VB_OUTCOME_NOT_PENDING);
     default:
         return failed(err, r, VB_OUTCOME_DATABASE);
     }

@@ -1,5 +1,5 @@
 /*
- * How a step of the ingest ends, and the whole of it: one outcome, and one struct vb_error that says more.
+ * The result of one step, and of a whole promotion: one outcome, and one struct vb_error that says more.
  *
  *   of the file (NOT_ARRIVED to DAMAGED)   a sentence for its owner
  *   DATABASE, STORAGE, BUSY                for the log: which call failed; its code is the errno of that call
@@ -12,7 +12,7 @@
 
 enum vb_outcome {
     VB_OUTCOME_DONE,            /* the step did its work; of a promotion: the file is published */
-    VB_OUTCOME_DONE_BEFORE,     /* somebody else published it */
+    VB_OUTCOME_DONE_BEFORE,     /* it is published already */
     VB_OUTCOME_NOT_ARRIVED,     /* there is no object at the staging key */
     VB_OUTCOME_INCOMPLETE,      /* parts of the file are missing */
     VB_OUTCOME_WRONG_LENGTH,    /* other than the ticket says */
@@ -22,11 +22,11 @@ enum vb_outcome {
     VB_OUTCOME_UNKNOWN_PURPOSE, /* another version of the program issued the ticket: nothing is deleted */
     VB_OUTCOME_BAD_MEDIA,       /* the file is damaged, hostile, or past a limit */
     VB_OUTCOME_DAMAGED,         /* the bytes have another checksum than the ticket */
-    VB_OUTCOME_NOT_PENDING,     /* of a step: somebody else ended the upload meanwhile */
+    VB_OUTCOME_NOT_PENDING,     /* the row is not pending (any more), or there is none */
     VB_OUTCOME_CANCELLED,       /* the owner cancelled the upload */
     VB_OUTCOME_NO_PLACE,        /* the activity or the story does not exist (any more) */
     VB_OUTCOME_FORBIDDEN,       /* the activity or the story is somebody else's */
-    VB_OUTCOME_NO_OWNER,        /* the user was deleted */
+    VB_OUTCOME_NO_OWNER,        /* the user was deleted, and its rows with it */
     VB_OUTCOME_BUSY,            /* no worker, or no room, to decode the file now: try again later */
     VB_OUTCOME_DATABASE,        /* a call failed */
     VB_OUTCOME_STORAGE,         /* a call failed */
@@ -45,8 +45,8 @@ enum vb_outcome vb_outcome_not_arrived(struct vb_error *err);
 enum vb_outcome vb_outcome_unknown_purpose(struct vb_error *err);
 /* A call of the database that returned r, below 0: DATABASE. */
 enum vb_outcome vb_outcome_database(struct vb_error *err, int r);
-/* The same where -ESRCH, -ENXIO and -EACCES say that the user is gone, the place is gone, or it is somebody
- * else's. */
+/* Like vb_outcome_database(), but -ESRCH is NO_OWNER, -ENXIO NO_PLACE, -EACCES FORBIDDEN, -ENOENT
+ * NOT_PENDING. */
 enum vb_outcome vb_outcome_rows(struct vb_error *err, int r);
 /* A call of S3 that returned r, below 0: STORAGE. */
 enum vb_outcome vb_outcome_storage(struct vb_error *err, int r);

@@ -60,8 +60,8 @@ static enum state end(struct work *work, enum vb_outcome outcome)
     return END;
 }
 
-/* Goes on if the step did its work. If it found no object, the row says whether somebody else is done with
- * it. */
+/* Goes on if the step did its work. If it found no object, the row shows whether another request has
+ * published it. */
 static enum state go_on(struct work *work, enum vb_outcome outcome, enum state next)
 {
     if (outcome == VB_OUTCOME_NOT_ARRIVED) {
@@ -106,14 +106,14 @@ static struct move judge_row(const struct work *work)
     static const struct move without_row[REASONS] = {
         [FIRST] = {ASSEMBLE, VB_OUTCOME_DONE},     [GONE] = {END, VB_OUTCOME_NOT_ARRIVED},
         [HELD] = {END, VB_OUTCOME_NO_OWNER},       [LOST] = {WITHDRAW, VB_OUTCOME_NO_OWNER},
-        [RESUMED] = {END, VB_OUTCOME_DONE_BEFORE},
+        [RESUMED] = {END, VB_OUTCOME_NOT_PENDING},
     };
     static const struct move when_pending[REASONS] = {
         [FIRST] = {INSPECT, VB_OUTCOME_DONE}, [GONE] = {END, VB_OUTCOME_NOT_ARRIVED},
         [HELD] = {PUT, VB_OUTCOME_DONE},      [LOST] = {WITHDRAW, VB_OUTCOME_NOT_ARRIVED},
         [RESUMED] = {CHECK, VB_OUTCOME_DONE},
     };
-    struct move move = {END, VB_OUTCOME_DONE_BEFORE};
+    struct move move = {END, VB_OUTCOME_NOT_PENDING};
 
     if (!work->has_row)
         return without_row[work->reason];
@@ -293,7 +293,7 @@ static const struct step {
 } steps[STATES] = {
     [LOOK_UP] = {"look up", look_up,
                  TO(ASSEMBLE) | TO(INSPECT) | TO(PUT) | TO(CHECK) | TO(WITHDRAW) | TO(END),
-                 OVER | IN(NOT_ARRIVED) | IN(DATABASE)},
+                 OVER | IN(NOT_PENDING) | IN(NOT_ARRIVED) | IN(DATABASE)},
     [ASSEMBLE] = {"assemble", assemble, TO(INSPECT) | TO(LOOK_UP) | TO(END),
                   IN(INCOMPLETE) | IN(DAMAGED) | IN(STORAGE)},
     [INSPECT] = {"inspect", inspect, TO(FETCH) | TO(LOOK_UP) | TO(END), OF_FILE | IN(STORAGE)},

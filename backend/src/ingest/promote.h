@@ -17,7 +17,11 @@
  * The sweeper knows of some uploads the row alone:
  *
  *   look up ──────▶ check ── the public object is there ──▶ publish ──▶ DONE
- *           pending   └───── it is not ───────────────────▶ give up ──▶ NOT_ARRIVED
+ *           pending   │                                      └─ no owner, no place ──▶ give up
+ *                     ├─ it is not ──────────────▶ give up ──▶ NOT_ARRIVED
+ *                     └─ the purpose is unknown ─▶ UNKNOWN_PURPOSE, the row stays
+ *
+ * `give up` ends with the outcome that led to it, or with DATABASE.
  *
  * The row is looked up for one of five reasons. The reason, and what the row says, decide what follows:
  *
@@ -26,7 +30,7 @@
  *   GONE (no object)  NOT_ARRIVED   NOT_ARRIVED   its outcome   DONE_BEFORE
  *   HELD (reserved)   NO_OWNER      put           its outcome   DONE_BEFORE
  *   LOST (withdraw)   NO_OWNER      NOT_ARRIVED   its outcome   DONE_BEFORE, nothing is withdrawn
- *   RESUMED           DONE_BEFORE   check         DONE_BEFORE   DONE_BEFORE
+ *   RESUMED           NOT_PENDING   check         NOT_PENDING   NOT_PENDING
  *
  * Any step may end the whole with the outcome of what failed. Invariants:
  *
@@ -53,8 +57,15 @@ enum vb_outcome vb_promote(const struct vb_ingest *ingest, const struct vb_stage
                            struct vb_media *ret_media, struct vb_error *err);
 
 /* For an upload, by its UUID, whose row is pending and whose staged object is gone: publishes it if its
- * object is at the public key, and else gives it up. NOT_ARRIVED: it was given up; DONE_BEFORE: it is not
- * pending (any more). */
+ * object is at the public key, and else gives it up.
+ *
+ *   DONE                                      it is published
+ *   NOT_ARRIVED, NO_OWNER, NO_PLACE,
+ *   FORBIDDEN                                 it was given up
+ *   NOT_PENDING                               it was not pending (any more)
+ *   DONE_BEFORE, CANCELLED                    the same, found at `publish`
+ *   UNKNOWN_PURPOSE, DATABASE, STORAGE        it stays pending
+ */
 enum vb_outcome vb_promote_pending(const struct vb_ingest *ingest, const char *upload_uuid,
                                    struct vb_error *err);
 

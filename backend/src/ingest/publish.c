@@ -43,8 +43,8 @@ struct publication {
     struct vb_media_urls urls;
 };
 
-/* The owning row names the media, and what it named before is to go. A media whose upload began before that
- * of the one in its place comes too late: it is retired at once. */
+/* The owning row names the media; older media of the place are retired. If a newer upload is there already,
+ * this media is retired instead. */
 static int show(struct vb_db *db, const struct publication *publication, struct vb_error *err)
 {
     const struct vb_media *media = publication->media;
@@ -122,8 +122,6 @@ enum vb_outcome vb_publish(const struct vb_ingest *ingest, const struct vb_purpo
                                                   .poster_cdn_url = poster.cdn_url.data};
         r = vb_db_transact(db, publish_rows, &publication, err);
     }
-    if (r == -ENOENT)
-        return VB_OUTCOME_NOT_PENDING;
     return r < 0 ? vb_outcome_rows(err, r) : VB_OUTCOME_DONE;
 }
 

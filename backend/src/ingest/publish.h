@@ -1,6 +1,6 @@
 /*
  * Last step of the ingest: the objects under their public keys, the row ready, and the owning row that names
- * them. Or the opposite: what cannot be published is taken back.
+ * them. Also withdraws media that cannot be published.
  */
 #ifndef VB_INGEST_PUBLISH_H
 #define VB_INGEST_PUBLISH_H
@@ -8,8 +8,9 @@
 #include "ingest/decode.h"
 #include "ingest/purpose.h"
 
-/* Puts what was made under its keys. A file that is as it should be is copied from from_key, of that etag.
- * Harmless to repeat. poster_key: NULL, none. NOT_ARRIVED: it is not at from_key (any more); STORAGE. */
+/* Puts what was made under its keys. An unchanged original is copied from from_key, if it still has this
+ * ETag. Harmless to repeat. poster_key: NULL, none. NOT_ARRIVED: it is not at from_key (any more).
+ * STORAGE. */
 enum vb_outcome vb_publish_objects(const struct vb_ingest *ingest, const struct vb_made *made,
                                    const char *from_key, const char *etag, const char *key,
                                    const char *poster_key, struct vb_error *err);
@@ -20,8 +21,8 @@ enum vb_outcome vb_publish_objects(const struct vb_ingest *ingest, const struct 
 enum vb_outcome vb_publish(const struct vb_ingest *ingest, const struct vb_purpose *purpose,
                            const struct vb_media *media, struct vb_error *err);
 
-/* Gives up a pending media that cannot be published: its row and objects go. What of it cannot be deleted
- * now, the sweeper finds by the row. DATABASE. */
+/* Gives up a pending media that cannot be published: deletes its objects and its row. The sweeper deletes
+ * later what cannot be deleted now. DATABASE. */
 enum vb_outcome vb_publish_give_up(const struct vb_ingest *ingest, const struct vb_media *media,
                                    struct vb_error *err);
 

@@ -1,6 +1,6 @@
 /*
- * The purposes of uploads, as one table of what they differ in: the place of the file and its owner, the
- * public key, and the row that names the file. All else is the same for each.
+ * The purposes of uploads. One table row for each purpose, with what differs: the place of the file and its
+ * owner, the public key, and the row that names the file.
  */
 #ifndef VB_INGEST_PURPOSE_H
 #define VB_INGEST_PURPOSE_H

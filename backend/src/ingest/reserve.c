@@ -27,11 +27,9 @@ struct attempt {
     int64_t time_ms; /* for the keys */
 };
 
-/* Finds the file's place and takes a key there. The table media knows every key that was ever taken. -EEXIST:
- * the key is taken; -EALREADY: the upload has a row. */
-static int reserve_key(struct vb_db *db, void *context, struct vb_error *err)
+/* Finds the file's place and takes a key there. The table media knows every key that was ever taken. */
+static int find_and_reserve(struct vb_db *db, const struct attempt *attempt, struct vb_error *err)
 {
-    const struct attempt *attempt = context;
     const struct vb_reservation *wanted = attempt->wanted;
     const struct vb_purpose *purpose = wanted->purpose;
     const struct vb_made *made = wanted->made;
@@ -59,6 +57,15 @@ static int reserve_key(struct vb_db *db, void *context, struct vb_error *err)
     return vb_media_reserve(db, &media, err);
 }
 
+/* -EEXIST: the key is taken; -EALREADY: the upload has a row; else as vb_outcome_rows(). */
+static int reserve_key(struct vb_db *db, void *context, struct vb_error *err)
+{
+    int r = find_and_reserve(db, context, err);
+
+    /* -EDOM: no user can have that id; -ENOENT: there is no such user. */
+    return r == -EDOM || r == -ENOENT ? -ESRCH : r;
+}
+
 enum vb_outcome vb_reserve(const struct vb_ingest *ingest, const struct vb_reservation *wanted,
                            struct vb_error *err)
 {
@@ -74,8 +81,7 @@ enum vb_outcome vb_reserve(const struct vb_ingest *ingest, const struct vb_reser
         r = vb_db_transact(db, reserve_key, &attempt, err);
     if (r == 0 || r == -EALREADY)
         return VB_OUTCOME_DONE;
-    /* -EDOM: the user's id cannot be one; -ENOENT: there is no such user. */
-    return vb_outcome_rows(err, r == -EDOM || r == -ENOENT ? -ESRCH : r);
+    return vb_outcome_rows(err, r);
 }
 
 enum vb_outcome vb_reserve_again(const struct vb_ingest *ingest, const char *media_id,

@@ -15,13 +15,13 @@ struct vb_reservation {
     const struct vb_made *made; /* what the row describes */
 };
 
-/* Makes the row, unless the upload has one: that may be ours or that of somebody who completes it at the same
- * time. NO_OWNER, NO_PLACE, FORBIDDEN, DATABASE. */
+/* Makes the row, unless the upload has one: this request may have made it, or another one that completes the
+ * same upload. NO_OWNER, NO_PLACE, FORBIDDEN, DATABASE. */
 enum vb_outcome vb_reserve(const struct vb_ingest *ingest, const struct vb_reservation *wanted,
                            struct vb_error *err);
 
-/* A row that was left pending describes what was made then, which may not be what is made now: it describes
- * that from here on. A row that is not pending stays as it is. DATABASE. */
+/* Updates a pending row to describe the new output. An earlier attempt may have made different bytes. A row
+ * that is not pending stays as it is. DATABASE. */
 enum vb_outcome vb_reserve_again(const struct vb_ingest *ingest, const char *media_id,
                                  const struct vb_made *made, struct vb_error *err);
 

@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define FAILURES_MAX   5              /* then the run ends: a dependency is away */
+#define FAILURES_MAX   5              /* then the run ends: a dependency is unreachable */
 #define FOREIGN_AFTER  (24 * 60 * 60) /* s; keys in staging that belong to no ticket of this server */
 #define OLD_KEYS_BATCH 1000
 

@@ -1,5 +1,5 @@
 /*
- * POST /api/upload/{uploadId}/cancel: the owner of an upload wants it no more. A file that arrives later is
+ * POST /api/upload/{uploadId}/cancel: the owner cancels an upload. A file that arrives later is
  * not published, neither by complete nor by the sweeper.
  */
 #include "api/auth/authenticate.h"

@@ -1,4 +1,4 @@
-/* The owner of an upload wants it no more: against a scripted S3 and a real PostgreSQL. */
+/* The owner cancels an upload: against a scripted S3 and a real PostgreSQL. */
 #include "ingest/cancel.h"
 #include "ingest_fixture.h"
 
