@@ -37,7 +37,7 @@ static bool is_past(const struct vb_ticket *ticket)
 }
 
 static int read_storage(const struct vb_ingest *ingest, const struct vb_staged *staged,
-                        struct vb_progress *ret, struct vb_error *err)
+                        struct vb_upload_progress *ret, struct vb_error *err)
 {
     bool wanted = vb_parts_wanted(staged->ticket.length);
     struct vb_s3_object object;
@@ -58,11 +58,11 @@ static int read_storage(const struct vb_ingest *ingest, const struct vb_staged *
 }
 
 enum vb_outcome vb_progress_read(const struct vb_ingest *ingest, const struct vb_staged *staged,
-                                 struct vb_progress *ret_progress, struct vb_error *err)
+                                 struct vb_upload_progress *ret_progress, struct vb_error *err)
 {
     int r;
 
-    *ret_progress = (struct vb_progress){0};
+    *ret_progress = (struct vb_upload_progress){0};
     r = read_row(ingest, staged->ticket.uuid, &ret_progress->status, err);
     if (r == 0)
         return VB_OUTCOME_DONE;

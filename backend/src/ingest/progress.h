@@ -16,7 +16,7 @@ enum vb_progress_status {
     VB_PROGRESS_EXPIRED /* it did not arrive in time */
 };
 
-struct vb_progress {
+struct vb_upload_progress {
     enum vb_progress_status status;
     bool in_parts; /* parts is set: S3 waits for them */
     struct vb_parts parts;
@@ -24,6 +24,6 @@ struct vb_progress {
 
 /* DATABASE, STORAGE. */
 enum vb_outcome vb_progress_read(const struct vb_ingest *ingest, const struct vb_staged *staged,
-                                 struct vb_progress *ret_progress, struct vb_error *err);
+                                 struct vb_upload_progress *ret_progress, struct vb_error *err);
 
 #endif

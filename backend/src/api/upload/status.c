@@ -36,7 +36,7 @@ static void write_arrived(struct vb_json *json, const struct vb_parts *parts)
 }
 
 static int write_parts(struct vb_http_request *request, const struct vb_staged *staged,
-                       const struct vb_progress *progress, struct vb_json *json, struct vb_error *err)
+                       const struct vb_upload_progress *progress, struct vb_json *json, struct vb_error *err)
 {
     int r;
 
@@ -52,7 +52,7 @@ static int write_parts(struct vb_http_request *request, const struct vb_staged *
 }
 
 static void answer(struct vb_http_request *request, const struct vb_staged *staged,
-                   const struct vb_progress *progress)
+                   const struct vb_upload_progress *progress)
 {
     int64_t expires_ms = vb_clock_realtime_ms() + (int64_t)VB_TICKET_LIFETIME_S * 1000;
     bool in_parts = progress->in_parts,
@@ -88,7 +88,7 @@ void vb_api_upload_status(struct vb_http_request *request)
 {
     const char *user_id = vb_api_authenticate(request);
     struct vb_staged staged;
-    struct vb_progress progress;
+    struct vb_upload_progress progress;
     struct vb_error err = {0};
 
     if (!user_id || !vb_upload_find(request, user_id, vb_http_query(request, "key"), &staged))

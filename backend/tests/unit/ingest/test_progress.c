@@ -12,7 +12,7 @@
 
 static enum vb_progress_status read_status(struct ingest_fixture *f, enum vb_media_type type, int64_t length)
 {
-    struct vb_progress progress;
+    struct vb_upload_progress progress;
 
     ingest_begin(f);
     ingest_stage(f, NOBODY, VB_UPLOAD_STORY_MEDIA, type, length);
@@ -62,7 +62,7 @@ static void a_small_file_is_waited_for_until_it_is_there(void **state)
 
 static void a_dependency_that_is_away_is_named(void **state)
 {
-    struct vb_progress progress;
+    struct vb_upload_progress progress;
     struct ingest_fixture f;
 
     (void)state;
