@@ -3,6 +3,7 @@
 
 #include "base/encode.h"
 #include "base/memory.h"
+#include "base/number.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -46,8 +47,7 @@ void vb_target_write(const struct vb_keys *keys, const char *upload_id, const st
         ret->list[ret->count++] = (struct vb_sigv4_header){"x-amz-meta-vibe-slot", target->slot};
     if (strcmp(target->slot, "gallery") == 0) {
         vb_assert(target->index >= 0 && target->index <= VB_TARGET_INDEX_MAX);
-        ret->index[0] = (char)('0' + target->index);
-        ret->index[1] = '\0';
+        *vb_uint_write(ret->index, (uint64_t)target->index) = '\0';
         ret->list[ret->count++] = (struct vb_sigv4_header){"x-amz-meta-vibe-index", ret->index};
     }
     if (*target->story)
@@ -65,14 +65,17 @@ int vb_target_read(const struct vb_keys *keys, const char *upload_id, const stru
     unsigned char mac[SEAL_BYTES];
     struct vb_target target = {0};
     size_t mac_size, size;
+    uint64_t number;
 
     vb_s3_metadata(object, "vibe-activity", target.activity, sizeof(target.activity));
     vb_s3_metadata(object, "vibe-slot", target.slot, sizeof(target.slot));
     vb_s3_metadata(object, "vibe-story", target.story, sizeof(target.story));
     vb_s3_metadata(object, "vibe-seal", seal, sizeof(seal));
-    if (vb_s3_metadata(object, "vibe-index", index, sizeof(index)) ||
-        strcmp(target.slot, "gallery") == 0) /* no index makes it -'0', which is never sealed */
-        target.index = *index - '0';
+    if (vb_s3_metadata(object, "vibe-index", index, sizeof(index)) || strcmp(target.slot, "gallery") == 0) {
+        if (vb_uint_parse(index, strlen(index), VB_TARGET_INDEX_MAX, &number) < 0)
+            return -EINVAL;
+        target.index = (int)number;
+    }
     if (vb_base64url_decode(seal, strlen(seal), mac, sizeof(mac), &mac_size) < 0 || mac_size != sizeof(mac))
         return -EINVAL;
     size = put_together(upload_id, &target, message);
