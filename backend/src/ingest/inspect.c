@@ -20,10 +20,9 @@ static enum vb_outcome check(const struct vb_ingest *ingest, const struct vb_sta
     if (found.type == VB_MEDIA_UNKNOWN)
         return vb_outcome_of_file(
             err, VB_OUTCOME_UNKNOWN_TYPE,
-            "The file begins like no type that is taken: JPEG, PNG, WebP, HEIC, AVIF, GIF, MP4 or QuickTime");
+            "The file's type is not supported: send JPEG, PNG, WebP, HEIC, AVIF, GIF, MP4 or QuickTime");
     if (!vb_media_same_family(found.type, staged->ticket.type))
-        return vb_outcome_of_file(err, VB_OUTCOME_WRONG_TYPE,
-                                  "The file begins like %s, but its ticket is for %s",
+        return vb_outcome_of_file(err, VB_OUTCOME_WRONG_TYPE, "The file is %s, but its ticket is for %s",
                                   vb_media_mime(found.type), vb_media_mime(staged->ticket.type));
     if (has_target && vb_target_read(ingest->keys, staged->upload_id, object, &found.target) < 0)
         return vb_outcome_of_file(err, VB_OUTCOME_WRONG_TARGET,

@@ -84,7 +84,7 @@ static void a_wrong_type_is_named(void **state)
     begin(&f, VB_MEDIA_JPEG, GIF_SIZE);
     ingest_answer_object(&f, GIF, GIF_SIZE, NULL);
     assert_int_equal(inspect(&f, false, &found), VB_OUTCOME_WRONG_TYPE);
-    assert_string_equal(f.err.message, "The file begins like image/gif, but its ticket is for image/jpeg");
+    assert_string_equal(f.err.message, "The file is image/gif, but its ticket is for image/jpeg");
     ingest_release(&f);
 }
 
