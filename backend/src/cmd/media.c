@@ -167,6 +167,13 @@ static void print_facts(const struct subject *subject, const struct vb_media_res
     printf("verdict      %s\n", seen->status == VB_MEDIA_OK ? "would be accepted" : seen->problem);
 }
 
+static int start_worker(struct vb_workers **ret_workers, struct vb_error *err)
+{
+    int r = vb_workers_start(&(struct vb_workers_config){.processes = 1}, ret_workers, err);
+
+    return r < 0 ? r : vb_workers_wait(*ret_workers, err);
+}
+
 static void close_subject(const struct subject *subject)
 {
     if (subject->tryout.input >= 0)
@@ -175,12 +182,16 @@ static void close_subject(const struct subject *subject)
 
 static int inspect(const struct values *values, struct vb_error *err)
 {
+    struct vb_workers *workers = NULL;
     struct vb_media_result seen = {0};
     struct subject subject;
     int r = open_subject(values->subject, &subject, err);
 
     if (r == 0)
-        r = vb_tryout_inspect(&subject.tryout, &seen, err);
+        r = start_worker(&workers, err);
+    if (r == 0)
+        r = vb_tryout_inspect(workers, &subject.tryout, &seen, err);
+    vb_workers_stop(workers);
     if (r == 0)
         print_facts(&subject, &seen);
     close_subject(&subject);
@@ -217,12 +228,16 @@ static int read_variant(const struct render_options *options, struct vb_variant 
 static int render_to(const struct subject *subject, const struct render_options *options, int output,
                      struct vb_media_result *ret, struct vb_error *err)
 {
+    struct vb_workers *workers = NULL;
     struct vb_variant variant;
     bool is_variant = false;
     int r = read_variant(options, &variant, &is_variant, err);
 
     if (r == 0)
-        r = vb_tryout_render(&subject->tryout, is_variant ? &variant : NULL, output, ret, err);
+        r = start_worker(&workers, err);
+    if (r == 0)
+        r = vb_tryout_render(workers, &subject->tryout, is_variant ? &variant : NULL, output, ret, err);
+    vb_workers_stop(workers);
     if (r == 0 && ret->status != VB_MEDIA_OK)
         r = vb_error_set(err, EINVAL, "%s", ret->problem);
     return r;
@@ -294,6 +309,14 @@ static void print_counts(const struct vb_gc_counts *counts, bool dry_run)
                counts->staged);
 }
 
+/* Tells what to do about the error of an implausible bucket. */
+static int explain(int r, struct vb_error *err)
+{
+    if (r == -EXDEV)
+        vb_error_hint(err, "is it the right database? If it is, say --force; --dry-run lists them");
+    return r;
+}
+
 static int collect_garbage(const struct vb_gc_config *config, struct vb_error *err)
 {
     const struct vb_gc_options *options = &config->options;
@@ -301,10 +324,10 @@ static int collect_garbage(const struct vb_gc_config *config, struct vb_error *e
     int r = vb_gc_run(config, &counts, err);
 
     if (r < 0)
-        return r;
+        return explain(r, err);
     print_counts(&counts, options->dry_run);
     if (options->dry_run && !options->force)
-        return vb_gc_check_plausible(&counts, config->bucket, err);
+        return explain(vb_gc_check_plausible(&counts, config->bucket, err), err);
     if (counts.failed)
         return vb_error_set(err, EIO, "%" PRIu64 " objects could not be removed: run this again",
                             counts.failed);

@@ -219,11 +219,9 @@ int vb_gc_check_plausible(const struct vb_gc_counts *counts, const char *bucket,
 {
     if (counts->without_row < SUSPICIOUS_MIN || 2 * counts->without_row < counts->looked_at)
         return 0;
-    vb_error_set(err, EINVAL,
-                 "no row of the database names %" PRIu64 " of the %" PRIu64 " media in bucket %s",
-                 counts->without_row, counts->looked_at, bucket);
-    vb_error_hint(err, "is it the right database? If it is, say --force; --dry-run lists them");
-    return -EINVAL;
+    return vb_error_set(err, EXDEV,
+                        "no row of the database names %" PRIu64 " of the %" PRIu64 " media in bucket %s",
+                        counts->without_row, counts->looked_at, bucket);
 }
 
 /* ---- what becomes of it ---- */

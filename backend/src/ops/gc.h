@@ -54,10 +54,10 @@ struct vb_gc_counts {
 };
 
 /* Returns 0, also when S3 refused to remove some objects (ret_counts->failed); or the error of the
- * database or of S3 that ended the run, or -EINVAL of vb_gc_check_plausible(), before anything is removed. */
+ * database or of S3 that ended the run, or -EXDEV of vb_gc_check_plausible(), before anything is removed. */
 int vb_gc_run(const struct vb_gc_config *config, struct vb_gc_counts *ret_counts, struct vb_error *err);
 
-/* -EINVAL when most of a bucket has no row: it is then likely that the database belongs to another bucket. */
+/* -EXDEV when most of a bucket has no row: the database then probably belongs to another bucket. */
 int vb_gc_check_plausible(const struct vb_gc_counts *counts, const char *bucket, struct vb_error *err);
 
 #endif
