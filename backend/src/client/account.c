@@ -14,6 +14,7 @@
 
 #define ACCOUNT_FILE_MAX 4096
 #define NAME             "Demo"
+#define BLANKS           " \t\r\n"
 
 static int find_folder(char **ret_folder, struct vb_error *err)
 {
@@ -29,16 +30,33 @@ static int find_folder(char **ret_folder, struct vb_error *err)
     return vb_error_hint(err, "set HOME, or give --email and --password");
 }
 
+/* Takes the next word off the text. Returns whether there is one and it fits. */
+static bool take_word(const char **text, char *word, size_t word_size)
+{
+    const char *begin = *text + strspn(*text, BLANKS);
+    size_t length = strcspn(begin, BLANKS);
+
+    if (length == 0 || length >= word_size)
+        return false;
+    memcpy(word, begin, length);
+    word[length] = '\0';
+    *text = begin + length;
+    return true;
+}
+
 /* The file's two lines: e-mail address and password. */
 static bool read_account(struct vb_demo_account *account)
 {
     struct vb_strbuf text VB_CLEANUP(vb_strbuf_release);
+    const char *rest;
     bool good;
 
     vb_strbuf_init(&text, ACCOUNT_FILE_MAX);
     if (vb_file_read(account->path, &text, NULL) < 0)
         return false;
-    good = sscanf(text.data, "%63s %32s", account->email, account->password) == 2;
+    rest = text.data;
+    good = take_word(&rest, account->email, sizeof(account->email)) &&
+           take_word(&rest, account->password, sizeof(account->password));
     explicit_bzero(text.data, text.length);
     return good;
 }
@@ -62,15 +80,17 @@ static int make_account(struct vb_demo_account *account, const char *folder, str
     return r;
 }
 
-static int register_account(struct vb_demo_account *account, struct vb_session *session, struct vb_error *err)
+static int register_account(struct vb_demo_account *account, struct vb_client_session *session,
+                            struct vb_error *err)
 {
-    int r = vb_session_register(session, account->email, account->password, NAME, err);
+    int r = vb_client_session_register(session, account->email, account->password, NAME, err);
 
     account->registered = r == 0;
     return r;
 }
 
-int vb_demo_account_login(struct vb_demo_account *account, struct vb_session *session, struct vb_error *err)
+int vb_demo_account_login(struct vb_demo_account *account, struct vb_client_session *session,
+                          struct vb_error *err)
 {
     char *folder VB_CLEANUP(vb_freep) = NULL;
     int r;
@@ -84,7 +104,7 @@ int vb_demo_account_login(struct vb_demo_account *account, struct vb_session *se
         r = make_account(account, folder, err);
         return r < 0 ? r : register_account(account, session, err);
     }
-    r = vb_session_login(session, account->email, account->password, err);
+    r = vb_client_session_login(session, account->email, account->password, err);
     /* another data folder, or a new one */
     return r == -EACCES ? register_account(account, session, err) : r;
 }

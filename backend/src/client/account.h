@@ -18,7 +18,8 @@ struct vb_demo_account {
 
 /* Logs the session in with the kept account. Registers it first if there is none, or if this API does not
  * know it. The caller releases the account in either case. */
-int vb_demo_account_login(struct vb_demo_account *account, struct vb_session *session, struct vb_error *err);
+int vb_demo_account_login(struct vb_demo_account *account, struct vb_client_session *session,
+                          struct vb_error *err);
 void vb_demo_account_release(struct vb_demo_account *account);
 
 #endif

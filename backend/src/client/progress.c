@@ -9,7 +9,7 @@
 #define BAR_WIDTH        30
 #define REDRAW_PERIOD_MS 100
 
-static void draw(struct vb_progress *progress)
+static void draw(struct vb_progress_bar *progress)
 {
     int filled = progress->total > 0 ? (int)(progress->done * BAR_WIDTH / progress->total) : BAR_WIDTH;
     char bar[BAR_WIDTH + 1];
@@ -23,12 +23,12 @@ static void draw(struct vb_progress *progress)
     fflush(stderr);
 }
 
-void vb_progress_start(struct vb_progress *progress, int64_t total)
+void vb_progress_bar_start(struct vb_progress_bar *progress, int64_t total)
 {
-    *progress = (struct vb_progress){.total = total, .shown = isatty(STDERR_FILENO) == 1};
+    *progress = (struct vb_progress_bar){.total = total, .shown = isatty(STDERR_FILENO) == 1};
 }
 
-void vb_progress_add(struct vb_progress *progress, int64_t bytes)
+void vb_progress_bar_add(struct vb_progress_bar *progress, int64_t bytes)
 {
     int64_t now_ms = vb_clock_monotonic_ms();
 
@@ -39,7 +39,7 @@ void vb_progress_add(struct vb_progress *progress, int64_t bytes)
     draw(progress);
 }
 
-void vb_progress_end(struct vb_progress *progress)
+void vb_progress_bar_end(struct vb_progress_bar *progress)
 {
     if (!progress->shown)
         return;

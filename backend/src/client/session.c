@@ -11,13 +11,14 @@
 #define ANSWER_MAX ((size_t)256 * 1024)
 #define TOKEN_MAX  ((size_t)16 * 1024)
 
-void vb_session_init(struct vb_session *session, struct vb_http_client *http, const char *api_url)
+void vb_client_session_init(struct vb_client_session *session, struct vb_http_client *http,
+                            const char *api_url)
 {
-    *session = (struct vb_session){.http = http, .api_url = api_url};
+    *session = (struct vb_client_session){.http = http, .api_url = api_url};
     vb_strbuf_init(&session->token, TOKEN_MAX);
 }
 
-void vb_session_release(struct vb_session *session)
+void vb_client_session_release(struct vb_client_session *session)
 {
     if (session->token.length)
         explicit_bzero(session->token.data, session->token.length);
@@ -45,8 +46,8 @@ static int refused(const struct vb_http_exchange *exchange, struct vb_error *err
 }
 
 /* text: the body, or NULL. */
-static int ask(const struct vb_session *session, const char *method, const char *path, const char *text,
-               json_t **ret_answer, struct vb_error *err)
+static int ask(const struct vb_client_session *session, const char *method, const char *path,
+               const char *text, json_t **ret_answer, struct vb_error *err)
 {
     char *url VB_CLEANUP(vb_freep) = vb_xasprintf("%s%s", session->api_url, path);
     char *authorization VB_CLEANUP(vb_freep) =
@@ -71,8 +72,8 @@ static int ask(const struct vb_session *session, const char *method, const char 
     return r;
 }
 
-int vb_session_post(const struct vb_session *session, const char *path, json_t *body, json_t **ret_answer,
-                    struct vb_error *err)
+int vb_client_session_post(const struct vb_client_session *session, const char *path, json_t *body,
+                           json_t **ret_answer, struct vb_error *err)
 {
     char *text VB_CLEANUP(vb_freep) = json_dumps(body, JSON_COMPACT);
     int r;
@@ -84,8 +85,8 @@ int vb_session_post(const struct vb_session *session, const char *path, json_t *
     return r;
 }
 
-int vb_session_get(const struct vb_session *session, const char *path, json_t **ret_answer,
-                   struct vb_error *err)
+int vb_client_session_get(const struct vb_client_session *session, const char *path, json_t **ret_answer,
+                          struct vb_error *err)
 {
     return ask(session, "GET", path, NULL, ret_answer, err);
 }
@@ -102,14 +103,15 @@ int vb_answer_string(const json_t *object, const char *name, const char **ret_te
 
 /* ---- logging in ---- */
 
-void vb_session_use_token(struct vb_session *session, const char *token)
+void vb_client_session_use_token(struct vb_client_session *session, const char *token)
 {
     vb_strbuf_clear(&session->token);
     vb_strbuf_adds(&session->token, token);
 }
 
 /* body: taken; NULL: it could not be made, because a text is not UTF-8. */
-static int open_session(struct vb_session *session, const char *path, json_t *body, struct vb_error *err)
+static int open_session(struct vb_client_session *session, const char *path, json_t *body,
+                        struct vb_error *err)
 {
     const char *token = NULL;
     json_t *answer = NULL;
@@ -117,24 +119,24 @@ static int open_session(struct vb_session *session, const char *path, json_t *bo
 
     if (!body)
         return vb_error_set(err, EINVAL, "the e-mail address, the password and the name must be UTF-8 text");
-    r = vb_session_post(session, path, body, &answer, err);
+    r = vb_client_session_post(session, path, body, &answer, err);
     if (r == 0)
         r = vb_answer_string(answer, "accessToken", &token, err);
     if (r == 0)
-        vb_session_use_token(session, token);
+        vb_client_session_use_token(session, token);
     json_decref(answer);
     return r;
 }
 
-int vb_session_login(struct vb_session *session, const char *email, const char *password,
-                     struct vb_error *err)
+int vb_client_session_login(struct vb_client_session *session, const char *email, const char *password,
+                            struct vb_error *err)
 {
     return open_session(session, "/api/auth/login",
                         json_pack("{s:s, s:s}", "email", email, "password", password), err);
 }
 
-int vb_session_register(struct vb_session *session, const char *email, const char *password, const char *name,
-                        struct vb_error *err)
+int vb_client_session_register(struct vb_client_session *session, const char *email, const char *password,
+                               const char *name, struct vb_error *err)
 {
     return open_session(session, "/api/auth/register",
                         json_pack("{s:s, s:s, s:s}", "email", email, "password", password, "name", name),

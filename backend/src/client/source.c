@@ -95,7 +95,7 @@ int64_t vb_source_read(struct vb_source *source, char *buffer, size_t capacity)
     }
     source->at += got;
     if (source->progress)
-        vb_progress_add(source->progress, got);
+        vb_progress_bar_add(source->progress, got);
     return got;
 }
 
@@ -105,6 +105,6 @@ void vb_source_seek(struct vb_source *source, int64_t offset)
     if (!source->progress)
         return;
     if (offset == 0)
-        vb_progress_start(source->progress, source->size);
+        vb_progress_bar_start(source->progress, source->size);
     source->progress->done = offset;
 }

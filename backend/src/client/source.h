@@ -21,7 +21,7 @@ struct vb_source {
     const unsigned char *memory;                   /* NULL: a file */
     int fd;                                        /* -1: none */
     int64_t at;                                    /* where vb_source_read() goes on */
-    struct vb_progress *progress;                  /* follows what is read; NULL: nothing does */
+    struct vb_progress_bar *progress;              /* follows what is read; NULL: nothing does */
 };
 
 /* Opens a file and reads it once, for its type and its digest. -EINVAL: it is none of the types that may

@@ -83,7 +83,7 @@ static int rewind_slice(void *context)
 
 /* Sends the slice. -EPROTO: the store refused it. 412 (of If-None-Match) means that the file is there: an
  * earlier request sent it, and its answer was lost. */
-static int put_slice(const struct vb_session *session, struct slice *slice, const char *method,
+static int put_slice(const struct vb_client_session *session, struct slice *slice, const char *method,
                      const char *url, const char *const *headers, struct vb_error *err)
 {
     struct vb_http_exchange exchange = {.method = method,
@@ -111,7 +111,7 @@ static void pause_after(unsigned failures)
 }
 
 /* Sends the file, again if no answer comes. */
-static int put_file(const struct vb_session *session, struct vb_source *source, const json_t *ticket,
+static int put_file(const struct vb_client_session *session, struct vb_source *source, const json_t *ticket,
                     struct vb_error *err)
 {
     const char *headers[17] = {0}, *url = NULL, *method = NULL;
@@ -132,7 +132,7 @@ static int put_file(const struct vb_session *session, struct vb_source *source, 
     return r;
 }
 
-static int put_part(const struct vb_session *session, struct vb_source *source, const json_t *part,
+static int put_part(const struct vb_client_session *session, struct vb_source *source, const json_t *part,
                     struct vb_error *err)
 {
     const json_t *offset = json_object_get(part, "offset"), *length = json_object_get(part, "length");
@@ -150,7 +150,7 @@ static int put_part(const struct vb_session *session, struct vb_source *source, 
 }
 
 /* Sends the parts one after the other until one fails; counts those that arrived. */
-static int put_parts(const struct vb_session *session, struct vb_source *source, const json_t *parts,
+static int put_parts(const struct vb_client_session *session, struct vb_source *source, const json_t *parts,
                      size_t *ret_sent, struct vb_error *err)
 {
     int r = 0;
@@ -163,7 +163,7 @@ static int put_parts(const struct vb_session *session, struct vb_source *source,
 }
 
 /* The parts that are missing, with fresh URLs. */
-static int ask_missing(const struct vb_session *session, const json_t *ticket, json_t **ret_missing,
+static int ask_missing(const struct vb_client_session *session, const json_t *ticket, json_t **ret_missing,
                        struct vb_error *err)
 {
     const char *id = NULL, *key = NULL, *status = NULL;
@@ -178,7 +178,7 @@ static int ask_missing(const struct vb_session *session, const json_t *ticket, j
     vb_strbuf_init(&path, 8192);
     vb_strbuf_addf(&path, "/api/upload/%s?key=", id);
     vb_percent_encode(&path, key, strlen(key), false);
-    r = vb_session_get(session, path.data, &answer, err);
+    r = vb_client_session_get(session, path.data, &answer, err);
     if (r == 0)
         r = vb_answer_string(answer, "status", &status, err);
     if (r == 0 && (strcmp(status, "cancelled") == 0 || strcmp(status, "expired") == 0))
@@ -195,8 +195,8 @@ static int ask_missing(const struct vb_session *session, const json_t *ticket, j
 
 /* Sends the file part by part. After any failure, a cut connection or an expired URL, it asks which parts
  * are missing and sends those. It gives up after FAILURES_MAX failures in a row. */
-static int put_file_in_parts(const struct vb_session *session, struct vb_source *source, const json_t *ticket,
-                             struct vb_error *err)
+static int put_file_in_parts(const struct vb_client_session *session, struct vb_source *source,
+                             const json_t *ticket, struct vb_error *err)
 {
     json_t *parts = json_incref(json_object_get(json_object_get(ticket, "multipart"), "parts"));
     unsigned failures = 0;
@@ -218,7 +218,7 @@ static int put_file_in_parts(const struct vb_session *session, struct vb_source 
     return r;
 }
 
-static int ask_ticket(const struct vb_session *session, const char *path, json_t *fields,
+static int ask_ticket(const struct vb_client_session *session, const char *path, json_t *fields,
                       struct vb_source *source, json_t **ret_ticket, struct vb_error *err)
 {
     json_t *body = json_pack("{s:s, s:I, s:s}", "contentType", vb_media_mime(source->type), "contentLength",
@@ -228,10 +228,10 @@ static int ask_ticket(const struct vb_session *session, const char *path, json_t
     if (fields)
         json_object_update(body, fields);
     json_decref(fields);
-    return vb_session_post(session, path, body, ret_ticket, err);
+    return vb_client_session_post(session, path, body, ret_ticket, err);
 }
 
-static int complete(const struct vb_session *session, const json_t *ticket, json_t **ret_answer,
+static int complete(const struct vb_client_session *session, const json_t *ticket, json_t **ret_answer,
                     struct vb_error *err)
 {
     const char *id = NULL, *key = NULL;
@@ -243,11 +243,11 @@ static int complete(const struct vb_session *session, const json_t *ticket, json
     if (r < 0)
         return r;
     path = vb_xasprintf("/api/upload/%s/complete", id);
-    return vb_session_post(session, path, json_pack("{s:s}", "key", key), ret_answer, err);
+    return vb_client_session_post(session, path, json_pack("{s:s}", "key", key), ret_answer, err);
 }
 
-int vb_upload(const struct vb_session *session, const char *path, json_t *fields, struct vb_source *source,
-              json_t **ret_answer, struct vb_error *err)
+int vb_upload(const struct vb_client_session *session, const char *path, json_t *fields,
+              struct vb_source *source, json_t **ret_answer, struct vb_error *err)
 {
     json_t *ticket = NULL;
     int r = ask_ticket(session, path, fields, source, &ticket, err);

@@ -10,9 +10,9 @@
 
 /* path: where tickets are, such as "/api/upload/profile-picture". fields: what the request says beside
  * type, length and checksum, or NULL; taken. Returns 0 with the answer to complete (json_decref() it), an
- * error of vb_session_post(), or -EPROTO when the object store refuses the file, -ESTALE when the upload
- * was cancelled or its time is over. */
-int vb_upload(const struct vb_session *session, const char *path, json_t *fields, struct vb_source *source,
-              json_t **ret_answer, struct vb_error *err);
+ * error of vb_client_session_post(), or -EPROTO when the object store refuses the file, -ESTALE when the
+ * upload was cancelled or its time is over. */
+int vb_upload(const struct vb_client_session *session, const char *path, json_t *fields,
+              struct vb_source *source, json_t **ret_answer, struct vb_error *err);
 
 #endif

@@ -78,7 +78,7 @@ static const struct {
 struct demo {
     const char *password; /* of everybody */
     char suffix[9];
-    struct vb_session sessions[PEOPLE];
+    struct vb_client_session sessions[PEOPLE];
     char *activity_ids[VB_ARRAY_SIZE(activities)];
     unsigned pictures; /* drawn so far: the next one's seed */
 };
@@ -108,7 +108,7 @@ static int create(struct demo *demo, unsigned person, const char *path, json_t *
 {
     json_t *answer = NULL;
     const char *id = NULL;
-    int r = vb_session_post(&demo->sessions[person], path, body, &answer, err);
+    int r = vb_client_session_post(&demo->sessions[person], path, body, &answer, err);
 
     if (r == 0)
         r = vb_answer_string(json_object_get(answer, name), "id", &id, err);
@@ -122,7 +122,8 @@ static int register_person(struct demo *demo, unsigned person, struct vb_error *
 {
     char *email VB_CLEANUP(vb_freep) =
         vb_xasprintf("%s.%s@example.com", people[person].mailbox, demo->suffix);
-    int r = vb_session_register(&demo->sessions[person], email, demo->password, people[person].name, err);
+    int r =
+        vb_client_session_register(&demo->sessions[person], email, demo->password, people[person].name, err);
 
     return r < 0
                ? r
@@ -180,10 +181,11 @@ static int join_activity(struct demo *demo, size_t which, struct vb_error *err)
 
     for (unsigned i = 1;
          r == 0 && i <= count && (!activities[which].capacity || i <= activities[which].capacity); i++) {
-        const struct vb_session *session = &demo->sessions[(activities[which].owner + i) % (unsigned)PEOPLE];
+        const struct vb_client_session *session =
+            &demo->sessions[(activities[which].owner + i) % (unsigned)PEOPLE];
         json_t *answer = NULL;
 
-        r = vb_session_post(session, path, json_object(), &answer, err);
+        r = vb_client_session_post(session, path, json_object(), &answer, err);
         json_decref(answer);
     }
     return r;
@@ -244,12 +246,12 @@ static int run(const char *api, struct vb_error *err)
     vb_random_bytes(secret, sizeof(secret));
     vb_hex_encode(secret, sizeof(secret), password);
     for (size_t i = 0; i < PEOPLE; i++)
-        vb_session_init(&demo.sessions[i], http, api);
+        vb_client_session_init(&demo.sessions[i], http, api);
     r = make_world(&demo, err);
     if (r == 0)
         print_summary(&demo);
     for (size_t i = 0; i < PEOPLE; i++)
-        vb_session_release(&demo.sessions[i]);
+        vb_client_session_release(&demo.sessions[i]);
     for (size_t i = 0; i < VB_ARRAY_SIZE(activities); i++)
         free(demo.activity_ids[i]);
     vb_http_client_destroy(http);

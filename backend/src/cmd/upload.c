@@ -54,7 +54,7 @@ static json_t *describe_place(const struct values *values)
     return fields;
 }
 
-static int log_in_as_demo(struct vb_session *session, struct vb_error *err)
+static int log_in_as_demo(struct vb_client_session *session, struct vb_error *err)
 {
     struct vb_demo_account account;
     int r = vb_demo_account_login(&account, session, err);
@@ -70,35 +70,35 @@ static const char *or_environment(const char *option, const char *variable)
     return option ? option : getenv(variable);
 }
 
-static int log_in(struct vb_session *session, const struct values *values, struct vb_error *err)
+static int log_in(struct vb_client_session *session, const struct values *values, struct vb_error *err)
 {
     const char *token = or_environment(values->token, "VIBE_TOKEN");
     const char *email = or_environment(values->email, "VIBE_EMAIL");
     const char *password = or_environment(values->password, "VIBE_PASSWORD");
 
     if (token) {
-        vb_session_use_token(session, token);
+        vb_client_session_use_token(session, token);
         return 0;
     }
     if (email && password)
-        return vb_session_login(session, email, password, err);
+        return vb_client_session_login(session, email, password, err);
     if (!email)
         return log_in_as_demo(session, err);
     vb_error_set(err, EINVAL, "there is no password for the account %s", email);
     return vb_error_hint(err, "set VIBE_PASSWORD or give --password");
 }
 
-static int send_file(const struct vb_session *session, const struct values *values, const struct kind *kind,
-                     struct vb_source *source, struct vb_error *err)
+static int send_file(const struct vb_client_session *session, const struct values *values,
+                     const struct kind *kind, struct vb_source *source, struct vb_error *err)
 {
-    struct vb_progress progress = {0};
+    struct vb_progress_bar progress = {0};
     const char *cdn_url = NULL;
     json_t *answer = NULL;
     int r;
 
     source->progress = &progress;
     r = vb_upload(session, kind->path, describe_place(values), source, &answer, err);
-    vb_progress_end(&progress);
+    vb_progress_bar_end(&progress);
     if (r == 0)
         r = vb_answer_string(json_object_get(answer, "media"), "cdnUrl", &cdn_url, err);
     if (r == 0)
@@ -111,16 +111,16 @@ static int upload(const struct values *values, const struct kind *kind, struct v
 {
     struct vb_http_client *http = vb_http_client_create(&(struct vb_http_client_config){0});
     char *api VB_CLEANUP(vb_freep) = vb_system_api(values->api);
-    struct vb_session session;
+    struct vb_client_session session;
     struct vb_source source;
     int r = vb_source_open(&source, values->file, err);
 
-    vb_session_init(&session, http, api);
+    vb_client_session_init(&session, http, api);
     if (r == 0)
         r = log_in(&session, values, err);
     if (r == 0)
         r = send_file(&session, values, kind, &source, err);
-    vb_session_release(&session);
+    vb_client_session_release(&session);
     vb_source_close(&source);
     vb_http_client_destroy(http);
     return r;

@@ -48,15 +48,15 @@ static int login(struct scripted_server *server, struct vb_demo_account *account
                  struct vb_error *err)
 {
     struct vb_http_client *http = vb_http_client_create(&(struct vb_http_client_config){0});
-    struct vb_session session;
+    struct vb_client_session session;
     char api[64];
     int r;
 
     snprintf(api, sizeof(api), "http://127.0.0.1:%u", server->port);
-    vb_session_init(&session, http, api);
+    vb_client_session_init(&session, http, api);
     r = vb_demo_account_login(account, &session, err);
     snprintf(token, 16, "%s", session.token.length ? session.token.data : "");
-    vb_session_release(&session);
+    vb_client_session_release(&session);
     vb_http_client_destroy(http);
     return r;
 }

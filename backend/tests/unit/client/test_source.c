@@ -67,7 +67,7 @@ static void a_file_and_memory_read_the_same(void **state)
 
 static void progress_follows_what_is_read(void **state)
 {
-    struct vb_progress progress = {0};
+    struct vb_progress_bar progress = {0};
     struct vb_source source;
     char buffer[8];
 

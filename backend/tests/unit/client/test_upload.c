@@ -22,7 +22,7 @@ static const char picture[] = "\xff\xd8\xff\xe0 and the rest of a picture";
 struct fixture {
     struct scripted_server *server;
     struct vb_http_client *http;
-    struct vb_session session;
+    struct vb_client_session session;
     struct script_step steps[16];
     char api[64];
     size_t count;
@@ -55,8 +55,8 @@ static int setup(void **state)
     f->server = script_start(f->steps, 16);
     snprintf(f->api, sizeof(f->api), "http://127.0.0.1:%u", f->server->port);
     f->http = vb_http_client_create(&(struct vb_http_client_config){0});
-    vb_session_init(&f->session, f->http, f->api);
-    vb_session_use_token(&f->session, "the-token");
+    vb_client_session_init(&f->session, f->http, f->api);
+    vb_client_session_use_token(&f->session, "the-token");
     *state = f;
     return 0;
 }
@@ -65,7 +65,7 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
 
-    vb_session_release(&f->session);
+    vb_client_session_release(&f->session);
     vb_http_client_destroy(f->http);
     script_stop(f->server);
     for (size_t i = 0; i < f->count; i++)
