@@ -57,8 +57,7 @@ static void free_secret(char **secret)
 
 static void wipe_and_release(struct vb_strbuf *text)
 {
-    if (text->data)
-        explicit_bzero(text->data, text->length);
+    explicit_bzero(text->data, text->length);
     vb_strbuf_release(text);
 }
 

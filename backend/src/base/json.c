@@ -176,11 +176,6 @@ void vb_json_int(struct vb_json *json, int64_t value)
     vb_strbuf_addi(json->out, value);
 }
 
-void vb_json_bool(struct vb_json *json, bool value)
-{
-    vb_json_raw(json, value ? "true" : "false");
-}
-
 void vb_json_null(struct vb_json *json)
 {
     vb_json_raw(json, "null");
@@ -207,7 +202,7 @@ void vb_json_key_int(struct vb_json *json, const char *key, int64_t value)
 void vb_json_key_bool(struct vb_json *json, const char *key, bool value)
 {
     vb_json_key(json, key);
-    vb_json_bool(json, value);
+    vb_json_raw(json, value ? "true" : "false");
 }
 
 bool vb_json_too_deep(const char *text, size_t length, unsigned depth_max)

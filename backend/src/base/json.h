@@ -28,7 +28,6 @@ void vb_json_key(struct vb_json *json, const char *key);
 void vb_json_string(struct vb_json *json, const char *text);
 void vb_json_stringn(struct vb_json *json, const char *text, size_t length);
 void vb_json_int(struct vb_json *json, int64_t value);
-void vb_json_bool(struct vb_json *json, bool value);
 void vb_json_null(struct vb_json *json);
 /* Text that is JSON already. */
 void vb_json_raw(struct vb_json *json, const char *text);

@@ -1,10 +1,12 @@
-/* Whole numbers and their digits: see number.h. */
+/* Numbers and their digits: see number.h. */
 #include "base/number.h"
 
 #include "base/encode.h"
 
 #include <errno.h>
 #include <stdbool.h>
+
+#define DECIMAL_MAX UINT64_C(1000000000000000000) /* 10^18 */
 
 static bool is_digit(char c)
 {
@@ -64,6 +66,29 @@ int vb_hex_parse(const char *text, size_t length, uint64_t max, uint64_t *ret_va
     if (too_large || value > max)
         return -ERANGE;
     *ret_value = value;
+    return 0;
+}
+
+int vb_decimal_parse(const char *text, size_t length, double *ret_value)
+{
+    bool negative = length > 0 && *text == '-';
+    const char *end = text + length, *digits = text + negative;
+    const char *point = digits + vb_digits_length(digits, length - negative);
+    const char *fraction = point < end && *point == '.' ? point + 1 : point;
+    uint64_t number;
+    double scale = 1;
+    int r = vb_uint_parse(digits, (size_t)(point - digits), DECIMAL_MAX - 1, &number);
+
+    if (r < 0)
+        return r;
+    if (fraction + vb_digits_length(fraction, (size_t)(end - fraction)) != end ||
+        (fraction > point && fraction == end))
+        return -EINVAL;
+    for (; fraction < end && number < DECIMAL_MAX / 10; fraction++) { /* later digits change nothing */
+        number = number * 10 + (unsigned)(*fraction - '0');
+        scale *= 10;
+    }
+    *ret_value = (negative ? -1 : 1) * ((double)number / scale);
     return 0;
 }
 

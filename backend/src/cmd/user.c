@@ -1,8 +1,8 @@
 /* vibe user list | disable | enable | reset | export: an operator's work on accounts. */
-#include "api/auth/session.h"
 #include "app/system.h"
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/secret_token.h"
 #include "cmd/command.h"
 #include "db/accounts.h"
 #include "db/operator.h"
@@ -85,7 +85,7 @@ static int disable(struct vb_db *db, const struct values *values, struct vb_erro
     if (r == 0)
         r = vb_accounts_end_resets(db, user.id, err);
     if (r == 0)
-        r = vb_session_end_all(db, user.id, &revoked_ms, err);
+        r = vb_accounts_end_sessions(db, user.id, &revoked_ms, err);
     if (r == 0)
         r = vb_db_commit(db, err);
     if (r == 0)

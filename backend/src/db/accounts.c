@@ -2,6 +2,7 @@
 #include "db/accounts.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "db/query.h"
 #include "db/tokens.h"
 
@@ -9,7 +10,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-int vb_accounts_end_sessions(struct vb_db *db, const char *user_id, int64_t revoked_ms, struct vb_error *err)
+int vb_accounts_end_sessions(struct vb_db *db, const char *user_id, int64_t *ret_revoked_ms,
+                             struct vb_error *err)
 {
     static const char refresh[] = "UPDATE refresh_tokens\n"
                                   "SET revoked_at = now()\n"
@@ -21,7 +23,8 @@ int vb_accounts_end_sessions(struct vb_db *db, const char *user_id, int64_t revo
     char time[24];
     int r = vb_db_execute(db, refresh, 1, (const char *[]){user_id}, NULL, err);
 
-    snprintf(time, sizeof(time), "%" PRId64, revoked_ms);
+    *ret_revoked_ms = vb_clock_realtime_ms() + 1; /* after every token issued up to now */
+    snprintf(time, sizeof(time), "%" PRId64, *ret_revoked_ms);
     return r < 0 ? r : vb_db_execute(db, access, 2, (const char *[]){user_id, time}, NULL, err);
 }
 

@@ -11,9 +11,11 @@
 #include "base/hash.h"
 #include "db/users.h"
 
-/* Ends every session: revokes the user's refresh tokens, and voids the access tokens issued before
- * revoked_ms. */
-int vb_accounts_end_sessions(struct vb_db *db, const char *user_id, int64_t revoked_ms, struct vb_error *err);
+/* Ends all sessions of a user whose row vb_users_lock() has locked: revokes the refresh tokens, and voids the
+ * access tokens issued before *ret_revoked_ms, which is now. Other processes void them when they read the
+ * row; the caller's own needs vb_session_revoke() after the commit. */
+int vb_accounts_end_sessions(struct vb_db *db, const char *user_id, int64_t *ret_revoked_ms,
+                             struct vb_error *err);
 
 /* That the user's access tokens issued before revoked_ms are void. */
 typedef int vb_revocation_visit(void *context, const char *user_id, int64_t revoked_ms);

@@ -1,10 +1,12 @@
 /* Lists of activities: a statement for each kind, and ways to read few rows for one. See activities.h. */
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "base/number.h"
 #include "db/activity_row.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #define NUMBER_SIZE 32
 
@@ -421,6 +423,17 @@ static bool is_full(const struct vb_activity_filter *filter, PGresult **rows)
     return false;
 }
 
+/* How far the last activity of the page before is, in metres; 0 before the first page. Where the cursor is no
+ * plain number, a small circle is a correct start too. */
+static double distance_after(const struct vb_activity_filter *filter)
+{
+    double after_m = 0;
+
+    if (filter->after_value)
+        vb_decimal_parse(filter->after_value, strlen(filter->after_value), &after_m);
+    return after_m;
+}
+
 /*
  * PostgreSQL cannot estimate how many activities lie in a box. In a city it would read all of them to sort
  * them. These two read few rows for a page:
@@ -431,8 +444,7 @@ static bool is_full(const struct vb_activity_filter *filter, PGresult **rows)
 static int list_nearest(struct vb_db *db, const struct vb_activity_filter *filter, PGresult **ret_rows,
                         struct vb_error *err)
 {
-    double after_m = filter->after_value ? strtod(filter->after_value, NULL) : 0;
-    double radius_m = fmax(RADIUS_FIRST_M, after_m * RADIUS_AFTER);
+    double radius_m = fmax(RADIUS_FIRST_M, distance_after(filter) * RADIUS_AFTER);
 
     while (radius_m < filter->radius_m) {
         PGresult *rows = NULL;

@@ -7,6 +7,7 @@
 #include "api/activities/feed.h"
 
 #include "base/encode.h"
+#include "base/number.h"
 #include "http/problem.h"
 
 #include <errno.h>
@@ -36,15 +37,13 @@ static bool read_sort(struct vb_http_request *request, enum vb_activity_sort *re
     return false;
 }
 
-/* Reads a plain decimal number from -most to most. *ret_rest: the text after it. */
+/* Reads a decimal number from -most to most, up to a comma or the end: *ret_rest. */
 static bool read_number(const char *text, double most, double *ret_value, const char **ret_rest)
 {
-    size_t length = strspn(text, "+-.0123456789");
-    char *end;
+    size_t length = strcspn(text, ",");
 
-    *ret_value = strtod(text, &end);
-    *ret_rest = end;
-    return length > 0 && length < 32 && end == text + length && fabs(*ret_value) <= most;
+    *ret_rest = text + length;
+    return vb_decimal_parse(text, length, ret_value) == 0 && fabs(*ret_value) <= most;
 }
 
 static bool read_near(struct vb_http_request *request, struct vb_activity_filter *filter)

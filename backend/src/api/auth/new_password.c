@@ -88,7 +88,7 @@ static int change_password(struct vb_db *db, void *context, struct vb_error *err
     if (r == 0)
         r = vb_accounts_end_resets(db, user.id, err);
     if (r == 0)
-        r = vb_session_end_all(db, user.id, &change->revoked_ms, err);
+        r = vb_accounts_end_sessions(db, user.id, &change->revoked_ms, err);
     if (r == 0)
         r = vb_session_begin(change->api, db, user.id, NULL, NULL, &change->session, err);
     if (r == 0 && change->session.issued_ms < change->revoked_ms)
@@ -198,7 +198,7 @@ static int reset_password(struct vb_db *db, void *context, struct vb_error *err)
     if (r == 0)
         r = vb_accounts_set_password(db, user->id, wanted->hash, wanted->reset.mailed, err);
     if (r == 0)
-        r = vb_session_end_all(db, user->id, &wanted->revoked_ms, err);
+        r = vb_accounts_end_sessions(db, user->id, &wanted->revoked_ms, err);
     return r;
 }
 

@@ -10,6 +10,7 @@
 #include "api/auth/routes.h"
 #include "api/auth/session.h"
 
+#include "db/accounts.h"
 #include "db/tokens.h"
 #include "db/transaction.h"
 #include "http/problem.h"
@@ -162,7 +163,7 @@ static int end_sessions(struct vb_db *db, void *context, struct vb_error *err)
     struct vb_user user VB_CLEANUP(vb_user_release) = {0};
     int r = vb_users_lock(db, ending->user_id, &user, err);
 
-    return r < 0 ? r : vb_session_end_all(db, ending->user_id, &ending->revoked_ms, err);
+    return r < 0 ? r : vb_accounts_end_sessions(db, ending->user_id, &ending->revoked_ms, err);
 }
 
 void vb_api_logout_all(struct vb_http_request *request)

@@ -2,7 +2,7 @@
 #include "api/auth/reset_mail.h"
 
 #include "api/auth/account.h"
-#include "api/auth/secret_token.h"
+#include "base/secret_token.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/memory.h"

@@ -132,11 +132,6 @@ int64_t vb_revocations_issue_ms(struct vb_revocations *revocations, const char *
     return now_ms < earliest_ms ? earliest_ms : now_ms;
 }
 
-int64_t vb_revocations_now_ms(void)
-{
-    return vb_clock_realtime_ms() + 1;
-}
-
 /* Drops revocations that are older than any live token, here and in the database. */
 static int forget(struct vb_revocations *revocations, struct vb_db *db, struct vb_error *err)
 {

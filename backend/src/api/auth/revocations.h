@@ -37,7 +37,5 @@ bool vb_revocations_cover(struct vb_revocations *revocations, const char *user_i
 /* The time of issue to write into a new token: now, but not before the user's last revocation, which a
  * machine whose clock is ahead may have made. */
 int64_t vb_revocations_issue_ms(struct vb_revocations *revocations, const char *user_id, int64_t now_ms);
-/* The time to store for a revocation that happens now: after every token issued up to now. */
-int64_t vb_revocations_now_ms(void);
 
 #endif

@@ -96,12 +96,6 @@ bool vb_session_same_password(const struct vb_user *before, const struct vb_user
            strcmp(before->password_hash, now->password_hash) == 0;
 }
 
-int vb_session_end_all(struct vb_db *db, const char *user_id, int64_t *ret_revoked_ms, struct vb_error *err)
-{
-    *ret_revoked_ms = vb_revocations_now_ms();
-    return vb_accounts_end_sessions(db, user_id, *ret_revoked_ms, err);
-}
-
 void vb_session_revoke(struct vb_api *api, const char *user_id, int64_t revoked_ms)
 {
     vb_revocations_add(api->auth->revocations, user_id, revoked_ms);

@@ -5,7 +5,7 @@
 #ifndef VB_API_AUTH_SESSION_H
 #define VB_API_AUTH_SESSION_H
 
-#include "api/auth/secret_token.h"
+#include "base/secret_token.h"
 #include "api/request.h"
 #include "db/users.h"
 #include "base/keys.h"
@@ -45,10 +45,7 @@ void vb_session_answer(struct vb_http_request *request, int status, const struct
 /* Whether the password of now, read with a lock, is still that of before, read without one. */
 bool vb_session_same_password(const struct vb_user *before, const struct vb_user *now);
 
-/* Ends all sessions of a user whose row vb_users_lock() has locked. After the commit, the caller gives
- * *ret_revoked_ms to vb_session_revoke(). */
-int vb_session_end_all(struct vb_db *db, const char *user_id, int64_t *ret_revoked_ms, struct vb_error *err);
-/* Revokes the access tokens of the sessions that vb_session_end_all() ended. */
+/* Revokes the access tokens of the sessions that vb_accounts_end_sessions() ended. */
 void vb_session_revoke(struct vb_api *api, const char *user_id, int64_t revoked_ms);
 
 #endif

@@ -9,6 +9,7 @@
 #include "api/request.h"
 #include "api/users/routes.h"
 #include "base/log.h"
+#include "db/accounts.h"
 #include "db/media.h"
 #include "db/transaction.h"
 #include "ingest/ingest.h"
@@ -40,7 +41,7 @@ static int delete_rows(struct vb_db *db, void *context, struct vb_error *err)
     if (r == 0)
         r = list_objects(db, deletion, err);
     if (r == 0)
-        r = vb_session_end_all(db, deletion->id, &deletion->revoked_ms, err);
+        r = vb_accounts_end_sessions(db, deletion->id, &deletion->revoked_ms, err);
     if (r == 0)
         r = vb_users_delete(db, deletion->id, err);
     return r == -EDOM ? -ENOENT : r;

@@ -171,6 +171,50 @@ static void fixed_width_pads_with_zeros_and_keeps_the_last_digits(void **state)
     assert_string_equal(text, "4507xxx");
 }
 
+static int parse_decimal(const char *text, double *ret_value)
+{
+    return vb_decimal_parse(text, strlen(text), ret_value);
+}
+
+static void decimal_numbers_are_exact(void **state)
+{
+    static const struct {
+        const char *text;
+        double value;
+    } all[] = {{"0", 0},
+               {"52.52", 52.52},
+               {"-13.405", -13.405},
+               {"007.50", 7.5},
+               {"-0.000001", -0.000001},
+               {"0.0000000000000000000000001", 0},
+               {"179.99999999999997", 179.99999999999997},
+               {"999999999999999999", 1e18}};
+    double value;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+        assert_int_equal(parse_decimal(all[i].text, &value), 0);
+        assert_true(value >= all[i].value - 3e-14 && value <= all[i].value + 3e-14);
+    }
+    assert_int_equal(parse_decimal("52.52", &value), 0);
+    assert_true(value == 52.52);
+    assert_int_equal(vb_decimal_parse("1.25,9", 4, &value), 0);
+    assert_true(value == 1.25);
+}
+
+static void other_forms_are_no_decimal_number(void **state)
+{
+    static const char *const all[] = {"",    "-",   ".",    "+1",  ".5", "5.", "-.5", "1e3",   "0x1",
+                                      "inf", "nan", "1..2", "1,5", " 1", "1 ", "--1", "1.2.3", "1.-2"};
+    double value = 7;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+        assert_int_equal(parse_decimal(all[i], &value), -EINVAL);
+    assert_int_equal(parse_decimal("1000000000000000000", &value), -ERANGE);
+    assert_true(value == 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +223,8 @@ int main(void)
         cmocka_unit_test(reading_ends_at_the_length),
         cmocka_unit_test(signed_numbers_keep_their_bounds),
         cmocka_unit_test(hexadecimal_digits_of_either_case_are_a_number),
+        cmocka_unit_test(decimal_numbers_are_exact),
+        cmocka_unit_test(other_forms_are_no_decimal_number),
         cmocka_unit_test(what_is_written_is_what_printf_writes_and_reads_back),
         cmocka_unit_test(fixed_width_pads_with_zeros_and_keeps_the_last_digits),
     };

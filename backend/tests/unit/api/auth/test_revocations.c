@@ -49,7 +49,6 @@ static void a_token_issued_after_a_revocation_is_dated_after_it(void **state)
     assert_int_equal(vb_revocations_issue_ms(set, "anna", 4200), 5000);
     assert_int_equal(vb_revocations_issue_ms(set, "anna", 6000), 6000);
     assert_int_equal(vb_revocations_issue_ms(set, "bert", 4200), 4200);
-    assert_true(vb_revocations_now_ms() > vb_clock_realtime_ms() - 1000);
     vb_revocations_destroy(set);
 }
 

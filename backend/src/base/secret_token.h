@@ -2,8 +2,8 @@
  * Tokens that are given away and of which the database keeps only the hash: refresh tokens and those of a
  * password reset. Pure and thread-safe.
  */
-#ifndef VB_API_AUTH_SECRET_TOKEN_H
-#define VB_API_AUTH_SECRET_TOKEN_H
+#ifndef VB_BASE_SECRET_TOKEN_H
+#define VB_BASE_SECRET_TOKEN_H
 
 #include "base/encode.h"
 #include "base/hash.h"

@@ -1,5 +1,5 @@
 /* Tokens of which only the hash is kept: see secret_token.h. */
-#include "api/auth/secret_token.h"
+#include "base/secret_token.h"
 
 #include "base/random.h"
 
