@@ -45,7 +45,7 @@ static int examine(struct vb_source *source, const char *path, struct vb_error *
     source->type = vb_sniff(first, source->size < VB_SNIFF_SIZE ? (size_t)source->size : VB_SNIFF_SIZE);
     if (source->type != VB_MEDIA_UNKNOWN)
         return 0;
-    vb_error_set(err, EINVAL, "%s is no JPEG, PNG, WebP, HEIC or MP4 file", path);
+    vb_error_set(err, EINVAL, "%s is no JPEG, PNG, WebP, HEIC, AVIF, GIF, MP4 or QuickTime file", path);
     return vb_error_hint(err, "its first bytes decide, not its name");
 }
 

@@ -276,10 +276,10 @@ static const struct vb_option options[] = {{VB_STRING(struct values, api, "api",
 
 const struct vb_command vb_cmd_demo = {
     .name = "demo",
-    .summary = "fill a running system with a little world to look at",
+    .summary = "fill a running system with demo people, activities and stories",
     .description =
-        "Fills a running system with a little world: people, activities and stories, with pictures that it "
-        "draws itself.\nEach run adds new ones.",
+        "Fills a running system with demo people, activities and stories. It draws their pictures itself.\n"
+        "Each run adds new ones.",
     .options = options,
     .values_size = sizeof(struct values),
     .run = run_demo};

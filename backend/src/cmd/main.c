@@ -34,11 +34,16 @@ static const struct vb_command *find(const char *name)
 }
 
 /* vibe help [COMMAND [SUBCOMMAND]] */
+static bool is_help(const char *word)
+{
+    return strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 static int help(const char *command_name, const char *subcommand)
 {
     const struct vb_command *command;
 
-    if (!command_name) {
+    if (!command_name || is_help(command_name)) {
         print_commands(stdout);
         return 0;
     }
@@ -85,7 +90,7 @@ int main(int argc, char **argv)
         print_commands(stderr);
         return 2;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
+    if (is_help(argv[1]))
         return help(argc > 2 ? argv[2] : NULL, argc > 3 ? argv[3] : NULL);
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
         printf("vibe %s\n", VIBE_VERSION);

@@ -401,7 +401,7 @@ static const struct vb_option render_options[] = {
     {VB_STRING(struct values, render.width, "w", "PIXELS", "a width that the CDN allows")},
     {VB_STRING(struct values, render.height, "h", "PIXELS", "the greatest height")},
     {VB_STRING(struct values, render.fit, "fit", "FIT", "contain or cover")},
-    {VB_STRING(struct values, render.format, "fm", "FORMAT", "jpeg, webp or avif")},
+    {VB_STRING(struct values, render.format, "fm", "FORMAT", "auto, jpeg, webp or avif")},
     {VB_STRING(struct values, render.quality, "q", "QUALITY", "1 to 100")},
     {.name = NULL}};
 

@@ -303,13 +303,11 @@ static const struct vb_option options[] = {
 const struct vb_command vb_cmd_up = {
     .name = "up",
     .summary = "run everything on this machine: API, object store, CDN and PostgreSQL",
-    .description =
-        "Runs the whole back end on this machine until Ctrl-C. A second start goes on with the same data.",
+    .description = "Runs the whole back end on this machine until Ctrl-C. A second start uses the same data.",
     .footer = "A port of 0 takes a free one. The environment may set S3_BUCKET_NAME, AWS_REGION, "
               "S3_PUBLIC_ENDPOINT,\n"
-              "JWT_SECRET, CORS_ALLOWED_ORIGINS, TRUSTED_PROXIES, RATE_LIMIT, USER_RATE_LIMIT, LOG_LEVEL and "
-              "those for "
-              "mail;\nsee vibe serve --help.",
+              "JWT_SECRET, JWT_SECRET_PREVIOUS, CORS_ALLOWED_ORIGINS, TRUSTED_PROXIES, RATE_LIMIT,\n"
+              "USER_RATE_LIMIT, LOG_LEVEL and those for mail; see vibe serve --help.",
     .options = options,
     .values_size = sizeof(struct values),
     .defaults =

@@ -91,14 +91,11 @@ static int log_in(struct vb_client_session *session, const struct values *values
 static int send_file(const struct vb_client_session *session, const struct values *values,
                      const struct kind *kind, struct vb_source *source, struct vb_error *err)
 {
-    struct vb_progress_bar progress = {0};
     const char *cdn_url = NULL;
     json_t *answer = NULL;
-    int r;
+    int r = vb_upload(session, kind->path, describe_place(values), source, &answer, err);
 
-    source->progress = &progress;
-    r = vb_upload(session, kind->path, describe_place(values), source, &answer, err);
-    vb_progress_bar_end(&progress);
+    vb_progress_bar_end(source->progress);
     if (r == 0)
         r = vb_answer_string(json_object_get(answer, "media"), "cdnUrl", &cdn_url, err);
     if (r == 0)
@@ -111,10 +108,12 @@ static int upload(const struct values *values, const struct kind *kind, struct v
 {
     struct vb_http_client *http = vb_http_client_create(&(struct vb_http_client_config){0});
     char *api VB_CLEANUP(vb_freep) = vb_system_api(values->api);
+    struct vb_progress_bar progress = {0};
     struct vb_client_session session;
     struct vb_source source;
     int r = vb_source_open(&source, values->file, err);
 
+    source.progress = &progress;
     vb_client_session_init(&session, http, api);
     if (r == 0)
         r = log_in(&session, values, err);

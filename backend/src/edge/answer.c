@@ -5,6 +5,7 @@
 
 #include "http/range.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -26,7 +27,9 @@ static const char *error_caching(int status)
 void vb_edge_http_error(struct vb_http_request *request, int status, const char *code, const char *detail)
 {
     char text[512];
-    int length = snprintf(text, sizeof(text), "%s: %s\n", code, detail);
+    /* a message, which begins lower-case; the HTTP server's own details are sentences */
+    int length = snprintf(text, sizeof(text), "%s: %c%s\n", code, tolower((unsigned char)*detail),
+                          *detail ? detail + 1 : "");
 
     if (length >= (int)sizeof(text))
         length = (int)sizeof(text) - 1;
