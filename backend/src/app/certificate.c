@@ -47,6 +47,8 @@ void vb_certificate_renew(const struct vb_settings *settings, const struct vb_ce
         vb_log(VB_LOG_ERROR, "the certificate was not renewed", VB_LOG_STR("error", err.message));
         return;
     }
+    if (!renewed) /* plain HTTP */
+        return;
     for (size_t i = 0; i < count; i++)
         is_used |= offer(settings, &users[i], renewed);
     if (!is_used) {

@@ -76,7 +76,8 @@ def test_a_progress_bar_is_for_terminals_only(vibe, tmp_path):
 
 
 @pytest.mark.parametrize("content, words", [
-    (b"not a picture at all", "no JPEG, PNG, WebP, HEIC or MP4"), (b"", "no JPEG, PNG, WebP, HEIC or MP4"),
+    (b"not a picture at all", "no JPEG, PNG, WebP, HEIC, AVIF, GIF, MP4 or QuickTime"),
+    (b"", "no JPEG, PNG, WebP, HEIC, AVIF, GIF, MP4 or QuickTime"),
     (videos.mp4(), "image/jpeg"),
 ], ids=["text", "empty", "video"])
 def test_a_file_that_is_no_picture_is_refused_with_a_reason(vibe, tmp_path, content, words):
